@@ -1,0 +1,186 @@
+"""Every error of the application, and the two questions that settle a class.
+
+Whose fault is it, and is it known that nothing happened at Partner Center?
+
+    AppError
+    ├── InvalidInputError            the caller's: every violation, each with a JSON pointer
+    │   └── ResellerError            … of which: no such indirect reseller, so no order
+    ├── TooLargeError                the caller's: a file or a body beyond the limit
+    ├── UnsupportedMediaTypeError    the caller's: not a content type that the route reads
+    ├── KeyReusedError               the caller's: an Idempotency-Key that stands for another body
+    ├── NotFoundError                the caller's: nothing of that name here
+    ├── InProgressError              nobody's: the same request is being carried out right now
+    ├── NeedsReviewError             nobody's: what became of it only a person can tell
+    ├── NotConfiguredError           the operator's: settings that are missing or contradictory
+    ├── StorageError                 storage's: nothing can be recorded, so nothing is sent
+    │   ├── BlobMissingError         the blob (or its container) is not there
+    │   └── ConditionFailedError     If-Match or If-None-Match did not hold
+    └── PartnerCenterError
+        ├── NotSentError             known: the whole request never left; safe to send again
+        │   ├── SourceFailedError    … because a document could not be read to its end
+        │   └── TokenError           … because no access token was to be had
+        ├── RefusedError             known: Partner Center answered and did not do it
+        │   ├── ThrottledError       … because of the rate limit (429)
+        │   └── TokenRejectedError   … because of the token (401)
+        └── OutcomeUnknownError      sent, and no answer that tells: neither success nor failure
+
+No message holds a token, a secret or the content of a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One fault of an input: where it is (RFC 6901 JSON pointer), what is wrong, how to mend it."""
+
+    pointer: str
+    detail: str
+
+
+class AppError(Exception):
+    """Base of every error that the application raises itself; `str(error)` may be shown to a caller."""
+
+
+class InvalidInputError(AppError):
+    """The input breaks the contract. `violations` names every fault, not only the first."""
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        self.violations = tuple(violations)
+        super().__init__("; ".join(f"{v.pointer or '/'}: {v.detail}" for v in self.violations))
+
+
+class ResellerError(InvalidInputError):
+    """The reseller is not an active indirect reseller of this partner; no order is placed."""
+
+
+class TooLargeError(AppError):
+    """A body or a file is larger than the configured limit."""
+
+
+class UnsupportedMediaTypeError(AppError):
+    """The body's content type is not one that the route reads."""
+
+
+class KeyReusedError(AppError):
+    """The Idempotency-Key was used before for another body."""
+
+
+class NotFoundError(AppError):
+    """There is nothing of that name here."""
+
+
+class InProgressError(AppError):
+    """The same request is being carried out right now; ask again in `retry_after` seconds."""
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(detail)
+
+
+class NeedsReviewError(AppError):
+    """Whether Partner Center has it cannot be told by a program; nothing is repeated until a person has."""
+
+
+class NotConfiguredError(AppError):
+    """Settings are missing or contradict each other; `settings` holds their names, never their values."""
+
+    def __init__(self, detail: str, settings: Sequence[str] = ()) -> None:
+        self.settings = tuple(settings)
+        super().__init__(detail)
+
+
+class StorageError(AppError):
+    """Storage did not do what was asked; the state of the blob is as it was, or must be read again."""
+
+
+class BlobMissingError(StorageError):
+    """The blob, or its container, does not exist."""
+
+
+class ConditionFailedError(StorageError):
+    """If-Match or If-None-Match did not hold: somebody else wrote first (or our own lost write did)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SupportIds:
+    """The ids that Microsoft's support asks for, as far as an exchange yielded them.
+
+    https://learn.microsoft.com/en-us/partner-center/developer/headers
+    """
+
+    request_id: str = ""
+    correlation_id: str = ""
+    cv: str = ""
+    server_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What an error code means for the one who must act on it (shared/partner_center/codes.py)."""
+
+    actor: str
+    """Who must act: caller, partner, customer, reseller, operator, catalogue, microsoft."""
+    retryable: bool
+    """Whether the very same request can succeed later with nothing changed in it."""
+    remedy: str
+    """What to do, in one sentence."""
+
+
+class PartnerCenterError(AppError):
+    """A call to Partner Center did not give the answer that was asked for."""
+
+
+class NotSentError(PartnerCenterError):
+    """The request never left whole, so Partner Center cannot have acted on it. Safe to send again."""
+
+
+class SourceFailedError(NotSentError):
+    """A document could not be read to its end (or changed) while it was being sent."""
+
+
+class TokenError(NotSentError):
+    """No access token could be obtained. `retryable` is False when an operator must act first."""
+
+    def __init__(self, detail: str, *, retryable: bool = False) -> None:
+        self.retryable = retryable
+        super().__init__(detail)
+
+
+class RefusedError(PartnerCenterError):
+    """Partner Center answered with an error: the request was not carried out.
+
+    `status` is the HTTP status, `code` Partner Center's own code as text ("" when the body had none).
+    """
+
+    def __init__(
+        self, status: int, code: str, description: str, advice: Advice, ids: SupportIds | None = None
+    ) -> None:
+        self.status = status
+        self.code = code
+        self.description = description
+        self.advice = advice
+        self.ids = ids or SupportIds()
+        said = f" {description}" if description else ""
+        super().__init__(f"Partner Center answered {status}{f' (code {code})' if code else ''}.{said}")
+
+
+class ThrottledError(RefusedError):
+    """429: nothing was done. `retry_after` is the number of seconds to wait at least."""
+
+    retry_after: float = 0.0
+
+
+class TokenRejectedError(RefusedError):
+    """401: the token was not accepted; one replay with a new token is allowed."""
+
+
+class OutcomeUnknownError(PartnerCenterError):
+    """The request was sent whole and no answer tells what became of it. Never repeat it blindly."""
+
+    def __init__(self, detail: str, ids: SupportIds | None = None) -> None:
+        self.ids = ids or SupportIds()
+        super().__init__(detail)

@@ -1,0 +1,304 @@
+"""The application's settings, read once from the environment into frozen values.
+
+`Settings.read` never raises for what is missing: a function app whose import or first call dies tells an
+operator nothing. It reports instead (`problems`), `health` shows the names, and a call that needs a
+missing setting fails with NotConfiguredError before anything is sent. README's settings table is checked
+against SETTINGS by a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+DOCUMENT_STORAGE = "DocumentStorage"
+"""Name of the storage connection: a connection string under this name, or identity-based settings
+`DocumentStorage__blobServiceUri`, `__queueServiceUri`, `__credential`, `__clientId`.
+https://learn.microsoft.com/en-us/azure/azure-functions/functions-reference#configure-an-identity-based-connection"""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the settings table."""
+
+    name: str
+    default: str
+    meaning: str
+    secret: bool = False
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(DOCUMENT_STORAGE, "", "storage account of the three containers: connection string", secret=True),
+    Setting(f"{DOCUMENT_STORAGE}__blobServiceUri", "", "the same account by identity: its blob endpoint"),
+    Setting(
+        f"{DOCUMENT_STORAGE}__queueServiceUri", "", "by identity: its queue endpoint (the trigger needs it)"
+    ),
+    Setting(f"{DOCUMENT_STORAGE}__credential", "", "by identity: `managedidentity`"),
+    Setting(f"{DOCUMENT_STORAGE}__clientId", "", "by identity: client id of a user-assigned identity"),
+    Setting("INCOMING_CONTAINER", "incoming", "container into which documents and sidecars are dropped"),
+    Setting("RECEIPTS_CONTAINER", "receipts", "container of the receipts"),
+    Setting("LEDGER_CONTAINER", "ledger", "container of the ledger"),
+    Setting("BLOB_TRIGGER_SOURCE", "EventGrid", "`EventGrid`, or `LogsAndContainerScan` to poll"),
+    Setting("SWEEP_SCHEDULE", "0 */5 * * * *", "when the sweep runs (NCRONTAB, six fields)"),
+    Setting("PARTNER_CENTER_CLOUD", "global", "`global`, `usgov` or `china`: base URL, authority, audience"),
+    Setting("PARTNER_CENTER_BASE_URL", "of the cloud", "overrides the cloud's base URL"),
+    Setting("PARTNER_CENTER_AUTHORITY", "of the cloud", "overrides the cloud's token authority"),
+    Setting("PARTNER_CENTER_AUDIENCE", "of the cloud", "overrides the cloud's token audience"),
+    Setting("PARTNER_TENANT_ID", "", "the partner's tenant"),
+    Setting("PARTNER_CLIENT_ID", "", "client id of the app registration"),
+    Setting("PARTNER_CLIENT_SECRET", "", "its secret, or one of the next two", secret=True),
+    Setting(
+        "PARTNER_CLIENT_CERTIFICATE",
+        "",
+        "path of its certificate with private key (PEM or PFX)",
+        secret=True,
+    ),
+    Setting("PARTNER_CLIENT_CERTIFICATE_PASSWORD", "", "password of that file", secret=True),
+    Setting(
+        "PARTNER_FEDERATED_CREDENTIAL", "", "`system`, or the client id of a user-assigned managed identity"
+    ),
+    Setting("PARTNER_REFRESH_TOKEN_VAULT", "", "App+User: URL of the Key Vault that holds the refresh token"),
+    Setting(
+        "PARTNER_REFRESH_TOKEN_SECRET", "partner-center-refresh-token", "App+User: name of the vault's secret"
+    ),
+    Setting("PARTNER_REFRESH_TOKEN_FILE", "", "App+User, local use: file that holds the refresh token"),
+    Setting("PO_PART_NAME", "POFiles", "name of the multipart parts with purchase orders"),
+    Setting(
+        "TENDER_PART_NAME",
+        "TenderFiles",
+        "name of the multipart parts with tenders (REST reference: `Tender`)",
+    ),
+    Setting("MAX_FILE_MB", "50", "largest file, in MiB; our own guard, Microsoft publishes none"),
+    Setting("MAX_FILES", "20", "most files in one submission; our own guard"),
+    Setting("MAX_BODY_MB", "90", "largest HTTP body, in MiB; the host's own limit is 100"),
+    Setting("REQUEST_SECONDS", "180", "total time for one submission; HTTP callers are cut off at 230"),
+    Setting("SETTLE_ATTACHMENT_SECONDS", "120", "how long after a lost reply an absent attachment is absent"),
+    Setting(
+        "SETTLE_ORDER_SECONDS", "1200", "the same for orders; Partner Center's list lags up to 15 minutes"
+    ),
+    Setting("RESELLER_CACHE_SECONDS", "300", "how long the list of indirect resellers is believed"),
+    Setting("MAX_CALLS_IN_FLIGHT", "16", "most calls to Partner Center at once from one instance"),
+)
+
+_DEFAULTS = {s.name: s.default for s in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Base URL, token authority and audience of one national cloud; they belong together."""
+
+    base_url: str
+    authority: str
+    audience: str
+
+
+CLOUDS: Mapping[str, Cloud] = {
+    # https://learn.microsoft.com/en-us/partner-center/developer/partner-center-rest-urls
+    "global": Cloud(
+        "https://api.partnercenter.microsoft.com",
+        "https://login.microsoftonline.com",
+        "https://api.partnercenter.microsoft.com",
+    ),
+    "usgov": Cloud(
+        "https://api.partnercenter.microsoft.com",
+        "https://login.microsoftonline.us",
+        "https://api.partnercenter.microsoft.com",
+    ),
+    # the sources disagree on China's authority (facts: 5.6), hence PARTNER_CENTER_AUTHORITY
+    "china": Cloud(
+        "https://partner.partnercenterapi.microsoftonline.cn",
+        "https://login.chinacloudapi.cn",
+        "https://partner.partnercenterapi.microsoftonline.cn",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """Who we are at Entra. What is not configured is an empty string."""
+
+    cloud: Cloud
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    certificate: str = field(repr=False)
+    certificate_password: str = field(repr=False)
+    federated_credential: str
+    vault: str
+    vault_secret: str
+    token_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Guards of our own; sizes in bytes, times in seconds."""
+
+    max_file: int
+    max_files: int
+    max_body: int
+    request_seconds: float
+    settle_attachment: float
+    settle_order: float
+    reseller_cache: float
+    calls_in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Where the three containers are; either `connection_string` or `blob_service_uri` is given."""
+
+    connection_string: str = field(repr=False)
+    blob_service_uri: str
+    client_id: str
+    incoming: str
+    receipts: str
+    ledger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the application is told from outside. `problems` maps a setting's name to what is wrong."""
+
+    storage: StorageSettings
+    identity: IdentitySettings
+    limits: Limits
+    po_part: str
+    tender_part: str
+    problems: Mapping[str, str]
+
+    @classmethod
+    def read(cls, env: Mapping[str, str]) -> Settings:
+        """Read all settings from `env`; whatever is missing or malformed is listed in `problems`."""
+        return _Reader(env).settings()
+
+
+def trigger_binding(env: Mapping[str, str]) -> tuple[str, str, str]:
+    """Container, source and sweep schedule, which the decorators need while the app is being indexed.
+
+    A source that is misspelt falls back to EventGrid here and stands in `Settings.problems`.
+    """
+    source = env.get("BLOB_TRIGGER_SOURCE", "")
+    return (
+        env.get("INCOMING_CONTAINER") or _DEFAULTS["INCOMING_CONTAINER"],
+        source if source == "LogsAndContainerScan" else "EventGrid",
+        env.get("SWEEP_SCHEDULE") or _DEFAULTS["SWEEP_SCHEDULE"],
+    )
+
+
+class _Reader:
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+        self.problems: dict[str, str] = {}
+
+    def settings(self) -> Settings:
+        settings = Settings(
+            storage=self.storage(),
+            identity=self.identity(),
+            limits=Limits(
+                max_file=int(self.number("MAX_FILE_MB") * 1024 * 1024),
+                max_files=int(self.number("MAX_FILES")),
+                max_body=int(self.number("MAX_BODY_MB") * 1024 * 1024),
+                request_seconds=self.number("REQUEST_SECONDS"),
+                settle_attachment=self.number("SETTLE_ATTACHMENT_SECONDS"),
+                settle_order=self.number("SETTLE_ORDER_SECONDS"),
+                reseller_cache=self.number("RESELLER_CACHE_SECONDS"),
+                calls_in_flight=int(self.number("MAX_CALLS_IN_FLIGHT")),
+            ),
+            po_part=self.text("PO_PART_NAME"),
+            tender_part=self.text("TENDER_PART_NAME"),
+            problems=self.problems,
+        )
+        source = self.text("BLOB_TRIGGER_SOURCE")
+        if source not in ("EventGrid", "LogsAndContainerScan"):
+            self.problems["BLOB_TRIGGER_SOURCE"] = "must be EventGrid or LogsAndContainerScan"
+        return settings
+
+    def text(self, name: str) -> str:
+        return self.env.get(name, "").strip() or _DEFAULTS[name]
+
+    def required(self, name: str) -> str:
+        value = self.env.get(name, "").strip()
+        if not value:
+            self.problems[name] = "is missing"
+        return value
+
+    def number(self, name: str) -> float:
+        raw = self.text(name)
+        try:
+            value = float(raw)
+        except ValueError:
+            value = 0.0
+        if not 0 < value < float("inf"):
+            self.problems[name] = "must be a number greater than 0"
+            return float(_DEFAULTS[name])
+        return value
+
+    def url(self, name: str, default: str) -> str:
+        value = (self.env.get(name, "").strip() or default).rstrip("/")
+        parts = urlsplit(value)
+        loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+            self.problems[name] = "must be an https URL (http only on loopback)"
+        return value
+
+    def storage(self) -> StorageSettings:
+        connection = self.env.get(DOCUMENT_STORAGE, "").strip()
+        uri = (
+            self.env.get(f"{DOCUMENT_STORAGE}__blobServiceUri", "").strip()
+            or self.env.get(f"{DOCUMENT_STORAGE}__serviceUri", "").strip()
+        )
+        if not connection and not uri:
+            self.problems[DOCUMENT_STORAGE] = "is missing"
+        return StorageSettings(
+            connection_string=connection,
+            blob_service_uri=uri,
+            client_id=self.env.get(f"{DOCUMENT_STORAGE}__clientId", "").strip(),
+            incoming=self.text("INCOMING_CONTAINER"),
+            receipts=self.text("RECEIPTS_CONTAINER"),
+            ledger=self.text("LEDGER_CONTAINER"),
+        )
+
+    def cloud(self) -> Cloud:
+        name = self.text("PARTNER_CENTER_CLOUD").lower()
+        if name not in CLOUDS:
+            self.problems["PARTNER_CENTER_CLOUD"] = f"must be one of {', '.join(CLOUDS)}"
+        cloud = CLOUDS.get(name, CLOUDS["global"])
+        return Cloud(
+            base_url=self.url("PARTNER_CENTER_BASE_URL", cloud.base_url),
+            authority=self.url("PARTNER_CENTER_AUTHORITY", cloud.authority),
+            audience=self.env.get("PARTNER_CENTER_AUDIENCE", "").strip().rstrip("/") or cloud.audience,
+        )
+
+    def identity(self) -> IdentitySettings:
+        secret = self.env.get("PARTNER_CLIENT_SECRET", "")
+        certificate = self.env.get("PARTNER_CLIENT_CERTIFICATE", "").strip()
+        federated = self.env.get("PARTNER_FEDERATED_CREDENTIAL", "").strip()
+        given = [bool(secret), bool(certificate), bool(federated)]
+        if not any(given):
+            self.problems["PARTNER_CLIENT_SECRET"] = (
+                "is missing (or PARTNER_CLIENT_CERTIFICATE, or PARTNER_FEDERATED_CREDENTIAL)"
+            )
+        if sum(given) > 1:
+            self.problems["PARTNER_CLIENT_SECRET"] = (
+                "give one of PARTNER_CLIENT_SECRET, PARTNER_CLIENT_CERTIFICATE, PARTNER_FEDERATED_CREDENTIAL"
+            )
+        if certificate and not Path(certificate).is_file():
+            self.problems["PARTNER_CLIENT_CERTIFICATE"] = "names a file that does not exist"
+        vault = self.env.get("PARTNER_REFRESH_TOKEN_VAULT", "").strip()
+        token_file = self.env.get("PARTNER_REFRESH_TOKEN_FILE", "").strip()
+        if vault and token_file:
+            self.problems["PARTNER_REFRESH_TOKEN_FILE"] = "give a vault or a file, not both"
+        return IdentitySettings(
+            cloud=self.cloud(),
+            tenant_id=self.required("PARTNER_TENANT_ID"),
+            client_id=self.required("PARTNER_CLIENT_ID"),
+            client_secret=secret,
+            certificate=certificate,
+            certificate_password=self.env.get("PARTNER_CLIENT_CERTIFICATE_PASSWORD", ""),
+            federated_credential=federated,
+            vault=self.url("PARTNER_REFRESH_TOKEN_VAULT", "") if vault else "",
+            vault_secret=self.text("PARTNER_REFRESH_TOKEN_SECRET"),
+            token_file=token_file,
+        )
