@@ -1,0 +1,258 @@
+"""The body of an attach request, in either form, becomes a Submission; nothing unchecked gets past it.
+
+`multipart/form-data` is what browsers and curl send, `application/json` with base64 is what flows can send.
+Parts and fields of unknown name are refused by name, because a document that is dropped in silence is lost.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_options_header
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+from shared import validation
+from shared.errors import InvalidInputError, TooLargeError, UnsupportedMediaTypeError, Violation
+from shared.models import Document, Metadata, Role, Submission, Wire
+from shared.settings import Limits
+from shared.strict_json import Json, below, loads
+from shared.validation import Collector
+from shared.validation.shapes import build, member
+
+PIECE = 256 * 1024
+"""Bytes that a document is read in."""
+
+_ROLE_OF_PART = {"pofiles": Role.PURCHASE_ORDER, "tenderfiles": Role.TENDER, "tender": Role.TENDER}
+_ROLE_OF_FIELD = {"poFiles": Role.PURCHASE_ORDER, "tenderFiles": Role.TENDER}
+_OTHER_PARTS = 10
+"""Parts beside the files that are read before the body is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """A file as it came; `place` is its pointer, `content` is None when it could not be decoded."""
+
+    role: Role
+    place: str
+    name: object
+    name_place: str
+    content: memoryview | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    metadata: Metadata | None
+    uploads: list[_Upload]
+
+
+_Reader = Callable[[bytes, Mapping[str, str], Limits, Collector], _Form]
+
+
+def read(
+    content_type: str | None, body: bytes, limits: Limits, customer_id: str, order_id: str
+) -> Submission:
+    """The submission in `body` for the ids of the path.
+
+    Raises TooLargeError (body, or a file of it), UnsupportedMediaTypeError, and InvalidInputError with every
+    violation of path and body. Documents are views of memory that `body` was read into.
+    """
+    if len(body) > limits.max_body:
+        raise TooLargeError(f"The body has {len(body)} bytes; at most {limits.max_body} are read.")
+    media_type, options = parse_options_header(content_type)
+    reader = _READERS.get(media_type.lower())
+    if reader is None:
+        raise UnsupportedMediaTypeError(f"The Content-Type must be {' or '.join(_READERS)}.")
+    with Collector() as faults:
+        customer = faults.check(lambda: validation.customer_id(customer_id))
+        order = faults.check(lambda: validation.order_id(order_id))
+        form = reader(body, options, limits, faults)
+        documents = _documents(form.uploads, limits, faults)
+    assert customer is not None
+    assert order is not None
+    assert form.metadata is not None
+    return Submission(customer, order, form.metadata, documents)
+
+
+def _multipart(body: bytes, options: Mapping[str, str], limits: Limits, faults: Collector) -> _Form:
+    boundary = options.get("boundary", "")
+    if not re.fullmatch(r"[ -~]{0,199}[!-~]", boundary):
+        raise _invalid("", "is multipart/form-data without a boundary in its Content-Type")
+    described: list[bytes] = []
+    uploads: list[_Upload] = []
+    for part, content in _parts(body, boundary, limits.max_files + _OTHER_PARTS):
+        name = (part.name or "").lower()
+        if name == "metadata":
+            described.append(content.getvalue())
+        elif name not in _ROLE_OF_PART:
+            _unknown_part(part.name, faults)
+        elif isinstance(part, Field):
+            faults.add(below("", name), "must be sent as a file, with a file name")
+        elif part.filename or content.getbuffer().nbytes:
+            place = below(below("", name), sum(upload.place.startswith(f"/{name}/") for upload in uploads))
+            uploads.append(_Upload(_ROLE_OF_PART[name], place, _sent_name(part), place, content.getbuffer()))
+    if len(described) != 1:
+        faults.add("/metadata", f"must be given once; it is given {len(described)} times")
+        return _Form(None, uploads)
+    read = partial(validation.metadata, described[0], tender_files=_tenders(uploads), pointer="/metadata")
+    return _Form(faults.check(read), uploads)
+
+
+def _parts(body: bytes, boundary: str, most: int) -> list[tuple[Field | File, BytesIO]]:
+    try:
+        return list(_decoded_parts(body, boundary, most))
+    except RequestEntityTooLarge:
+        raise _invalid("", f"holds more than {most} parts") from None
+    except ValueError:
+        raise _invalid(
+            "", "is not complete multipart/form-data with the boundary that its Content-Type names"
+        ) from None
+
+
+def _decoded_parts(body: bytes, boundary: str, most: int) -> Iterator[tuple[Field | File, BytesIO]]:
+    decoder = MultipartDecoder(boundary.encode("ascii"), max_parts=most)
+    content = BytesIO()
+    for start in range(0, len(body) + PIECE, PIECE):
+        decoder.receive_data(body[start : start + PIECE] or None)
+        event = decoder.next_event()
+        while not isinstance(event, NeedData | Epilogue):
+            if isinstance(event, Field | File):
+                part, content = event, BytesIO()
+            elif isinstance(event, Data):
+                content.write(event.data)
+                if not event.more_data:
+                    yield part, content
+            event = decoder.next_event()
+
+
+def _sent_name(part: File) -> str:
+    """The file name as its sender meant it.
+
+    Browsers escape quotes and line breaks by percent codes and leave a backslash alone, other clients write
+    a backslash before quotes and backslashes.
+    https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
+    """
+    header = part.headers["content-disposition"]
+    quoted = re.search(r'filename="((?:[^"\\]|\\.)*)"', header, re.IGNORECASE)
+    if quoted is None or "filename*" in header.lower():
+        return part.filename
+    name = re.sub(r'\\(["\\])', r"\1", quoted[1])
+    return name.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
+
+
+def _unknown_part(name: str | None, faults: Collector) -> None:
+    if name:
+        faults.add(below("", name[:100]), "is not a known part; send metadata, pofiles and tenderfiles")
+    else:
+        faults.add("", "holds a part without a name")
+
+
+class _BodyShape(Wire):
+    metadata: object = None
+    po_files: object = None
+    tender_files: object = None
+
+
+class _FileShape(Wire):
+    file_name: object = None
+    content: object = None
+
+
+def _json(body: bytes, _: Mapping[str, str], limits: Limits, faults: Collector) -> _Form:
+    document = loads(body, limits.max_body)
+    faults.settle(document.violations)
+    tree = document.value
+    build(_BodyShape, tree, "", faults)
+    uploads: list[_Upload] = []
+    for field, role in _ROLE_OF_FIELD.items():
+        written, files = member(tree, field)
+        if isinstance(files, list):
+            uploads += (
+                _json_file(item, role, below(below("", written), index), faults)
+                for index, item in enumerate(files)
+            )
+        elif files is not None:
+            faults.add(below("", written), "must be an array of files")
+    written, described = member(tree, "metadata")
+    if described is None:
+        faults.add(below("", written), "is required")
+        return _Form(None, uploads)
+    place = below("", written)
+    return _Form(
+        validation.metadata_of(described, tender_files=_tenders(uploads), pointer=place, faults=faults),
+        uploads,
+    )
+
+
+def _json_file(item: Json, role: Role, place: str, faults: Collector) -> _Upload:
+    build(_FileShape, item, place, faults)
+    name_written, name = member(item, "fileName")
+    written, content = member(item, "content")
+    decoded = faults.check(lambda: _from_base64(content, below(place, written)))
+    return _Upload(role, place, name, below(place, name_written), decoded)
+
+
+def _from_base64(content: Json, pointer: str) -> memoryview:
+    """The bytes that flows hold as base64, alone or within `{"$content-type": …, "$content": …}`."""
+    if isinstance(content, dict) and content.keys() <= {"$content-type", "$content"}:
+        pointer, content = below(pointer, "$content"), content.get("$content")
+    if not isinstance(content, str):
+        raise _invalid(pointer, "must be base64, or an object of $content-type and $content with base64")
+    if content[:5].lower() == "data:":
+        raise _invalid(pointer, "is a data: URL; send only the base64 that follows its comma")
+    packed = "".join(content.split())
+    try:
+        return memoryview(base64.b64decode(packed, validate=True))
+    except ValueError:
+        if re.fullmatch(r"[A-Za-z0-9_-]+=*", packed) and re.search("[_-]", packed):
+            raise _invalid(pointer, "is URL-safe base64; send the standard alphabet, with + and /") from None
+        raise _invalid(pointer, "is not base64: a character, the padding or the length is wrong") from None
+
+
+_READERS: Mapping[str, _Reader] = {"multipart/form-data": _multipart, "application/json": _json}
+
+
+def _documents(uploads: list[_Upload], limits: Limits, faults: Collector) -> tuple[Document, ...]:
+    for upload in uploads:
+        if upload.content is not None and upload.content.nbytes > limits.max_file:
+            raise TooLargeError(
+                f"{upload.place} has {upload.content.nbytes} bytes; a file may have {limits.max_file}."
+            )
+    if len(uploads) > limits.max_files:
+        faults.add("", f"holds {len(uploads)} files; at most {limits.max_files} are allowed")
+    if not any(upload.role is Role.PURCHASE_ORDER for upload in uploads):
+        faults.add("/poFiles", "at least one purchase order is required")
+    found = [_document(upload, limits, faults) for upload in uploads[: limits.max_files]]
+    return tuple(document for document in found if document is not None)
+
+
+def _document(upload: _Upload, limits: Limits, faults: Collector) -> Document | None:
+    name = faults.check(lambda: validation.file_name(upload.name, upload.name_place))
+    view = upload.content
+    if view is None:
+        return None
+    head = bytes(view[:1024])
+    for fault in validation.document_faults(name or "the file", view.nbytes, head, limits.max_file):
+        faults.add(upload.place, fault)
+    if name is None:
+        return None
+    md5 = hashlib.md5(view, usedforsecurity=False).hexdigest()
+    return Document(upload.role, name, view.nbytes, md5, partial(_pieces, view))
+
+
+def _pieces(view: memoryview) -> Iterator[memoryview]:
+    return (view[start : start + PIECE] for start in range(0, view.nbytes, PIECE))
+
+
+def _tenders(uploads: list[_Upload]) -> int:
+    return sum(upload.role is Role.TENDER for upload in uploads)
+
+
+def _invalid(pointer: str, detail: str) -> InvalidInputError:
+    return InvalidInputError([Violation(pointer, detail)])

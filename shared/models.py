@@ -1,0 +1,258 @@
+"""The values that everything behind the border works with; whoever holds one need not check it again.
+
+Pydantic describes what arrives from outside (OrderRequest and its lines; shared/validation builds them),
+frozen dataclasses hold what was made of it. Pure: no I/O, no clock, no environment, no Azure, no HTTP.
+Money is text from end to end: the digits that were written, never a float.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from pydantic import AfterValidator, AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel, to_pascal
+
+
+class Role(StrEnum):
+    """What a document is to the order; the values are Partner Center's own attachment types.
+
+    https://learn.microsoft.com/en-us/partner-center/developer/attaching-purchase-order-and-completing-po-details
+    """
+
+    PURCHASE_ORDER = "POAttachment"
+    TENDER = "TenderAttachment"
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is said about the documents of one order. Amounts keep the digits that were written."""
+
+    is_part_of_tender: bool
+    customer_price: str
+    currency: str
+    fx_rate: str | None = None
+    tender_link: str | None = None
+
+    def to_wire(self) -> bytes:
+        """The `metadata` part of the multipart body; amounts are JSON strings, as the documents show them."""
+        return _compact(
+            {
+                "isPartOfTender": self.is_part_of_tender,
+                "customerPrice": self.customer_price,
+                "currency": self.currency,
+                "fxRate": self.fx_rate,
+                "tenderLink": self.tender_link,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file to attach. `open` starts reading at the first byte each time it is called."""
+
+    role: Role
+    file_name: str
+    size: int
+    """Bytes."""
+    md5: str
+    """Lower-case hex of the content; it identifies a document, it protects nothing."""
+    open: Callable[[], Iterator[bytes | memoryview]] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Documents for one order and what is said about them: the unit that is attached once or not at all."""
+
+    customer_id: str
+    order_id: str
+    metadata: Metadata
+    documents: tuple[Document, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of what the submission says, however it says it.
+
+        Equal amounts are equal (156.87 and 156.870), the order of the files does not count, and neither do
+        their names: the same documents under other names are the same submission.
+        """
+        meta = self.metadata
+        return _digest(
+            {
+                "isPartOfTender": meta.is_part_of_tender,
+                "customerPrice": _plain(meta.customer_price),
+                "currency": meta.currency,
+                "fxRate": None if meta.fx_rate is None else _plain(meta.fx_rate),
+                "tenderLink": meta.tender_link,
+                "documents": sorted([d.role.value, d.size, d.md5] for d in self.documents),
+            }
+        )
+
+    @property
+    def key(self) -> str:
+        """Name of the submission's record; customer, order and digest are one path segment each."""
+        order = quote(self.order_id, safe="").replace(".", "%2E")
+        return f"attachments/{self.customer_id}/{order}/{self.digest}"
+
+
+def _term(text: str) -> str:
+    if not re.fullmatch(r"P\d{1,3}[DMY]", text, re.ASCII):
+        raise ValueError("must be an ISO 8601 duration such as P1M, P1Y or P3Y")
+    return text
+
+
+def _end_date(text: str) -> str:
+    try:
+        if "T" in text and text.isascii() and datetime.fromisoformat(text):
+            return text
+    except ValueError:
+        pass
+    raise ValueError("must be an ISO 8601 date and time such as 2027-03-31T23:59:59Z")
+
+
+# https://learn.microsoft.com/en-us/rest/api/partner-center/manage-orders/create-a-new-order
+# `biennial` stands in the .NET SDK only (BillingCycleType.cs of microsoft/partner-center-sdk-for-dotNET)
+_CYCLES = ("unknown", "monthly", "annual", "none", "one_time", "triennial", "biennial")
+_CYCLE_OF = {cycle.replace("_", ""): cycle for cycle in _CYCLES}
+
+
+def _cycle(text: str) -> str:
+    try:
+        return _CYCLE_OF[text.lower().replace("_", "")]
+    except KeyError:
+        raise ValueError(f"must be one of {', '.join(_CYCLES)}") from None
+
+
+def _label(text: str) -> str:
+    if not 1 <= len(text) <= 256 or not text.isprintable():
+        raise ValueError("must be 1 to 256 characters without line breaks or control characters")
+    return text
+
+
+def _token(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{1,128}", text):
+        raise ValueError("must be 1 to 128 visible ASCII characters without spaces")
+    return text
+
+
+def _some(lines: tuple[LineItem, ...]) -> tuple[LineItem, ...]:
+    if not lines:
+        raise ValueError("must hold at least one line")
+    return lines
+
+
+Term = Annotated[str, AfterValidator(_term)]
+EndDate = Annotated[str, AfterValidator(_end_date)]
+Cycle = Annotated[str, AfterValidator(_cycle)]
+Label = Annotated[str, AfterValidator(_label)]
+Token = Annotated[str, AfterValidator(_token)]
+Upper = Annotated[str, AfterValidator(str.upper)]
+Lower = Annotated[str, AfterValidator(str.lower)]
+
+
+class Wire(BaseModel):
+    """A JSON object from outside: camelCase or PascalCase names, nothing unknown, no type stretched."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        hide_input_in_errors=True,
+        alias_generator=AliasGenerator(
+            validation_alias=lambda name: AliasChoices(to_camel(name), to_pascal(name)),
+            serialization_alias=to_camel,
+        ),
+    )
+
+
+class RenewsTo(Wire):
+    """What a trial becomes when it ends."""
+
+    term_duration: Term
+
+
+class LineItem(Wire):
+    """One line of an order: an offer and how many of it.
+
+    https://learn.microsoft.com/en-us/partner-center/developer/order-resources#orderlineitem
+    """
+
+    offer_id: Token
+    quantity: int = Field(ge=1, le=10_000_000)
+    line_item_number: int | None = Field(default=None, ge=0)
+    friendly_name: Label | None = None
+    term_duration: Term | None = None
+    custom_term_end_date: EndDate | None = None
+    promotion_id: Token | None = None
+    provisioning_context: dict[str, str] | None = None
+    attestation_accepted: bool | None = None
+    renews_to: RenewsTo | None = None
+    partner_id_on_record: Token | None = None
+    additional_partner_ids_on_record: (
+        Annotated[tuple[Token, ...], Field(max_length=5, strict=False)] | None
+    ) = None
+
+
+class OrderRequest(Wire):
+    """An order that is to be placed, as shared.validation.order_request lets it through.
+
+    Lines are numbered 0..n-1, `indirect_reseller_id` is a lower-case GUID, `currency_code` upper case.
+    https://learn.microsoft.com/en-us/partner-center/developer/create-an-order
+    """
+
+    line_items: Annotated[tuple[LineItem, ...], Field(strict=False), AfterValidator(_some)]
+    reference_customer_id: Lower | None = None
+    billing_cycle: Cycle | None = None
+    currency_code: Upper | None = None
+    partner_on_record_attestation_accepted: bool | None = None
+    indirect_reseller_id: Lower | None = None
+
+    @property
+    def needs_app_user(self) -> bool:
+        """Whether Partner Center takes this order from App+User credentials only.
+
+        https://learn.microsoft.com/en-us/partner-center/developer/create-an-order-for-a-customer-of-an-indirect-reseller
+        """
+        return bool(self.indirect_reseller_id) or any(line.partner_id_on_record for line in self.line_items)
+
+    def to_wire(self, customer_id: str, partner_id_on_record: str | None) -> bytes:
+        """The JSON body for Partner Center; a `partner_id_on_record` (MPN id) is written on every line."""
+        body = self._body(customer_id)
+        if partner_id_on_record is not None:
+            for line in body["lineItems"]:
+                line["partnerIdOnRecord"] = partner_id_on_record
+        return _compact(body)
+
+    def digest(self, customer_id: str) -> str:
+        """SHA-256 (hex) of what is asked for, before the reseller is looked up; spelling does not count."""
+        body = self._body(customer_id)
+        body["lineItems"].sort(key=lambda line: line["lineItemNumber"])
+        return _digest({**body, "indirectResellerId": self.indirect_reseller_id})
+
+    def _body(self, customer_id: str) -> dict[str, Any]:
+        body = self.model_dump(
+            by_alias=True, exclude_none=True, exclude={"indirect_reseller_id", "reference_customer_id"}
+        )
+        return {"referenceCustomerId": customer_id.lower(), **body, "lineItems": list(body["lineItems"])}
+
+
+def _plain(digits: str) -> str:
+    return format(Decimal(digits).normalize(), "f")
+
+
+def _compact(members: Mapping[str, Any]) -> bytes:
+    given = {name: value for name, value in members.items() if value is not None}
+    return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _digest(members: Mapping[str, Any]) -> str:
+    canonical = json.dumps(members, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,220 @@
+"""From an error to RFC 9457 `application/problem+json`: the only place that gives a failure its status.
+
+`problems` wraps an HTTP handler: every answer carries `x-correlation-id`, every AppError becomes its problem,
+anything else a 500 that tells nothing of what went on inside. https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import re
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import azure.functions as func
+
+from shared.errors import (
+    InProgressError,
+    InvalidInputError,
+    KeyReusedError,
+    NeedsReviewError,
+    NotConfiguredError,
+    NotFoundError,
+    NotSentError,
+    OutcomeUnknownError,
+    RefusedError,
+    ResellerError,
+    StorageError,
+    SupportIds,
+    ThrottledError,
+    TokenError,
+    TokenRejectedError,
+    TooLargeError,
+    UnsupportedMediaTypeError,
+)
+
+TYPE_PREFIX = "urn:partner-center-functions:problem:"
+CORRELATION_HEADER = "x-correlation-id"
+CALLER_STATUSES = (400, 404, 409, 412, 422)
+"""Statuses of Partner Center that are passed on as they are when it is the caller who must act."""
+RETRY_AFTER = 10
+"""Seconds to wait before a repetition, where nobody said how long."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """One row of the table: how errors of a class are told."""
+
+    error: type[Exception]
+    status: int
+    slug: str
+    title: str
+    retryable: bool = False
+    """Whether the same request can succeed later; RefusedError and TokenError know better for themselves."""
+
+
+PROBLEMS: tuple[ProblemType, ...] = (
+    ProblemType(InvalidInputError, 400, "invalid-input", "The request breaks the contract"),
+    ProblemType(
+        ResellerError, 422, "no-reseller", "The indirect reseller cannot be recorded; no order was placed"
+    ),
+    ProblemType(NotFoundError, 404, "not-found", "There is nothing of that name"),
+    ProblemType(TooLargeError, 413, "too-large", "The body or a file of it is too large"),
+    ProblemType(
+        UnsupportedMediaTypeError, 415, "unsupported-media-type", "The Content-Type is not read here"
+    ),
+    ProblemType(KeyReusedError, 422, "key-reused", "The Idempotency-Key stands for another request"),
+    ProblemType(InProgressError, 409, "in-progress", "The same request is being carried out", retryable=True),
+    ProblemType(NeedsReviewError, 409, "needs-review", "A person must look before anything is repeated"),
+    ProblemType(NotConfiguredError, 500, "not-configured", "The application lacks settings"),
+    ProblemType(RefusedError, 502, "refused", "Partner Center refused the request"),
+    ProblemType(ThrottledError, 503, "throttled", "Partner Center asks to slow down", retryable=True),
+    ProblemType(TokenRejectedError, 502, "token-rejected", "Partner Center did not accept the access token"),
+    ProblemType(TokenError, 502, "no-token", "No access token could be had"),
+    ProblemType(NotSentError, 503, "not-sent", "The request did not reach Partner Center", retryable=True),
+    ProblemType(StorageError, 503, "storage", "Storage did not do what was asked", retryable=True),
+    ProblemType(OutcomeUnknownError, 504, "outcome-unknown", "No answer tells what became of the request"),
+    ProblemType(Exception, 500, "internal", "Something went wrong here"),
+)
+
+_TYPE_OF = {row.error: row for row in PROBLEMS}
+_current: ContextVar[str] = ContextVar("correlation_id", default="")
+
+
+def correlation_id() -> str:
+    """The correlation id of the HTTP request that is being answered; empty outside of one."""
+    return _current.get()
+
+
+def problem_of(error: Exception, correlation: str = "") -> dict[str, Any]:
+    """The problem's members; `correlation` defaults to that of the current request."""
+    row = _row(error)
+    members: dict[str, Any] = {
+        "type": TYPE_PREFIX + row.slug,
+        "title": row.title,
+        "status": _status(error, row),
+        "detail": _detail(error, row),
+        "correlationId": correlation or correlation_id(),
+        "retryable": _retryable(error, row),
+    }
+    if isinstance(error, InvalidInputError):
+        members["errors"] = [{"pointer": v.pointer, "detail": v.detail} for v in error.violations]
+    if isinstance(error, NotConfiguredError):
+        members["settings"] = list(error.settings)
+    if isinstance(error, RefusedError):
+        answer = {"status": error.status, "code": error.code, "description": error.description}
+        members["partnerCenter"] = answer | _ids(error.ids)
+        members |= {"actor": error.advice.actor, "remedy": error.advice.remedy}
+    if isinstance(error, OutcomeUnknownError):
+        members["partnerCenter"] = _ids(error.ids)
+    return members
+
+
+def response(error: Exception, correlation: str = "") -> func.HttpResponse:
+    """The whole HTTP answer, with Retry-After where a repetition can help."""
+    members = problem_of(error, correlation)
+    headers = {CORRELATION_HEADER: members["correlationId"]}
+    if members["retryable"]:
+        asked = error.retry_after if isinstance(error, ThrottledError | InProgressError) else 0
+        headers["Retry-After"] = str(math.ceil(asked) if asked > 0 else RETRY_AFTER)
+    return func.HttpResponse(
+        json.dumps(members),
+        status_code=members["status"],
+        headers=headers,
+        mimetype="application/problem+json",
+    )
+
+
+Handler = Callable[[func.HttpRequest], func.HttpResponse]
+
+
+def problems(handler: Handler) -> Handler:
+    """Wrap a handler whose argument is `req`: errors become problems, answers carry a correlation id."""
+
+    @wraps(handler)
+    def answer(req: func.HttpRequest) -> func.HttpResponse:
+        token = _current.set(_inbound(req) or str(uuid.uuid4()))
+        try:
+            answered = _answer(handler, req)
+            answered.headers[CORRELATION_HEADER] = correlation_id()
+            return answered
+        finally:
+            _current.reset(token)
+
+    return answer
+
+
+def _answer(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
+    name = getattr(handler, "__name__", "handler")
+    try:
+        return handler(req)
+    except Exception as error:
+        row = _row(error)
+        if row.error is Exception:
+            _log_unexpected(name, error)
+        else:
+            log.warning("%s answers with the problem %s, correlation id %s", name, row.slug, correlation_id())
+        return response(error)
+
+
+class _UnexpectedError(Exception):
+    """Stands in the log for an exception whose own message may quote what the caller sent."""
+
+
+def _log_unexpected(name: str, error: Exception) -> None:
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    withheld = _UnexpectedError(f"{kind} (message withheld)")
+    trace = (type(withheld), withheld, error.__traceback__)
+    log.error("%s failed, correlation id %s", name, correlation_id(), exc_info=trace)
+
+
+def _inbound(req: func.HttpRequest) -> str:
+    """The caller's own id when it is a GUID; anything else would be a stranger's text in our logs."""
+    for header in ("MS-CorrelationId", CORRELATION_HEADER):
+        given = str(req.headers.get(header, "")).strip()
+        if re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", given):
+            return given.lower()
+    return ""
+
+
+def _row(error: Exception) -> ProblemType:
+    return next(_TYPE_OF[kind] for kind in type(error).__mro__ if kind in _TYPE_OF)
+
+
+def _status(error: Exception, row: ProblemType) -> int:
+    if not isinstance(error, RefusedError) or error.advice.actor != "caller":
+        return row.status
+    return error.status if error.status in CALLER_STATUSES else row.status
+
+
+def _retryable(error: Exception, row: ProblemType) -> bool:
+    if isinstance(error, TokenError):
+        return error.retryable
+    if isinstance(error, RefusedError):
+        return row.retryable or error.advice.retryable
+    return row.retryable
+
+
+def _detail(error: Exception, row: ProblemType) -> str:
+    if row.error is Exception:
+        return "The cause is in the application's log under the correlation id."
+    if isinstance(error, InvalidInputError) and len(error.violations) > 1:
+        return f"{len(error.violations)} violations; `errors` names each."
+    return str(error)
+
+
+def _ids(ids: SupportIds) -> dict[str, str]:
+    return {
+        "requestId": ids.request_id,
+        "correlationId": ids.correlation_id,
+        "cv": ids.cv,
+        "serverId": ids.server_id,
+    }

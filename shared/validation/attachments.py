@@ -1,0 +1,174 @@
+"""What is said about documents: the metadata of both HTTP bodies, and the sidecar of a drop.
+
+Rules of the fields: https://learn.microsoft.com/en-us/partner-center/developer/attaching-purchase-order-and-completing-po-details
+The page asks for a link or a file when the order is part of a tender. That an order outside of a tender may
+have neither is our own rule: contradictory data is somebody's mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
+
+from shared.models import Metadata, Wire
+from shared.strict_json import Json, Number, below, loads
+from shared.validation.collecting import Collector
+from shared.validation.currencies import iso_currency
+from shared.validation.files import plain_name
+from shared.validation.ids import guid, opaque_id
+from shared.validation.shapes import build, member
+
+MAX_SIDECAR = 64 * 1024
+"""Bytes of a sidecar, and of the metadata in a multipart body."""
+MAX_LINK = 2048
+_PART_OF_TENDER = ("isPartOfTender", "isPartofTender", "IsPartOfTender", "IsPartofTender")
+"""One field: the how-to page and the .NET SDK spell it differently."""
+
+
+def _amount(value: object) -> str:
+    if isinstance(value, Number):
+        value = value.text
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise ValueError("must be a decimal number, as a JSON number or as a string")
+    if value.startswith("-"):
+        raise ValueError("must not be negative")
+    if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,6})?", value):
+        raise ValueError(
+            "must be plain digits such as 156.87: at most 15 before and 6 after the point, "
+            "without sign, exponent, comma or currency"
+        )
+    return value
+
+
+def _rate(value: object) -> str:
+    digits = _amount(value)
+    if not digits.strip("0."):
+        raise ValueError("must be greater than 0")
+    return digits
+
+
+def _link(text: str) -> str:
+    if len(text) > MAX_LINK:
+        raise ValueError(f"must have at most {MAX_LINK} characters")
+    if not text.isprintable() or re.search(r'[ \\<>"]', text):
+        raise ValueError("must not hold spaces, control characters, quotes or any of \\ < >")
+    try:
+        parts = urlsplit(text)
+        absolute = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        absolute = None
+    if not absolute:
+        raise ValueError("must be an absolute http or https URL with a host")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user name or password")
+    return text
+
+
+class _MetadataShape(Wire):
+    is_part_of_tender: bool | None = Field(default=None, validation_alias=AliasChoices(*_PART_OF_TENDER))
+    customer_price: Annotated[str, BeforeValidator(_amount)]
+    currency: Annotated[str, AfterValidator(iso_currency)]
+    fx_rate: Annotated[str, BeforeValidator(_rate)] | None = None
+    tender_link: Annotated[str, AfterValidator(_link)] | None = None
+
+    def value(self) -> Metadata:
+        return Metadata(
+            is_part_of_tender=bool(self.is_part_of_tender),
+            customer_price=self.customer_price,
+            currency=self.currency,
+            fx_rate=self.fx_rate,
+            tender_link=self.tender_link,
+        )
+
+
+_Names = Annotated[tuple[Annotated[str, AfterValidator(plain_name)], ...], Field(strict=False)]
+
+
+class _SidecarShape(_MetadataShape):
+    customer_id: Annotated[str, AfterValidator(guid)]
+    order_id: Annotated[str, AfterValidator(opaque_id)]
+    po_files: _Names | None = None
+    tender_files: _Names | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """The JSON file that tells to which order dropped documents belong."""
+
+    customer_id: str
+    order_id: str
+    metadata: Metadata
+    po_files: tuple[str, ...]
+    """Names in the sidecar's own folder; empty when the purchase order is the PDF of the same stem."""
+    tender_files: tuple[str, ...]
+
+
+def metadata(raw: bytes, *, tender_files: int, pointer: str = "") -> Metadata:
+    """The metadata of an attachment with `tender_files` tenders; `pointer` is where it stands in the body."""
+    with Collector() as faults:
+        document = loads(raw, MAX_SIDECAR, pointer)
+        faults.settle(document.violations)
+        read = metadata_of(document.value, tender_files=tender_files, pointer=pointer, faults=faults)
+    assert read is not None
+    return read
+
+
+def metadata_of(tree: Json, *, tender_files: int, pointer: str, faults: Collector) -> Metadata | None:
+    """The same for JSON that has been read; violations go to `faults`, and then the answer is None."""
+    shape = build(_MetadataShape, tree, pointer, faults)
+    _tender(tree, tender_files, pointer, faults)
+    return shape.value() if shape else None
+
+
+def sidecar(raw: bytes) -> Sidecar:
+    """The content of a sidecar file: metadata, ids and the names of the files it speaks for."""
+    with Collector() as faults:
+        document = loads(raw, MAX_SIDECAR)
+        faults.settle(document.violations)
+        shape = build(_SidecarShape, document.value, "", faults)
+        named = member(document.value, "tenderFiles")[1]
+        tenders = len(named) if isinstance(named, list) else int(named is not None)
+        _tender(document.value, tenders, "", faults)
+        _distinct(document.value, faults)
+    assert shape is not None
+    return Sidecar(
+        customer_id=shape.customer_id,
+        order_id=shape.order_id,
+        metadata=shape.value(),
+        po_files=shape.po_files or (),
+        tender_files=shape.tender_files or (),
+    )
+
+
+def _tender(tree: Json, tender_files: int, pointer: str, faults: Collector) -> None:
+    """Part of a tender: a link or a file. Not part of one: neither."""
+    if not isinstance(tree, dict):
+        return
+    name = next((name for name in _PART_OF_TENDER if name in tree), _PART_OF_TENDER[0])
+    part = tree.get(name)
+    link_name, link = member(tree, "tenderLink")
+    if part is True and link is None and not tender_files:
+        faults.add(below(pointer, name), "is true, so a tenderLink or at least one tender file is required")
+    if part is None or part is False:
+        if link is not None:
+            faults.add(below(pointer, link_name), "is given, but isPartOfTender is not true")
+        if tender_files:
+            faults.add(below(pointer, name), "is not true, but tender files are given")
+
+
+def _distinct(tree: Json, faults: Collector) -> None:
+    seen: Counter[str] = Counter()
+    for field in ("poFiles", "tenderFiles"):
+        written, names = member(tree, field)
+        for index, name in enumerate(names if isinstance(names, list) else ()):
+            if isinstance(name, str):
+                seen[name] += 1
+                if seen[name] > 1:
+                    faults.add(below(below("", written), index), "is named twice")

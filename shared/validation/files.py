@@ -1,0 +1,64 @@
+"""Names and contents of the files that are to be attached."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from shared.errors import InvalidInputError, Violation
+
+MAX_NAME = 255
+"""Characters of a file name."""
+PDF_HEAD = 1024
+"""Bytes at the start of a file within which a PDF says that it is one.
+
+ISO 32000-1, implementation note 13 of the earlier Adobe reference: readers accept the header there.
+"""
+_LINES_AND_CONTROLS = ("Cc", "Cs", "Zl", "Zp")
+
+
+def file_name(name: object, pointer: str = "/fileName") -> str:
+    """The base name under which a file is sent on; some browsers send a path before it, which is dropped.
+
+    Quotes, spaces and letters of any script are kept. Raises InvalidInputError.
+    """
+    if not isinstance(name, str):
+        raise InvalidInputError([Violation(pointer, "is required and must be a string")])
+    base = re.split(r"[/\\]", name)[-1]
+    faults = list(_name_faults(base))
+    if faults:
+        raise InvalidInputError([Violation(pointer, fault) for fault in faults])
+    return base
+
+
+def plain_name(text: str) -> str:
+    """The name of a file in the sidecar's own folder; ValueError says why it is none."""
+    if re.search(r"[/\\]", text) or ".." in text:
+        raise ValueError("must be the name of a file in the same folder, without / \\ or ..")
+    faults = _name_faults(text)
+    if faults:
+        raise ValueError("; ".join(faults))
+    return text
+
+
+def document_faults(name: str, size: int, head: bytes, max_file: int) -> list[str]:
+    """What is wrong with a file of `size` bytes; `head` is its first PDF_HEAD bytes, or more."""
+    if size == 0:
+        return [f"{name} is empty"]
+    faults = []
+    if size > max_file:
+        faults.append(f"{name} has {size} bytes; at most {max_file} are allowed")
+    if b"%PDF-" not in head[:PDF_HEAD]:
+        faults.append(f"{name} is not a PDF: there is no %PDF- in its first {PDF_HEAD} bytes")
+    return faults
+
+
+def _name_faults(name: str) -> list[str]:
+    faults = []
+    if any(unicodedata.category(letter) in _LINES_AND_CONTROLS for letter in name):
+        faults.append("must not hold control characters or line breaks")
+    if len(name) > MAX_NAME:
+        faults.append(f"must have at most {MAX_NAME} characters")
+    if not name.lower().endswith(".pdf") or len(name) == len(".pdf"):
+        faults.append("must be a file name that ends with .pdf")
+    return faults

@@ -1,0 +1,144 @@
+"""An order request: the documents' own example passes as it stands, what cannot work is refused by name."""
+
+from __future__ import annotations
+
+from shared.errors import TooLargeError
+from shared.models import OrderRequest
+from shared.strict_json import Json, below, camel, loads
+from shared.validation.collecting import Collector
+from shared.validation.currencies import iso_currency
+from shared.validation.ids import customer_id as checked_customer
+from shared.validation.ids import guid
+from shared.validation.shapes import build, member
+
+MAX_ORDER = 256 * 1024
+"""Bytes of an order request; a guard of our own."""
+
+_SERVER = "is set by Partner Center and cannot be sent; leave it out"
+# https://learn.microsoft.com/en-us/partner-center/developer/order-resources
+_NOT_SENT = {
+    **dict.fromkeys(
+        (
+            "id", "alternateId", "creationDate", "status", "transactionType", "totalPrice", "currencySymbol",
+            "links", "client", "subscriptionId", "pricing",
+        ),
+        _SERVER,
+    ),
+    "parentSubscriptionId": "is taken when an order is changed (PATCH), not when it is created; leave it out",
+}  # fmt: skip
+
+
+def order_request(raw: bytes, customer_id: str) -> OrderRequest:
+    """The order in `raw` for the customer of the path; raises TooLargeError beyond MAX_ORDER bytes."""
+    if len(raw) > MAX_ORDER:
+        raise TooLargeError(f"The order request has {len(raw)} bytes; at most {MAX_ORDER} are read.")
+    with Collector() as faults:
+        customer = faults.check(lambda: checked_customer(customer_id))
+        document = loads(raw, MAX_ORDER)
+        faults.settle(document.violations)
+        tree = _client_side(document.value, faults)
+        order = build(OrderRequest, tree, "", faults)
+        _same_customer(tree, customer, faults)
+        _currency(tree, faults)
+        _reseller(tree, faults)
+        _numbering(tree, faults)
+    assert order is not None
+    return _numbered(order)
+
+
+def _client_side(tree: Json, faults: Collector) -> Json:
+    """The request without the fields that only the server sets; any that is not null is noted."""
+    order = _without(tree, "", faults)
+    written, lines = member(order, "lineItems")
+    if isinstance(order, dict) and isinstance(lines, list):
+        place = below("", written)
+        order[written] = [_without(line, below(place, i), faults) for i, line in enumerate(lines)]
+    return order
+
+
+def _without(node: Json, pointer: str, faults: Collector) -> Json:
+    if not isinstance(node, dict):
+        return node
+    kept: dict[str, Json] = {}
+    for written, value in node.items():
+        name, place = camel(written), below(pointer, written)
+        if name == "attributes":
+            _attributes(value, place, faults)
+        elif name not in _NOT_SENT:
+            kept[written] = value
+        elif value is not None:
+            faults.add(place, _NOT_SENT[name])
+    return kept
+
+
+def _attributes(value: Json, pointer: str, faults: Collector) -> None:
+    """`{"objectType": "Order"}` stands in the documented examples and tells nothing."""
+    if value is None:
+        return
+    if not isinstance(value, dict):
+        faults.add(pointer, "must be an object")
+        return
+    for written in value:
+        if camel(written) != "objectType":
+            faults.add(below(pointer, written), _SERVER)
+
+
+def _same_customer(tree: Json, customer: str | None, faults: Collector) -> None:
+    written, reference = member(tree, "referenceCustomerId")
+    if customer and isinstance(reference, str) and reference.lower() != customer:
+        faults.add(below("", written), "must be the customer that the path names, or be left out")
+
+
+def _currency(tree: Json, faults: Collector) -> None:
+    written, code = member(tree, "currencyCode")
+    if isinstance(code, str):
+        try:
+            iso_currency(code)
+        except ValueError as error:
+            faults.add(below("", written), str(error))
+
+
+def _reseller(tree: Json, faults: Collector) -> None:
+    """Either the reseller's tenant id, which is looked up, or its partner id on the lines."""
+    written, reseller = member(tree, "indirectResellerId")
+    if isinstance(reseller, str):
+        try:
+            guid(reseller)
+        except ValueError as error:
+            faults.add(below("", written), str(error))
+    _, lines = member(tree, "lineItems")
+    named = isinstance(lines, list) and any(
+        member(line, "partnerIdOnRecord")[1] is not None for line in lines
+    )
+    if reseller is not None and named:
+        faults.add(
+            below("", written),
+            "contradicts partnerIdOnRecord, which is looked up from it; give one of the two",
+        )
+
+
+def _numbering(tree: Json, faults: Collector) -> None:
+    """Line numbers are unique and 0..n-1 when given, and given on all lines or on none (error 800071)."""
+    written, lines = member(tree, "lineItems")
+    if not isinstance(lines, list):
+        return
+    numbers = [member(line, "lineItemNumber") for line in lines]
+    given = [number for _, number in numbers if number is not None]
+    seen: set[int] = set()
+    for index, (name, number) in enumerate(numbers):
+        place = below(below(below("", written), index), name)
+        if number is None and given:
+            faults.add(place, "is missing here but given on other lines; give it on all lines or on none")
+        if isinstance(number, int) and not isinstance(number, bool):
+            if number >= len(lines):
+                faults.add(place, f"must be 0 to {len(lines) - 1}, one number for each line")
+            elif number in seen:
+                faults.add(place, "is the number of an earlier line")
+            seen.add(number)
+
+
+def _numbered(order: OrderRequest) -> OrderRequest:
+    if order.line_items[0].line_item_number is not None:
+        return order
+    lines = (line.model_copy(update={"line_item_number": i}) for i, line in enumerate(order.line_items))
+    return order.model_copy(update={"line_items": tuple(lines)})

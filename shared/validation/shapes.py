@@ -1,0 +1,91 @@
+"""Pydantic's findings, said in our words and at the place where the caller wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_args
+
+from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from shared.strict_json import Json, below, camel, pascal
+from shared.validation.collecting import Collector
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+_SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "missing": lambda _: "is required",
+    "string_type": lambda _: "must be a string",
+    "int_type": lambda _: "must be a whole number, not a string or a decimal",
+    "bool_type": lambda _: "must be true or false",
+    "tuple_type": lambda _: "must be an array",
+    "dict_type": lambda _: "must be an object",
+    "model_type": lambda _: "must be a JSON object",
+    "greater_than_equal": lambda ctx: f"must be at least {ctx['ge']}",
+    "less_than_equal": lambda ctx: f"must be at most {ctx['le']}",
+    "too_long": lambda ctx: f"must hold at most {ctx['max_length']}",
+    "value_error": lambda ctx: str(ctx["error"]),
+}
+
+
+def build(shape: type[Shape], tree: Json, pointer: str, faults: Collector) -> Shape | None:
+    """The value that `tree` describes, or None after every violation has been noted in `faults`."""
+    try:
+        return shape.model_validate(tree)
+    except ValidationError as error:
+        for found in error.errors(include_url=False, include_input=False):
+            place = pointer
+            for token in found["loc"]:
+                place = below(place, token)
+            faults.add(place, "" if faults.full else _sentence(found, shape))
+        return None
+
+
+def member(node: Json, name: str) -> tuple[str, Json]:
+    """How the caller spells the member `name` (camelCase or PascalCase) and what it holds, None if absent."""
+    if isinstance(node, dict):
+        for written in (name, pascal(name)):
+            if written in node:
+                return written, node[written]
+    return name, None
+
+
+def _sentence(found: ErrorDetails, shape: type[BaseModel]) -> str:
+    if found["type"] == "extra_forbidden":
+        return _unknown(str(found["loc"][-1]), _shape_at(shape, found["loc"][:-1]))
+    say = _SENTENCES.get(found["type"])
+    return say(found.get("ctx", {})) if say else found["msg"]
+
+
+def _unknown(written: str, shape: type[BaseModel]) -> str:
+    fields = _fields(shape)
+    if written in fields:
+        return "is given twice, in two spellings"
+    known = {name.lower(): name for name in fields if name == camel(name)}
+    close = get_close_matches(written.lower(), known, n=1, cutoff=0.7)
+    return "is not a known field" + (f"; did you mean {known[close[0]]}?" if close else "")
+
+
+def _fields(shape: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Every field under every spelling that is accepted for it; the documented one comes first."""
+    fields = {}
+    for field in shape.model_fields.values():
+        assert isinstance(field.validation_alias, AliasChoices)
+        fields.update({str(choice): field for choice in field.validation_alias.choices})
+    return fields
+
+
+def _shape_at(shape: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel]:
+    for name in (token for token in path if isinstance(token, str)):
+        field = _fields(shape).get(name)
+        shape = (_inner(field.annotation) if field else None) or shape
+    return shape
+
+
+def _inner(annotation: object) -> type[BaseModel] | None:
+    """The shape within `tuple[Shape, ...] | None` and the like."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((shape for part in get_args(annotation) if (shape := _inner(part))), None)

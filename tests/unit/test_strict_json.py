@@ -1,0 +1,168 @@
+"""What strict_json reads, and how it refuses the rest."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import InvalidInputError
+from shared.strict_json import MAX_DEPTH, Json, Number, below, camel, loads, pascal
+
+LIMIT = 1_000_000
+
+
+def unreadable(raw: bytes, limit: int = LIMIT) -> str:
+    with pytest.raises(InvalidInputError) as caught:
+        loads(raw, limit, "/here")
+    (violation,) = caught.value.violations
+    assert violation.pointer == "/here"
+    return violation.detail
+
+
+def faults(raw: bytes) -> list[tuple[str, str]]:
+    return [(v.pointer, v.detail) for v in loads(raw, LIMIT).violations]
+
+
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"], ids=["no BOM", "BOM"])
+def test_utf8_is_read_with_and_without_bom(bom: bytes) -> None:
+    read = loads(bom + '{"name": "Bestellung 訂單"}'.encode(), LIMIT)
+
+    assert read.value == {"name": "Bestellung 訂單"}
+    assert read.violations == ()
+
+
+def test_numbers_keep_the_digits_that_were_written() -> None:
+    read = loads(b"[5, 156.870, 1E2, -0, 1234567890123456789012, 0.10]", LIMIT)
+
+    assert read.value == [
+        5,
+        Number("156.870"),
+        Number("1E2"),
+        Number("-0"),
+        Number("1234567890123456789012"),
+        Number("0.10"),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_other_encodings_are_named(encoding: str) -> None:
+    assert f"is {encoding.upper()[:6]}" in unreadable('{"a": 1}'.encode(encoding))
+
+
+def test_invalid_utf8_is_told_with_its_place() -> None:
+    assert unreadable(b'{"a": "\xff"}') == "is not UTF-8 from byte 7 on"
+
+
+@pytest.mark.parametrize("raw", [b"", b" \r\n", b"\xef\xbb\xbf"])
+def test_an_empty_document_says_so(raw: bytes) -> None:
+    assert "is empty" in unreadable(raw)
+
+
+def test_a_syntax_error_has_line_and_column() -> None:
+    assert unreadable(b'{\n "a": https://example.com\n}').endswith("line 2 column 7")
+
+
+def test_trailing_garbage_is_refused_with_its_place() -> None:
+    assert unreadable(b'{"a": 1} {"b": 2}') == "is not JSON: Extra data at line 1 column 10"
+
+
+def test_a_document_beyond_the_limit_is_not_parsed() -> None:
+    assert unreadable(b'"abcdef"', 4) == "is longer than 4 bytes"
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 20_000])
+def test_deep_nesting_is_a_violation(depth: int) -> None:
+    assert "deeper" in next(detail for _, detail in _any_fault(b"[" * depth + b"]" * depth))
+
+
+def test_nesting_up_to_the_limit_is_read() -> None:
+    assert faults(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH) == []
+
+
+def test_a_body_full_of_small_values_is_refused_before_it_is_parsed() -> None:
+    assert "values" in unreadable(b"[" + b"0," * 60_000 + b"0]")
+
+
+def test_a_base64_document_is_no_body_full_of_values() -> None:
+    assert faults(json.dumps({"content": "QUJD" * 200_000}).encode()) == []
+
+
+def test_a_name_given_twice_is_pointed_at() -> None:
+    assert faults(b'{"a": [{"x/y": 1, "x/y": 2}]}') == [("/a/0/x~1y", "is given twice")]
+
+
+def test_both_spellings_of_a_name_are_the_same_name() -> None:
+    assert faults(b'{"Quantity": 1, "quantity": 2}') == [
+        ("/quantity", "is given twice: as Quantity and as quantity")
+    ]
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_constants_that_are_no_json_are_pointed_at(constant: str) -> None:
+    assert faults(f'{{"price": {constant}}}'.encode()) == [("/price", f"{constant} is not a JSON value")]
+
+
+def test_every_fault_is_named_not_only_the_first() -> None:
+    assert [p for p, _ in faults(b'{"a": NaN, "b": 1, "b": 2, "c": "\\ud800"}')] == ["/a", "/b", "/c"]
+
+
+@pytest.mark.parametrize("digits", ["1" * 5000, "0." + "1" * 5000, "-" + "9" * 70])
+def test_an_over_long_number_is_a_violation(digits: str) -> None:
+    assert faults(f'{{"n": {digits}}}'.encode()) == [("/n", "is a number of more than 64 characters")]
+
+
+def test_an_over_long_name_is_a_violation_without_repeating_it() -> None:
+    assert faults(json.dumps({"n" * 500: 1}).encode()) == [("", "holds a name of more than 128 characters")]
+
+
+def test_half_a_surrogate_pair_cannot_reach_anything_that_encodes() -> None:
+    read = loads(b'{"\\udc00": "\\ud800"}', LIMIT)
+
+    assert len(read.violations) == 2
+    assert json.dumps(read.value, ensure_ascii=False).encode()
+
+
+def test_pointer_tokens_are_escaped() -> None:
+    assert below("/a", "b~c/d") == "/a/b~0c~1d"
+    assert below("", 0) == "/0"
+
+
+def test_camel_and_pascal_change_the_first_letter_only() -> None:
+    assert camel("MPNId") == "mPNId"
+    assert pascal("offerId") == "OfferId"
+    assert camel("") == ""
+
+
+def _any_fault(raw: bytes) -> list[tuple[str, str]]:
+    try:
+        return faults(raw)
+    except InvalidInputError as error:
+        return [(v.pointer, v.detail) for v in error.violations]
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_raise_nothing_else(raw: bytes) -> None:
+    _any_fault(raw)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**17) + 1, 10**17) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=8).filter(lambda k: camel(k) == k), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(json_values)
+def test_what_json_writes_is_read_back(value: Json) -> None:
+    read = loads(json.dumps(value).encode(), LIMIT)
+
+    assert read.violations == ()
+    assert read.value == value
