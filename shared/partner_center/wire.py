@@ -1,0 +1,131 @@
+"""The values of a call to Partner Center, apart from any network: what goes out, what comes back.
+
+https://learn.microsoft.com/en-us/partner-center/developer/headers
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+from shared.errors import InvalidInputError, NotSentError, SupportIds, Violation
+from shared.partner_center.body import Body
+
+APPLICATION = "partner-center-functions"
+"""How we introduce ourselves to Partner Center."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The moment, on a monotonic clock in seconds, by which a call must be done with all its steps."""
+
+    at: float
+    clock: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Deadline:
+        """Return the deadline that lies `seconds` from now."""
+        return cls(clock() + seconds, clock)
+
+    def remaining(self) -> float:
+        """Seconds that are left, 0.0 when it has passed."""
+        return max(0.0, self.at - self.clock())
+
+    def check(self) -> None:
+        """Raise NotSentError when it has passed: whoever is late must not complete a request."""
+        if self.remaining() <= 0:
+            raise NotSentError("The time for this call was up before the request was sent whole.")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestIds:
+    """GUIDs of one call. `request_id` stays the same when no answer came, and is new after any answer."""
+
+    request_id: str
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Partner Center answered to a call that succeeded: `body` is a JSON object, as it came."""
+
+    status: int
+    body: bytes
+    ids: SupportIds
+
+    def json(self) -> dict[str, Any]:
+        """Return the body as an object; numbers with a fraction are Decimal, never float."""
+        return parse_object(self.body) or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, and what a success must hold.
+
+    `member` names the member that every success has. `writes`: repeating it may do a thing twice.
+    `customer` is whose rate limit it counts against, "" for the partner's own.
+    """
+
+    method: str
+    path: str
+    member: str
+    customer: str = ""
+    writes: bool = False
+    body: Body | None = field(default=None, repr=False)
+    content_type: str = "application/json"
+
+    def headers(self, ids: RequestIds) -> dict[str, str]:
+        """Return the request's headers without Authorization and Content-Length."""
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "MS-RequestId": ids.request_id,
+            "MS-CorrelationId": ids.correlation_id,
+            "X-Locale": "en-US",
+            "MS-PartnerCenter-Application": APPLICATION,
+            "User-Agent": APPLICATION,
+        }
+        return headers if self.body is None else {**headers, "Content-Type": self.content_type}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: `headers` by lower-case name; `whole` is False when the body broke off."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    whole: bool = True
+
+
+def order_path(customer_id: str, order_id: str = "", *below: str) -> str:
+    """Return the path of a customer's orders, of one order, or of what is `below` it."""
+    given = [_segment("customerId", customer_id), "orders"]
+    if order_id:
+        given.append(_segment("orderId", order_id))
+    return "/".join(["/v1/customers", *given, *below])
+
+
+def _segment(name: str, value: str) -> str:
+    # "." and ".." would be resolved on the way, encoded or not, and change what the URL points at
+    if value in ("", ".", "..") or not value.isprintable():
+        raise InvalidInputError([Violation("", f"{name} is not an id")])
+    return quote(value, safe="")
+
+
+def parse_object(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object in `body` (UTF-8, with or without BOM), None when there is none."""
+    try:
+        value = json.loads(body.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, RecursionError, ArithmeticError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
