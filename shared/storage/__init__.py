@@ -1,0 +1,1 @@
+"""Blob storage: the only place that speaks to azure-core and azure-storage-blob."""

@@ -1,0 +1,118 @@
+"""Receipts, and the word that a sidecar leaves for its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.drops import Receipt, ReceiptState, supersedes
+from shared.errors import ConditionFailedError, StorageError
+from shared.storage.blobs import Blob, BlobStore
+
+_TRIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReceipt:
+    """A receipt as it lies in storage."""
+
+    etag: str
+    state: ReceiptState
+    seen: datetime
+    sidecar_etag: str
+    body: dict[str, Any]
+
+
+class Receipts:
+    """One JSON blob per drop, under the sidecar's path, that a flow can trigger on."""
+
+    def __init__(self, blobs: BlobStore, container: str) -> None:
+        self._blobs = blobs
+        self._container = container
+
+    def read(self, path: str) -> KeptReceipt | None:
+        """The receipt of a drop, if there is one."""
+        blob = self._blobs.get(self._container, path)
+        return _kept(blob) if blob else None
+
+    def write(self, receipt: Receipt, *, expected: KeptReceipt | None = None, look: bool = False) -> bool:
+        """Write it unless what lies there has come further (`shared.drops.supersedes`); whether it was
+        written. Usually there is none yet, so a create-only write comes first; `expected` is one that was
+        read just now, and `look` reads before writing."""
+        kept = expected or (self.read(receipt.path) if look else None)
+        for _ in range(_TRIES):
+            if kept and not supersedes(receipt, kept.state, kept.seen, kept.sidecar_etag):
+                return False
+            try:
+                self._put(receipt, kept.etag if kept else None)
+            except ConditionFailedError:
+                kept = self.read(receipt.path)
+            else:
+                return True
+        raise StorageError(f"the receipt {receipt.path} is being written by too many at once")
+
+    def due(self, now: datetime, most: int) -> list[str]:
+        """Paths of at most `most` receipts whose moment has come."""
+        return self._blobs.due_before(self._container, now, most)
+
+    def _put(self, receipt: Receipt, match: str | None) -> None:
+        body = {
+            "drop": receipt.path,
+            "state": str(receipt.state),
+            **receipt.body,
+            "inputs": {"newest": receipt.seen.isoformat(), "sidecarETag": receipt.sidecar_etag},
+        }
+        content = json.dumps(body, ensure_ascii=False, indent=1).encode()
+        self._blobs.put(self._container, receipt.path, content, match=match, due=receipt.due)
+
+
+def _kept(blob: Blob) -> KeptReceipt:
+    body = json.loads(blob.content)
+    inputs = body["inputs"]
+    return KeptReceipt(
+        blob.etag,
+        ReceiptState(body["state"]),
+        datetime.fromisoformat(inputs["newest"]),
+        inputs["sidecarETag"],
+        body,
+    )
+
+
+class Words:
+    """Which sidecars want a file: `words/<path of the file>` in the ledger container."""
+
+    def __init__(self, blobs: BlobStore, container: str) -> None:
+        self._blobs = blobs
+        self._container = container
+
+    def of(self, document: str) -> list[str]:
+        """The sidecars that left word for a document."""
+        blob = self._blobs.get(self._container, _word(document))
+        return list(json.loads(blob.content)["sidecars"]) if blob else []
+
+    def leave(self, sidecar: str, documents: Iterable[str]) -> None:
+        """Note under each document that `sidecar` wants it."""
+        for document in documents:
+            self._leave(sidecar, document)
+
+    def _leave(self, sidecar: str, document: str) -> None:
+        sidecars, match = [sidecar], None
+        for _ in range(_TRIES):
+            try:
+                content = json.dumps({"sidecars": sidecars}, ensure_ascii=False).encode()
+                self._blobs.put(self._container, _word(document), content, match=match)
+                return
+            except ConditionFailedError:
+                blob = self._blobs.get(self._container, _word(document))
+                known = json.loads(blob.content)["sidecars"] if blob else []
+                if sidecar in known:
+                    return
+                sidecars, match = [*known, sidecar], blob.etag if blob else None
+        raise StorageError(f"word for {document} could not be left: too many writers at once")
+
+
+def _word(document: str) -> str:
+    return f"words/{document}.json"
