@@ -1,0 +1,187 @@
+"""What a drop is, and what to do with one: pure decisions about what was seen in storage.
+
+The rules
+1. A sidecar is a `.json` blob; a document is a `.pdf` blob (any case). All else is ignored: folder markers,
+   empty names, other endings.
+2. `a/PO_77.json` and `a/PO_77.pdf.json` belong to `a/PO_77.pdf`; `a/metadata.json` names its files. Any
+   sidecar may name files of its own folder in `poFiles` and `tenderFiles`.
+3. The sidecar is the drop: its path is the receipt's path. What a drop needs is decided from the sidecar
+   and the files as they are now, never from which event came first.
+4. A document's event wakes the sidecar of its stem, and every sidecar that left word for it. A sidecar
+   leaves word under the name of each file that it misses, complains of, or names explicitly, and looks
+   once more after it has: so either the file's event finds the word, or the second look finds the file.
+5. Inputs are never changed, moved or deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Any
+
+from shared.errors import Violation
+from shared.models import Role
+
+SET_SIDECAR = "metadata.json"
+
+
+class ReceiptState(StrEnum):
+    """Where a drop stands, as its receipt tells."""
+
+    WAITING = "waiting"
+    SUBMITTING = "submitting"
+    ATTACHED = "attached"
+    REJECTED = "rejected"
+    RETRYING = "retrying"
+    REVIEW = "review"
+
+
+def is_sidecar(name: str) -> bool:
+    """Whether a blob of that name is a sidecar."""
+    return name.lower().endswith(".json") and PurePosixPath(name).stem != ""
+
+
+def is_document(name: str) -> bool:
+    """Whether a blob of that name is a document."""
+    return name.lower().endswith(".pdf") and PurePosixPath(name).stem != ""
+
+
+def stem_sidecar(document: str) -> str:
+    """The sidecar that a document's event looks for first: same stem, same folder."""
+    return f"{document[:-4]}.json"
+
+
+def receipt_of_document(document: str) -> str:
+    """Where the receipt of a document without a sidecar lies."""
+    return f"{document}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that a sidecar needs: the names under which it may lie, in the order of looking."""
+
+    role: Role
+    file_name: str
+    paths: tuple[str, ...]
+    named: bool
+    """Whether the sidecar names it, rather than being named after it."""
+
+
+def wanted_files(sidecar: str, po_files: Sequence[str], tender_files: Sequence[str]) -> tuple[Wanted, ...]:
+    """Every file that a sidecar needs. Empty when it is a set that names no purchase order."""
+    folder = sidecar.rpartition("/")[0]
+
+    def at(name: str) -> str:
+        return f"{folder}/{name}" if folder else name
+
+    wanted = []
+    if po_files:
+        wanted += [Wanted(Role.PURCHASE_ORDER, n, (at(n),), named=True) for n in po_files]
+    elif sidecar.rpartition("/")[2].lower() != SET_SIDECAR:
+        stem = sidecar[: -len(".json")]
+        paths = (stem,) if is_document(stem) else (f"{stem}.pdf", f"{stem}.PDF")
+        name = paths[0].rpartition("/")[2]
+        wanted.append(Wanted(Role.PURCHASE_ORDER, name, paths, named=False))
+    wanted += [Wanted(Role.TENDER, n, (at(n),), named=True) for n in tender_files]
+    return tuple(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFile:
+    """A file as it lies in storage; `faults` is what keeps it from being sent."""
+
+    name: str
+    path: str
+    role: Role
+    etag: str
+    size: int
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Files are missing."""
+
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The drop cannot be sent as it is."""
+
+    violations: tuple[Violation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Everything is there and sound."""
+
+
+def decide(
+    violations: Sequence[Violation],
+    wanted: Sequence[Wanted],
+    seen: Mapping[str, SeenFile],
+    most_files: int,
+) -> Wait | Reject | Submit:
+    """What to do with a drop: faults first, since waiting for a file does not cure a sidecar.
+
+    `seen` maps the file name that was wanted to what lies there.
+    """
+    faults = list(violations)
+    if not faults and not any(w.role is Role.PURCHASE_ORDER for w in wanted):
+        faults.append(Violation("/poFiles", "a set must name at least one purchase order in poFiles"))
+    if len(wanted) > most_files:
+        faults.append(Violation("/poFiles", f"{len(wanted)} files are named; at most {most_files} are taken"))
+    faults += [Violation("", f"{f.name}: {fault}") for f in seen.values() for fault in f.faults]
+    if faults:
+        return Reject(tuple(faults))
+    missing = tuple(w.file_name for w in wanted if w.file_name not in seen)
+    return Wait(missing) if missing else Submit()
+
+
+def leaves_word(sidecar: str, wanted: Sequence[Wanted], seen: Mapping[str, SeenFile]) -> list[str]:
+    """Paths under which the sidecar leaves word (rule 4): not where the file's own event looks anyway."""
+    return [
+        path
+        for w in wanted
+        if w.named or w.file_name not in seen or seen[w.file_name].faults
+        for path in w.paths
+        if stem_sidecar(path) != sidecar
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What is told of a drop. `seen` is the moment of its newest input; `body` what a person reads."""
+
+    path: str
+    state: ReceiptState
+    seen: datetime
+    sidecar_etag: str
+    body: Mapping[str, Any]
+    due: datetime | None = None
+
+
+_RANK = {
+    ReceiptState.WAITING: 0,
+    ReceiptState.SUBMITTING: 1,
+    ReceiptState.RETRYING: 1,
+    ReceiptState.REJECTED: 2,
+    ReceiptState.REVIEW: 3,
+    ReceiptState.ATTACHED: 4,
+}
+
+
+def supersedes(new: Receipt, state: ReceiptState, seen: datetime, sidecar_etag: str) -> bool:
+    """Whether `new` may replace a receipt: a look at newer inputs may, and of two looks at the same
+    inputs the one that came further. Late actors thus never undo what a faster one has told."""
+    if new.seen != seen:
+        return new.seen > seen
+    if new.sidecar_etag != sidecar_etag:
+        return True  # storage tells times to the second only; the one who looks now has the newer ETag
+    if _RANK[new.state] == _RANK[state]:
+        return new.state is not ReceiptState.ATTACHED
+    return _RANK[new.state] > _RANK[state] or state is ReceiptState.REVIEW

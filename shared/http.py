@@ -1,0 +1,139 @@
+"""What the HTTP handlers answer with: Partner Center's own answers, and what a ledger record amounts to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import azure.functions as func
+
+from shared import validation
+from shared.errors import (
+    Advice,
+    InProgressError,
+    NeedsReviewError,
+    NotSentError,
+    PartnerCenterError,
+    RefusedError,
+    SupportIds,
+)
+from shared.ledger import Record, State
+from shared.partner_center.wire import Answer
+from shared.services.effect import Outcome, ids_of
+
+JSON = "application/json"
+
+
+def passed_on(answer: Answer) -> func.HttpResponse:
+    """Partner Center's answer as it came, with the ids that its support asks for."""
+    return _json(answer.body, answer.status, ids_of(answer.ids))
+
+
+def stored(record: Record, status: int, headers: Mapping[str, str]) -> func.HttpResponse:
+    """The answer that a record keeps."""
+    answer = record.answer or {}
+    return _json(str(answer.get("body", "")).encode(), status, answer.get("ids", {}), headers)
+
+
+def accepted(record: Record, location: str, now: datetime) -> func.HttpResponse:
+    """202: it is under way, and `location` will tell. Flows poll it: 202 again while it lasts."""
+    seconds = wait_of(record, now)
+    body = {
+        "status": str(record.state),
+        "detail": record.why,
+        "location": location,
+        "correlationId": record.correlation_id,
+    }
+    headers = {"Location": location, "Retry-After": str(seconds)}
+    return _json(json.dumps(body).encode(), 202, (record.answer or {}).get("ids", {}), headers)
+
+
+def settled(outcome: Outcome) -> Record | None:
+    """The record when it is `done`, None when its outcome is still open; everything else is raised:
+    the refusal, the reason why nothing was sent, NeedsReviewError."""
+    record = outcome.record
+    match record.state:
+        case State.DONE:
+            return record
+        case State.REFUSED:
+            raise outcome.error or refusal_of(record)
+        case State.REVIEW:
+            raise NeedsReviewError(record.why)
+        case State.READY if outcome.error is not None:
+            raise outcome.error
+        case State.READY if record.until is None:
+            raise NotSentError(f"It was not sent: {record.why}")
+        case _:
+            return None
+
+
+def refusal_of(record: Record) -> PartnerCenterError:
+    """The refusal that a record keeps, as the error that it was."""
+    a = record.answer or {}
+    if "status" not in a:
+        return NotSentError(record.why)
+    ids = a.get("ids", {})
+    return RefusedError(
+        a["status"],
+        a["code"],
+        a["description"],
+        Advice(a["actor"], a["retryable"], a["remedy"]),
+        SupportIds(
+            ids.get("requestId", ""), ids.get("correlationId", ""), ids.get("cv", ""), ids.get("serverId", "")
+        ),
+    )
+
+
+def in_progress(record: Record, now: datetime) -> InProgressError:
+    """409: the same key is at work."""
+    return InProgressError("a request with this Idempotency-Key is being carried out", wait_of(record, now))
+
+
+def wait_of(record: Record, now: datetime) -> int:
+    """Whole seconds after which asking again makes sense; a claim usually ends long before it expires."""
+    if record.state is State.CLAIMED or record.until is None:
+        return 5
+    return max(1, min(60, int((record.until - now).total_seconds()) + 1))
+
+
+def here(req: func.HttpRequest, path: str, route_prefix: str = "/api") -> str:
+    """An absolute URL of this app, on the host under which the caller reached it."""
+    parts = urlsplit(req.url)
+    return f"{parts.scheme}://{parts.netloc}{route_prefix}/{path}"
+
+
+def order_of(req: func.HttpRequest) -> tuple[str, str]:
+    """The customer and the order that a path names. Raises InvalidInputError, naming both faults."""
+    with validation.Collector() as faults:
+        customer = faults.check(lambda: validation.customer_id(req.route_params["customerId"]))
+        order = faults.check(lambda: validation.order_id(req.route_params["orderId"]))
+    assert customer
+    assert order
+    return customer, order
+
+
+def order_id(record: Record) -> str:
+    """The id of the order that a record's answer holds, ready for a path."""
+    answer = record.answer or {}
+    return quote(str(json.loads(answer.get("body", "{}")).get("id", "")), safe="")
+
+
+def utc_now() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+def _json(
+    body: bytes, status: int, ids: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> func.HttpResponse:
+    names = {
+        "requestId": "MS-RequestId",
+        "correlationId": "MS-CorrelationId",
+        "cv": "MS-CV",
+        "serverId": "MS-ServerId",
+    }
+    told = {names[k]: v for k, v in ids.items() if v}
+    return func.HttpResponse(body, status_code=status, mimetype=JSON, headers={**told, **(headers or {})})

@@ -1,0 +1,206 @@
+"""Attach a set of documents to an order, once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from shared.errors import NotFoundError, OutcomeUnknownError
+from shared.ledger import Claim, Record, State
+from shared.models import Submission
+from shared.partner_center.client import PartnerCenter
+from shared.partner_center.multipart import attachment_body
+from shared.partner_center.wire import Answer, Deadline, RequestIds
+from shared.services.effect import Absent, Finding, Found, Outcome, Unclear
+from shared.services.submission import Submissions
+from shared.storage.ledger import LedgerStore
+
+KIND = "attachment"
+
+Document = Mapping[str, Any]
+"""One of `Record.request["documents"]`."""
+Item = dict[str, Any]
+"""One of the items that Partner Center lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentEffect:
+    """The POST of one submission's documents; without `submission` it can only be asked about."""
+
+    claim: Claim
+    settle: timedelta
+    partner: PartnerCenter
+    ledger: LedgerStore
+    po_part: str
+    tender_part: str
+    submission: Submission | None = None
+    resumes: bool = False
+
+    @property
+    def can_send(self) -> bool:
+        """Whether the documents are at hand."""
+        return self.submission is not None
+
+    def asks_again(self, record: Record) -> bool:
+        """An HTTP request does; a drop does when its files are not those that were refused."""
+        return not self.claim.source or record.source != self.claim.source
+
+    def send(self, ids: RequestIds, deadline: Deadline) -> Answer:
+        """POST the documents as one multipart request."""
+        s = self.submission
+        assert s is not None
+        body = attachment_body(s.metadata.to_wire(), s.documents, self.po_part, self.tender_part)
+        return self.partner.attach(s.customer_id, s.order_id, body, ids, deadline)
+
+    def doubt(self, answer: Answer) -> str:
+        """Compare what came back with what was sent: a part whose name the server does not know is
+        dropped without a word, and only the count tells (facts: 2.3). Names may come back changed."""
+        sent = Counter(d["attachmentType"].lower() for d in self.claim.request["documents"])
+        listed = Counter(str(i.get("attachmentType", "")).lower() for i in _items(answer.body))
+        short = [f"{n} sent as {kind}, {listed[kind]} listed" for kind, n in sent.items() if listed[kind] < n]
+        return f"accepted, but the answer does not list every document: {'; '.join(short)}" if short else ""
+
+    def find(self, record: Record, deadline: Deadline) -> Finding:
+        """Look for the documents among the order's attachments, by kind, name and size."""
+        request = record.request
+        documents: list[Document] = request["documents"]
+        ids = RequestIds(record.revision, record.correlation_id)
+        answer = self.partner.list_attachments(request["customerId"], request["orderId"], ids, deadline)
+        siblings = list(self.ledger.siblings(record.key, record.created - timedelta(days=366)))
+        owned = {i for s in siblings if s.state is State.DONE for i in attachment_ids(s)}
+        items = [i for i in _items(answer.body) if i.get("attachmentId") not in owned]
+        matched, missing = _match(documents, items)
+        if not matched:
+            alike = any(_same_kind_and_size(d, i) for d in documents for i in items)
+            why = "Partner Center has documents of the same kind and size, under other names"
+            return Unclear(why) if alike else Absent()
+        in_flight = (s for s in siblings if s.state in (State.CLAIMED, State.UNKNOWN))
+        if any(_match(s.request["documents"], matched)[0] for s in in_flight):
+            raise OutcomeUnknownError("another submission with the same file names is in flight")
+        if missing:
+            names = ", ".join(str(d["fileName"]) for d in missing)
+            return Unclear(f"Partner Center has some of the documents, but not {names}")
+        body = {"totalCount": len(matched), "items": matched, "attributes": {"objectType": "Collection"}}
+        owns = tuple(str(i["attachmentId"]) for i in matched)
+        return Found(Answer(201, json.dumps(body).encode(), answer.ids), owns)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachments:
+    """The documents of orders."""
+
+    submissions: Submissions
+    partner: PartnerCenter
+    settle: timedelta
+    po_part: str
+    tender_part: str
+
+    def attach(
+        self,
+        submission: Submission,
+        correlation_id: str,
+        deadline: Deadline,
+        *,
+        source: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Attach `submission`, or tell what became of it when it was sent before, by whichever way.
+
+        `source` names the drop that the documents lie in; then the sweep can go on with it later.
+        """
+        effect = self._effect(claim_of(submission, source or {}), submission, resumes=source is not None)
+        return self.submissions.run(effect, correlation_id, deadline)
+
+    def look(self, customer_id: str, order_id: str, digest: str, deadline: Deadline) -> Outcome:
+        """What became of a submission, asking Partner Center when its time has come.
+
+        Raises NotFoundError when there is none.
+        """
+        return self.go_on(f"attachments/{customer_id}/{order_id}/{digest}", deadline)
+
+    def go_on(self, key: str, deadline: Deadline) -> Outcome:
+        """Do for a record what can be done without its documents. Raises NotFoundError."""
+        stored = self.submissions.ledger.read(key)
+        if stored is None:
+            raise NotFoundError("no submission of that name was ever made for this order")
+        r = stored.record
+        claim = Claim(r.kind, r.key, r.digest, r.request, r.source)
+        effect = self._effect(claim, None, resumes=bool(r.source))
+        return self.submissions.run(effect, r.correlation_id, deadline)
+
+    def find(self, record: Record, deadline: Deadline) -> Finding:
+        """Ask Partner Center for the documents of a record. Raises PartnerCenterError."""
+        claim = Claim(record.kind, record.key, record.digest, record.request, record.source)
+        return self._effect(claim, None, resumes=False).find(record, deadline)
+
+    def _effect(self, claim: Claim, submission: Submission | None, *, resumes: bool) -> AttachmentEffect:
+        return AttachmentEffect(
+            claim=claim,
+            settle=self.settle,
+            partner=self.partner,
+            ledger=self.submissions.ledger,
+            po_part=self.po_part,
+            tender_part=self.tender_part,
+            submission=submission,
+            resumes=resumes,
+        )
+
+
+def claim_of(submission: Submission, source: Mapping[str, Any]) -> Claim:
+    """What the ledger writes down before the documents are sent."""
+    return Claim(
+        kind=KIND,
+        key=submission.key,
+        digest=submission.digest,
+        request={
+            "customerId": submission.customer_id,
+            "orderId": submission.order_id,
+            "documents": [
+                {"attachmentType": str(d.role), "fileName": d.file_name, "size": d.size, "md5": d.md5}
+                for d in submission.documents
+            ],
+        },
+        source=source,
+    )
+
+
+def attachment_ids(record: Record) -> list[str]:
+    """The ids that Partner Center gave to a submission's documents."""
+    body = str((record.answer or {}).get("body", ""))
+    return [str(i.get("attachmentId")) for i in _items(body.encode())]
+
+
+def _items(body: bytes) -> list[Item]:
+    try:
+        data = json.loads(body)
+    except ValueError:
+        return []
+    items = data.get("items") if isinstance(data, dict) else None
+    return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
+
+
+def _match(documents: Sequence[Document], items: Sequence[Item]) -> tuple[list[Item], list[Document]]:
+    """The items that are these documents (kind, name and size agree), and the documents without one."""
+    rest, matched, missing = list(items), [], []
+    for document in documents:
+        item = next((i for i in rest if _same_name(document, i) and _same_kind_and_size(document, i)), None)
+        if item is None:
+            missing.append(document)
+        else:
+            rest.remove(item)
+            matched.append(item)
+    return matched, missing
+
+
+def _same_name(document: Document, item: Item) -> bool:
+    return str(item.get("fileName", "")).lower() == str(document["fileName"]).lower()
+
+
+def _same_kind_and_size(document: Document, item: Item) -> bool:
+    """How sizeInKB is rounded, and by which KB, is not documented: either way fits."""
+    size, kb = int(document["size"]), item.get("sizeInKB")
+    fits = not isinstance(kb, int) or size // 1024 - 1 <= kb <= size // 1000 + 1
+    return fits and str(item.get("attachmentType", "")).lower() == str(document["attachmentType"]).lower()

@@ -1,0 +1,103 @@
+"""Settle by hand what only a person can tell: adopt it, send it again, or give it up.
+
+A record in `review` is left by nobody but a person. Each decision is one compare-and-swap like every other
+step, so that two people, or a person and a late answer, cannot both have their way. `retry` asks Partner
+Center first: what is there after all is adopted rather than sent twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.errors import InvalidInputError, NotFoundError, Violation
+from shared.ledger import Record, State
+from shared.partner_center.wire import Answer, Deadline, RequestIds
+from shared.services.attachments import Attachments
+from shared.services.drops import Drops
+from shared.services.effect import Found, kept_answer
+from shared.services.orders import KIND as ORDER
+from shared.services.orders import Orders
+from shared.storage.blobs import Clock
+from shared.storage.ledger import LedgerStore, MovedError, Stored
+from shared.validation.settlements import Decision, SettlementRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The operator's hand in the ledger."""
+
+    ledger: LedgerStore
+    orders: Orders
+    attachments: Attachments
+    drops: Drops
+    clock: Clock
+    new_id: Callable[[], str]
+
+    def settle(self, key: str, asked: SettlementRequest, correlation_id: str, deadline: Deadline) -> Record:
+        """Carry out a decision on the submission `key`.
+
+        Raises NotFoundError, InvalidInputError (not in review, nothing to adopt), PartnerCenterError (it
+        could not be asked), StorageError. In all these cases the record stays as it was.
+        """
+        stored = self.ledger.read(key)
+        if stored is None:
+            raise NotFoundError("no submission of that name is in the ledger")
+        if stored.record.state is not State.REVIEW:
+            raise InvalidInputError([Violation("", f"it is {stored.record.state}, not in review")])
+        ids = RequestIds(self.new_id(), correlation_id)
+        try:
+            record = self._carry_out(stored, asked, ids, deadline).record
+        except MovedError as moved:
+            raise InvalidInputError(
+                [Violation("", f"somebody else was first: it is {moved.current.record.state} now")]
+            ) from None
+        if record.source.get("drop"):
+            self.drops.tell_of(record.source["drop"], record)
+        return record
+
+    def _carry_out(
+        self, stored: Stored, asked: SettlementRequest, ids: RequestIds, deadline: Deadline
+    ) -> Stored:
+        record = stored.record
+        if asked.decision is Decision.GIVE_UP:
+            answer = {"actor": asked.by, "retryable": False, "remedy": "none: it was given up"}
+            return self._to(stored, State.REFUSED, f"given up by {asked.by}", answer=answer)
+        found = self._found(record, asked.order_id, ids, deadline)
+        if found is not None:
+            return self._to(stored, State.DONE, f"adopted by {asked.by}", answer=kept_answer(found))
+        if asked.decision is Decision.ADOPT:
+            raise InvalidInputError([Violation("", "Partner Center has nothing that could be adopted")])
+        # Whoever holds the content sends it: the sweep for a drop or an order, else the next request.
+        until = self.clock() if record.source.get("drop") or record.kind == ORDER else None
+        return self._to(stored, State.READY, f"to be sent again, says {asked.by}", until=until)
+
+    def _found(self, record: Record, order_id: str, ids: RequestIds, deadline: Deadline) -> Answer | None:
+        if record.kind == ORDER and order_id:
+            answer = self.orders.get(record.request["customerId"], order_id, ids, deadline)
+            if not self.ledger.adopt(order_id, record.key):
+                raise InvalidInputError([Violation("/orderId", "that order belongs to another request")])
+            return Answer(201, answer.body, answer.ids)
+        service = self.orders if record.kind == ORDER else self.attachments
+        finding = service.find(record, deadline)
+        if isinstance(finding, Found) and all(self.ledger.adopt(owned, record.key) for owned in finding.owns):
+            return finding.answer
+        return None
+
+    def _to(self, stored: Stored, state: State, why: str, **changes: Any) -> Stored:  # noqa: ANN401
+        return self.ledger.advance(
+            stored, stored.record.to(state, self.clock(), self.new_id(), why, **changes)
+        )
+
+
+def as_told(record: Record) -> Mapping[str, Any]:
+    """What the operator is shown of a record."""
+    return {
+        "submission": record.key,
+        "state": str(record.state),
+        "why": record.why,
+        "attempts": record.attempt,
+        "correlationId": record.correlation_id,
+        "history": list(record.history),
+    }

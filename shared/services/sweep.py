@@ -1,0 +1,202 @@
+"""The sweep: whatever no event will bring forward any more.
+
+It does two things, and stops when its time is up; the next sweep goes on.
+
+1. What is due, by the tag index of ledger and receipts: retries, expired claims, unknown outcomes, drops
+   that wait. Its cost is that of the open work.
+2. A walk over the incoming container for events that never came, and for documents that nobody claims. The
+   walk lists names (5,000 a request) and remembers how far it came, a bounded number of pages each time;
+   it reads something of a blob only when the blob changed since the walk before, or turned a day old.
+
+Several sweeps at once do no harm: each thing they do is safe to do twice.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from shared.drops import (
+    Receipt,
+    ReceiptState,
+    is_document,
+    is_sidecar,
+    receipt_of_document,
+    stem_sidecar,
+)
+from shared.errors import ConditionFailedError
+from shared.ledger import Record
+from shared.partner_center.wire import Deadline
+from shared.services.attachments import Attachments
+from shared.services.drops import Drops
+from shared.services.orders import KIND as ORDER
+from shared.services.orders import Orders
+from shared.storage.blobs import BlobStore, Clock, Listed
+from shared.storage.ledger import LedgerStore
+
+log = logging.getLogger(__name__)
+
+ORPHAN_AFTER = timedelta(days=1)
+GRACE = timedelta(minutes=2)
+"""A blob younger than this still has its event before it."""
+OVERLAP = timedelta(minutes=10)
+"""Each walk looks this far back behind the start of the one before."""
+PAGES = 20
+"""Pages of the incoming container in one sweep: 100,000 names."""
+MOST_DUE = 500
+
+_CURSOR = "sweep/cursor.json"
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far the walk came. `changed_since` is what the present walk looks for."""
+
+    marker: str
+    started: datetime
+    changed_since: datetime
+
+    def dump(self) -> bytes:
+        """As the JSON that the ledger container keeps."""
+        times = {"started": self.started.isoformat(), "changedSince": self.changed_since.isoformat()}
+        return json.dumps({"marker": self.marker, **times}).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One pass over everything that is due."""
+
+    blobs: BlobStore
+    incoming: str
+    ledger_container: str
+    ledger: LedgerStore
+    drops: Drops
+    attachments: Attachments
+    orders: Orders
+    clock: Clock
+
+    def run(self, correlation_id: str, deadline: Deadline) -> dict[str, int]:
+        """Do what is due, and say how much of what it was. Raises StorageError when storage is down."""
+        counts = dict.fromkeys(("records", "receipts", "listed", "rung", "failed"), 0)
+
+        def each(names: Iterable[str], what: str, do: Callable[[str, str, Deadline], None]) -> None:
+            for name in names:
+                if deadline.remaining() > 0:
+                    counts[what] += self._guarded(name, partial(do, name, correlation_id, deadline), counts)
+
+        each(self.ledger.due(self.clock(), MOST_DUE), "records", self._record)
+        each(self.drops.receipts.due(self.clock(), MOST_DUE), "receipts", self._receipt)
+        self._walk(correlation_id, deadline, counts)
+        log.info("sweep: %s", counts, extra=counts)
+        return counts
+
+    @staticmethod
+    def _guarded(name: str, do: Callable[[], None], counts: dict[str, int]) -> int:
+        """One thing that fails does not keep the sweep from the others; it stays due."""
+        try:
+            do()
+        except Exception:
+            log.exception("the sweep could not go on with %s", name)
+            counts["failed"] += 1
+            return 0
+        return 1
+
+    def _record(self, key: str, correlation_id: str, deadline: Deadline) -> None:
+        stored = self.ledger.read(key)
+        if stored is None or not self._is_due(stored.record):
+            return
+        drop = stored.record.source.get("drop")
+        if drop:
+            self.drops.process(drop, correlation_id, deadline)
+            stored = self.ledger.read(key)
+            if stored is None or not self._is_due(stored.record):
+                return
+        go_on = self.orders.go_on if stored.record.kind == ORDER else self.attachments.go_on
+        outcome = go_on(key, deadline)
+        if drop:
+            self.drops.tell_of(drop, outcome.record)
+
+    def _is_due(self, record: Record) -> bool:
+        return record.open and record.until is not None and record.until <= self.clock()
+
+    def _receipt(self, path: str, correlation_id: str, deadline: Deadline) -> None:
+        if self.drops.process(path, correlation_id, deadline):
+            return
+        kept = self.drops.receipts.read(path)
+        if kept is None:
+            return
+        stored = self.ledger.read(kept.body["submission"]) if "submission" in kept.body else None
+        self.drops.tell_of(path, stored.record if stored else None)
+
+    def _walk(self, correlation_id: str, deadline: Deadline, counts: dict[str, int]) -> None:
+        blob = self.blobs.get(self.ledger_container, _CURSOR)
+        cursor = _cursor(blob.content) if blob else Cursor("", self.clock(), _BEGINNING)
+        for _ in range(PAGES):
+            page, marker = self.blobs.page(self.incoming, marker=cursor.marker)
+            counts["listed"] += len(page)
+            for listed in itertools.takewhile(lambda _: deadline.remaining() > 0, page):
+                visit = partial(self._visit, listed, cursor, correlation_id, deadline, counts)
+                self._guarded(listed.name, visit, counts)
+            if deadline.remaining() <= 0:
+                break  # the rest of this page is the next sweep's
+            cursor = replace(cursor, marker=marker)
+            if not marker:
+                cursor = Cursor("", self.clock(), cursor.started - OVERLAP)
+                break
+        try:
+            self.blobs.put(self.ledger_container, _CURSOR, cursor.dump(), match=blob.etag if blob else None)
+        except ConditionFailedError:
+            log.info("another sweep walked at the same time; its cursor stands")
+
+    def _visit(
+        self, listed: Listed, cursor: Cursor, correlation_id: str, deadline: Deadline, counts: dict[str, int]
+    ) -> None:
+        age = self.clock() - listed.last_modified
+        if listed.last_modified > cursor.changed_since and age > GRACE and self._is_news(listed):
+            self.drops.ring(listed.name, correlation_id, deadline)
+            counts["rung"] += 1
+        turned = listed.last_modified > cursor.changed_since - ORPHAN_AFTER and age > ORPHAN_AFTER
+        if turned and is_document(listed.name) and not self._is_claimed(listed.name):
+            self._orphan(listed)
+
+    def _is_news(self, listed: Listed) -> bool:
+        """Whether no receipt shows that somebody has looked at this version of the blob."""
+        if is_sidecar(listed.name):
+            kept = self.drops.receipts.read(listed.name)
+            return kept is None or kept.sidecar_etag != listed.etag
+        if is_document(listed.name):
+            kept = self.drops.receipts.read(stem_sidecar(listed.name))
+            files = kept.body.get("files", []) if kept else []
+            return all(f.get("etag") != listed.etag for f in files)
+        return False
+
+    def _is_claimed(self, document: str) -> bool:
+        own = (stem_sidecar(document), receipt_of_document(document))
+        if any(self.drops.receipts.read(path) for path in own):
+            return True
+        return bool(self.drops.words.of(document))
+
+    def _orphan(self, listed: Listed) -> None:
+        body = {
+            "why": "no sidecar has claimed this document within a day",
+            "files": [{"fileName": listed.name.rpartition("/")[2], "size": listed.size, "etag": listed.etag}],
+            "remedy": f"drop its sidecar, for example {stem_sidecar(listed.name)}",
+            "changed": self.clock().isoformat(timespec="seconds"),
+        }
+        path = receipt_of_document(listed.name)
+        self.drops.receipts.write(
+            Receipt(path, ReceiptState.REVIEW, listed.last_modified, "", body), look=True
+        )
+        log.warning("document %s has no sidecar", listed.name)
+
+
+def _cursor(raw: bytes) -> Cursor:
+    data = json.loads(raw)
+    started, since = (datetime.fromisoformat(data[k]) for k in ("started", "changedSince"))
+    return Cursor(data["marker"], started, since)

@@ -1,0 +1,128 @@
+"""The one place where the parts are put together: settings in, services out."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from shared.auth.mode import TokenSource
+from shared.errors import NotConfiguredError
+from shared.partner_center.client import PartnerCenter
+from shared.partner_center.wire import Deadline
+from shared.services.attachments import Attachments
+from shared.services.drops import Drops
+from shared.services.orders import Orders
+from shared.services.resellers import Resellers
+from shared.services.settlement import Settlement
+from shared.services.submission import Submissions
+from shared.services.sweep import Sweep
+from shared.settings import Settings
+from shared.storage.blobs import BlobStore, Clock
+from shared.storage.ledger import LedgerStore
+from shared.storage.receipts import Receipts, Words
+
+LEASE_MARGIN = 60.0
+"""Seconds that a claim outlives its holder's deadline: the most that clocks of instances may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handlers call."""
+
+    settings: Settings
+    orders: Orders
+    attachments: Attachments
+    drops: Drops
+    sweep: Sweep
+    settlement: Settlement
+
+    def deadline(self) -> Deadline:
+        """The deadline of a request that begins now."""
+        return Deadline.after(self.settings.limits.request_seconds)
+
+
+def _tokens(settings: Settings) -> TokenSource:
+    from shared.auth.source import (
+        Tokens,  # its libraries cost a cold start what a test of the services need not pay
+    )
+
+    return Tokens(settings.identity)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+@cache
+def services() -> Services:
+    """The services of this process, built at the first call that needs them.
+
+    Raises NotConfiguredError, naming every setting that is missing or wrong.
+    """
+    return build(os.environ)
+
+
+def build(
+    env: Mapping[str, str],
+    *,
+    tokens: TokenSource | None = None,
+    clock: Clock = _now,
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Services:
+    """Services from settings; whoever brings a clock brings `monotonic` and `sleep` to go with it.
+
+    Raises NotConfiguredError.
+    """
+    settings = Settings.read(env)
+    if settings.problems:
+        said = "; ".join(f"{name} {problem}" for name, problem in settings.problems.items())
+        raise NotConfiguredError(f"the app is not configured: {said}", list(settings.problems))
+    limits = settings.limits
+    blobs = BlobStore(settings.storage)
+    ledger = LedgerStore(blobs, settings.storage.ledger)
+    partner = PartnerCenter(
+        settings.identity.cloud.base_url,
+        tokens or _tokens(settings),
+        calls_in_flight=limits.calls_in_flight,
+        clock=monotonic,
+        sleep=sleep,
+    )
+    submissions = Submissions(
+        ledger, clock, sleep, _new_id, timedelta(seconds=limits.request_seconds + LEASE_MARGIN)
+    )
+    attachments = Attachments(
+        submissions,
+        partner,
+        timedelta(seconds=limits.settle_attachment),
+        settings.po_part,
+        settings.tender_part,
+    )
+    orders = Orders(
+        submissions,
+        partner,
+        Resellers(partner, limits.reseller_cache, monotonic),
+        timedelta(seconds=limits.settle_order),
+    )
+    incoming, ledger_container = settings.storage.incoming, settings.storage.ledger
+    drops = Drops(
+        blobs,
+        incoming,
+        Receipts(blobs, settings.storage.receipts),
+        Words(blobs, ledger_container),
+        attachments,
+        limits,
+        clock,
+    )
+    sweep = Sweep(blobs, incoming, ledger_container, ledger, drops, attachments, orders, clock)
+    settlement = Settlement(ledger, orders, attachments, drops, clock, _new_id)
+    return Services(settings, orders, attachments, drops, sweep, settlement)

@@ -1,0 +1,31 @@
+"""Fixtures for every test: an environment without settings and proxies, one Azurite for the session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.azurite.launcher import Azurite
+from shared.settings import SETTINGS
+
+_NAMES = {setting.name for setting in SETTINGS} | {"AzureWebJobsStorage", "REQUESTS_CA_BUNDLE"}
+_PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have the application configured, or sit behind a proxy."""
+    for name in list(os.environ):
+        if name in _NAMES or name.lower() in _PROXIES:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """A fresh Azurite in memory: `.connection_string`, `.blob_endpoint`, `.queue_endpoint`."""
+    logs: Path = tmp_path_factory.mktemp("azurite")
+    with Azurite(os.environ, logs) as running:
+        yield running

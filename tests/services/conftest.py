@@ -1,0 +1,161 @@
+"""The services on real parts: Azurite, the Partner Center simulator, and a clock that tests move."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from local.azurite.launcher import Azurite
+from local.simulator.partner_center import PartnerCenterSimulator
+from local.simulator.tokens import mint
+from shared import validation
+from shared.auth.mode import Mode
+from shared.partner_center.wire import Deadline
+from shared.services.effect import Outcome
+from shared.wiring import Services, build
+
+KEY = b"the key of these tests' tokens"
+AUDIENCE = "https://api.partnercenter.microsoft.com"
+TENANT = "aaaaaaaa-0000-4000-8000-000000000001"
+CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
+RESELLER = "b0b0b0b0-1111-4222-8333-444444444444"
+PDF = b"%PDF-1.7\n" + b"0123456789abcdef" * 500
+
+
+class MintedTokens:
+    """A TokenSource that mints what the simulator accepts."""
+
+    def configured(self, mode: Mode) -> bool:
+        return True
+
+    def get(self, mode: Mode) -> str:
+        kind: dict[str, object] = {"idtyp": "app"}
+        if mode is Mode.APP_USER:
+            kind = {"scp": "user_impersonation", "amr": ["pwd", "mfa"]}
+        claims = {"aud": AUDIENCE, "tid": TENANT, "appid": TENANT, "exp": int(time.time()) + 3600, **kind}
+        return mint(claims, KEY)
+
+    def reject(self, mode: Mode, token: str) -> None:
+        pass
+
+
+@dataclass
+class Clock:
+    """Real time plus what the test adds; sleeping adds, and takes no time."""
+
+    ahead: timedelta = field(default_factory=timedelta)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def monotonic(self) -> float:
+        return self.now().timestamp()
+
+    def forward(self, **by: float) -> None:
+        self.ahead += timedelta(**by)
+
+    def sleep(self, seconds: float) -> None:
+        self.forward(seconds=seconds)
+
+
+def built(env: Mapping[str, str], clock: Clock) -> Services:
+    return build(env, tokens=MintedTokens(), clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
+
+
+@dataclass
+class Office:
+    """One partner's installation."""
+
+    env: Mapping[str, str]
+    partner: PartnerCenterSimulator
+    clock: Clock
+    services: Services
+
+    def another(self) -> Services:
+        """The services as another instance has them."""
+        return built(self.env, self.clock)
+
+    def deadline(self) -> Deadline:
+        return Deadline.after(60)
+
+    def drop(self, path: str, content: bytes | Mapping[str, Any]) -> None:
+        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.services.drops.blobs.put(self.services.drops.incoming, path, raw, match="*")
+
+    def ring(self, *paths: str, by: Services | None = None) -> None:
+        for path in paths:
+            (by or self.services).drops.ring(path, str(uuid.uuid4()), self.deadline())
+
+    def sweep(self) -> dict[str, int]:
+        return self.services.sweep.run(str(uuid.uuid4()), self.deadline())
+
+    def receipt(self, path: str) -> dict[str, Any]:
+        kept = self.services.drops.receipts.read(path)
+        assert kept is not None, f"no receipt for {path}"
+        return kept.body
+
+    def order(self, status: str = "pending_po_upload") -> str:
+        """An order at Partner Center that waits for its documents."""
+        return self.partner.state.seed_order(CUSTOMER, uuid.uuid4().hex[:12], time.time(), status).id
+
+    def sidecar(self, order: str, **more: object) -> dict[str, object]:
+        return {
+            "customerId": CUSTOMER,
+            "orderId": order,
+            "customerPrice": "156.87",
+            "currency": "CAD",
+            **more,
+        }
+
+    def attached(self, order: str) -> list[str]:
+        """File names at Partner Center, one for each time that a file was attached."""
+        return [a.file_name for a in self.partner.state.orders[order].attachments]
+
+    def posts(self, operation: str = "POST attachment") -> int:
+        """How many of these Partner Center saw."""
+        return len(self.request_ids(operation))
+
+    def request_ids(self, operation: str) -> list[str]:
+        """The MS-RequestId of each of these that Partner Center saw."""
+        entries = [e for e in self.partner.journal.entries() if e.operation == operation]
+        return [{k.lower(): v for k, v in e.headers.items()}["ms-requestid"] for e in entries]
+
+    def place(self, key: str = "flow-1", by: Services | None = None, **more: object) -> Outcome:
+        """Ask for an order as the HTTP function does."""
+        line = {"offerId": "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P", "quantity": 5, "termDuration": "P1Y"}
+        raw = json.dumps({"lineItems": [line], "billingCycle": "monthly", **more}).encode()
+        request = validation.order_request(raw, CUSTOMER)
+        correlation = str(uuid.uuid4())
+        return (by or self.services).orders.place(CUSTOMER, request, key, correlation, self.deadline())
+
+
+@pytest.fixture(scope="session")
+def partner_center() -> Iterator[PartnerCenterSimulator]:
+    with PartnerCenterSimulator(token_key=KEY) as running:
+        yield running
+
+
+@pytest.fixture
+def office(azurite: Azurite, partner_center: PartnerCenterSimulator) -> Office:
+    """A fresh installation: its own containers, an empty Partner Center."""
+    partner_center.reset()
+    tail = uuid.uuid4().hex[:12]
+    env = {
+        "DocumentStorage": azurite.connection_string,
+        "INCOMING_CONTAINER": f"incoming-{tail}",
+        "RECEIPTS_CONTAINER": f"receipts-{tail}",
+        "LEDGER_CONTAINER": f"ledger-{tail}",
+        "PARTNER_CENTER_BASE_URL": partner_center.url,
+        "PARTNER_TENANT_ID": TENANT,
+        "PARTNER_CLIENT_ID": TENANT,
+        "PARTNER_CLIENT_SECRET": "unused",
+    }
+    clock = Clock()
+    return Office(env, partner_center, clock, built(env, clock))
