@@ -1,0 +1,57 @@
+"""HTTP functions that attach purchase orders and tenders to an order, and show what is attached."""
+
+from __future__ import annotations
+
+import uuid
+
+import azure.functions as func
+
+from attach_po import body
+from shared import http
+from shared.partner_center.wire import RequestIds
+from shared.problem import correlation_id, problems
+from shared.services.effect import Outcome
+from shared.wiring import services
+
+bp = func.Blueprint()
+
+
+@bp.function_name("attach_po")
+@bp.route("customers/{customerId}/orders/{orderId}/attachments", methods=["POST"])
+@problems
+def attach_po(req: func.HttpRequest) -> func.HttpResponse:
+    """Attach the documents, once; 201 and Partner Center's collection, or 202 while it is under way."""
+    s = services()
+    params = req.route_params
+    submission = body.read(
+        req.headers.get("content-type"),
+        req.get_body(),
+        s.settings.limits,
+        params["customerId"],
+        params["orderId"],
+    )
+    outcome = s.attachments.attach(submission, correlation_id(), s.deadline())
+    path = f"customers/{submission.customer_id}/orders/{submission.order_id}/attachments"
+    return _told(req, outcome, http.here(req, f"{path}?submission={submission.digest}"), 201)
+
+
+@bp.function_name("get_attachments")
+@bp.route("customers/{customerId}/orders/{orderId}/attachments", methods=["GET"])
+@problems
+def get_attachments(req: func.HttpRequest) -> func.HttpResponse:
+    """What is attached to the order now; with `submission`, what became of that one (202 while open)."""
+    customer, order = http.order_of(req)
+    s = services()
+    digest = req.params.get("submission")
+    if digest:
+        outcome = s.attachments.look(customer, order, digest, s.deadline())
+        return _told(req, outcome, req.url, 200)
+    ids = RequestIds(str(uuid.uuid4()), correlation_id())
+    return http.passed_on(s.attachments.partner.list_attachments(customer, order, ids, s.deadline()))
+
+
+def _told(req: func.HttpRequest, outcome: Outcome, location: str, status: int) -> func.HttpResponse:
+    record = http.settled(outcome)
+    if record is None:
+        return http.accepted(outcome.record, location, http.utc_now())
+    return http.stored(record, status, {"Idempotency-Replayed": "true"} if outcome.replayed else {})

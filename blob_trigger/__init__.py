@@ -1,0 +1,68 @@
+"""Functions that process what is dropped into the container: on its event, on the sweep, on request."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import uuid
+
+import azure.functions as func
+import azurefunctions.extensions.bindings.blob as blob
+
+from shared import http
+from shared.problem import problems
+from shared.settings import DOCUMENT_STORAGE, trigger_binding
+from shared.wiring import services
+
+bp = func.Blueprint()
+
+_CONTAINER, _SOURCE, _SCHEDULE = trigger_binding(os.environ)
+
+POISON_QUEUE = "webjobs-blobtrigger-poison"
+"""Where the host puts the event of a blob whose processing failed five times.
+https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-storage-blob-trigger#poison-blobs"""
+
+
+@bp.function_name("blob_trigger")
+@bp.blob_trigger(
+    arg_name="client",
+    path=f"{_CONTAINER}/{{name}}",
+    connection=DOCUMENT_STORAGE,
+    source=func.BlobSource(_SOURCE),
+)
+def blob_trigger(client: blob.BlobClient) -> None:
+    """A document or a sidecar was written. Only its name is taken from the event; raises StorageError,
+    which a redelivery may cure, and nothing else."""
+    s = services()
+    if client.container_name == s.settings.storage.incoming:  # with Event Grid the path is no filter
+        s.drops.ring(client.blob_name, str(uuid.uuid4()), s.deadline())
+
+
+@bp.function_name("sweep")
+@bp.timer_trigger(arg_name="timer", schedule=_SCHEDULE, run_on_startup=False, use_monitor=True)
+def sweep(timer: func.TimerRequest) -> None:
+    """Bring forward what no event brings forward any more."""
+    s = services()
+    s.sweep.run(str(uuid.uuid4()), s.deadline())
+
+
+@bp.function_name("poisoned")
+@bp.queue_trigger(arg_name="message", queue_name=POISON_QUEUE, connection=DOCUMENT_STORAGE)
+def poisoned(message: func.QueueMessage) -> None:
+    """A blob's event failed five times: try it once more, and where that fails too, say so in a receipt."""
+    event = json.loads(message.get_body())
+    s = services()
+    if event.get("ContainerName") != s.settings.storage.incoming:
+        logging.warning("a poison message for another container: %s", event.get("ContainerName"))
+        return
+    s.drops.rescue(str(event["BlobName"]), str(uuid.uuid4()), s.deadline())
+
+
+@bp.function_name("get_drop")
+@bp.route("drops/{*path}", methods=["GET"])
+@problems
+def get_drop(req: func.HttpRequest) -> func.HttpResponse:
+    """The receipt of a drop, by the path of its sidecar or of its document."""
+    receipt = services().drops.receipt_of(req.route_params.get("path", ""))
+    return func.HttpResponse(json.dumps(receipt, ensure_ascii=False), status_code=200, mimetype=http.JSON)

@@ -1,0 +1,123 @@
+"""The rooms and the arrows between them (shared/__init__.py), and what a host needs to index the app."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HANDLERS = ("create_order", "attach_po", "blob_trigger")
+FUNCTIONS = {
+    "create_order": "customers/{customerId}/orders",
+    "get_order": "customers/{customerId}/orders/{orderId}",
+    "get_order_request": "customers/{customerId}/order-requests/{key}",
+    "attach_po": "customers/{customerId}/orders/{orderId}/attachments",
+    "get_attachments": "customers/{customerId}/orders/{orderId}/attachments",
+    "get_drop": "drops/{*path}",
+    "health": "health",
+    "settle": "settlements/{*key}",
+}
+PURE = ("errors", "models", "strict_json", "validation", "ledger", "drops")
+"""Modules of shared/ that know no Azure package, no HTTP package, no clock and no environment."""
+
+
+def modules(*folders: str) -> Iterator[tuple[Path, set[str]]]:
+    for folder in folders:
+        top = ROOT / folder
+        for path in [top] if top.is_file() else top.rglob("*.py"):
+            found = set()
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    found |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            yield path.relative_to(ROOT), found
+
+
+def those_that_import(names: tuple[str, ...], *folders: str) -> list[str]:
+    return [
+        f"{path} imports {name}"
+        for path, found in modules(*folders)
+        for name in found
+        if any(name == n or name.startswith(f"{n}.") for n in names)
+    ]
+
+
+def test_shared_imports_no_handler_and_nothing_deployed_imports_the_local_stack() -> None:
+    assert those_that_import((*HANDLERS, "function_app"), "shared") == []
+    assert those_that_import(("local", "tests", "bench"), "shared", *HANDLERS, "function_app.py") == []
+
+
+def test_the_pure_modules_know_nothing_of_the_outside() -> None:
+    pure = [f"shared/{n}" if (ROOT / "shared" / n).is_dir() else f"shared/{n}.py" for n in PURE]
+    outside = ("azure", "requests", "urllib3", "os", "time", "msal")
+    services = ("shared.services", "shared.storage", "shared.partner_center", "shared.auth", "shared.wiring")
+
+    assert those_that_import((*outside, *services), *pure) == []
+
+
+def test_the_edges_do_not_import_what_is_above_them() -> None:
+    above = ("shared.services", "shared.wiring", "shared.problem", "shared.http")
+
+    assert those_that_import(above, "shared/storage", "shared/partner_center", "shared/auth") == []
+    assert those_that_import(("azure.functions",), "shared/services", "shared/storage") == []
+    assert those_that_import(("requests",), "shared/services", *HANDLERS) == []
+
+
+def test_no_function_json_turns_the_app_into_a_mixed_one() -> None:
+    assert [
+        p for p in ROOT.rglob("function.json") if ".venv" not in p.parts and "node_modules" not in p.parts
+    ] == []
+
+
+def indexed(**env: str) -> dict[str, dict[str, object]]:
+    script = (
+        "import json, function_app\n"
+        "print(json.dumps({f.get_function_name(): json.loads(f.get_function_json())"
+        " for f in function_app.app.get_functions()}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=env, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found: dict[str, dict[str, object]] = json.loads(done.stdout)
+    return found
+
+
+def trigger(function: dict[str, object]) -> dict[str, object]:
+    bindings = function["bindings"]
+    assert isinstance(bindings, list)
+    found: dict[str, object] = next(b for b in bindings if str(b["type"]).lower().endswith("trigger"))
+    return found | {"authLevel": str(found.get("authLevel")).lower()}
+
+
+def test_an_empty_environment_indexes_every_function() -> None:
+    functions = indexed()
+
+    routes = {name: trigger(f).get("route") for name, f in functions.items()}
+    assert {name: route for name, route in routes.items() if route} == FUNCTIONS
+    assert set(functions) == {*FUNCTIONS, "blob_trigger", "sweep", "poisoned"}
+    assert trigger(functions["health"])["authLevel"] == "anonymous"
+    assert trigger(functions["settle"])["authLevel"] == "admin"
+    others = set(FUNCTIONS) - {"health", "settle"}
+    assert {str(trigger(functions[name])["authLevel"]) for name in others} == {"function"}
+
+
+@pytest.mark.parametrize("source", ["EventGrid", "LogsAndContainerScan"])
+def test_the_blob_trigger_follows_its_settings(source: str) -> None:
+    functions = indexed(BLOB_TRIGGER_SOURCE=source, INCOMING_CONTAINER="inbox", SWEEP_SCHEDULE="0 0 * * * *")
+
+    blob = trigger(functions["blob_trigger"])
+    assert (blob["source"], blob["path"], blob["connection"]) == (source, "inbox/{name}", "DocumentStorage")
+    assert trigger(functions["sweep"])["schedule"] == "0 0 * * * *"
+
+
+def test_a_source_that_is_misspelt_is_told_and_keeps_the_app_alive() -> None:
+    functions = indexed(BLOB_TRIGGER_SOURCE="eventgrid")
+
+    assert trigger(functions["blob_trigger"])["source"] == "EventGrid"
