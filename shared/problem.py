@@ -38,6 +38,7 @@ from shared.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
+from shared.story import tell
 
 TYPE_PREFIX = "urn:partner-center-functions:problem:"
 CORRELATION_HEADER = "x-correlation-id"
@@ -75,7 +76,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
     ProblemType(InProgressError, 409, "in-progress", "The same request is being carried out", retryable=True),
     ProblemType(NeedsReviewError, 409, "needs-review", "A person must look before anything is repeated"),
     ProblemType(NotConfiguredError, 500, "not-configured", "The application lacks settings"),
-    ProblemType(RefusedError, 502, "refused", "Partner Center refused the request"),
+    ProblemType(RefusedError, 424, "refused", "Partner Center refused the request"),
     ProblemType(ThrottledError, 503, "throttled", "Partner Center asks to slow down", retryable=True),
     ProblemType(TokenRejectedError, 502, "token-rejected", "Partner Center did not accept the access token"),
     ProblemType(TokenError, 502, "no-token", "No access token could be had"),
@@ -161,7 +162,7 @@ def _answer(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
         if row.error is Exception:
             _log_unexpected(name, error)
         else:
-            log.warning("%s answers with the problem %s, correlation id %s", name, row.slug, correlation_id())
+            tell("problem", logging.WARNING, function=name, problem=row.slug, correlationId=correlation_id())
         return response(error)
 
 
@@ -190,9 +191,13 @@ def _row(error: Exception) -> ProblemType:
 
 
 def _status(error: Exception, row: ProblemType) -> int:
-    if not isinstance(error, RefusedError) or error.advice.actor != "caller":
+    """A refusal keeps its 4xx where the caller must act. Else it is 502 when the same request can succeed
+    later, and 424 when it cannot: flows send a 5xx again by themselves, and nothing would come of it."""
+    if type(error) is not RefusedError:
         return row.status
-    return error.status if error.status in CALLER_STATUSES else row.status
+    if error.advice.actor == "caller" and error.status in CALLER_STATUSES:
+        return error.status
+    return 502 if error.advice.retryable else row.status
 
 
 def _retryable(error: Exception, row: ProblemType) -> bool:

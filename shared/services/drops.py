@@ -37,6 +37,7 @@ from shared.services.telling import files_of, told
 from shared.settings import Limits
 from shared.storage.blobs import BlobStore, Clock
 from shared.storage.receipts import KeptReceipt, Receipts, Words
+from shared.story import tell
 
 log = logging.getLogger(__name__)
 
@@ -240,4 +241,5 @@ class Drops:
         stamped = {**body, "changed": self.clock().isoformat(timespec="seconds")}
         receipt = Receipt(look.path, state, look.newest, look.etag, stamped, due)
         self.receipts.write(receipt, expected=expected, look=look_first)
-        log.info("drop %s is %s", look.path, state, extra={"drop": look.path, "state": str(state)})
+        ids = {k: body[k] for k in ("customerId", "orderId", "submission", "correlationId") if k in body}
+        tell(f"drop {state}", drop=look.path, why=body.get("why"), **ids)

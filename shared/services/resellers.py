@@ -1,8 +1,10 @@
 """Indirect resellers: from the tenant id that a caller knows to the PartnerID that an order needs.
 
 The documented sample orders all the same when the reseller is not found, and the reseller silently loses the
-incentive; here no order is placed.
+incentive; here no order is placed. Before an order goes out Partner Center is also asked whether the
+PartnerID may stand on it, where it offers that newer check.
 https://learn.microsoft.com/en-us/partner-center/developer/create-an-order-for-a-customer-of-an-indirect-reseller
+https://learn.microsoft.com/en-us/partner-center/developer/validate-reseller-partner-of-record
 """
 
 from __future__ import annotations
@@ -17,82 +19,97 @@ from shared.models import OrderRequest
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.wire import Deadline, RequestIds
 
+Reseller = dict[str, Any]
+"""One of the items of Partner Center's relationships: id (tenant), mpnId, state, …"""
+
 
 @dataclass
 class Resellers:
     """The partner's indirect resellers, believed for `lifetime` seconds.
 
-    A reseller that is not in the list is looked for once more in a fresh one, so that a new relationship
-    works at once; one that lost its relationship is noticed within the lifetime.
+    One that is not in the list is looked for once more in a fresh one, so that a new relationship works at
+    once; one that lost its relationship is noticed within the lifetime.
     """
 
     partner: PartnerCenter
     lifetime: float
     monotonic: Callable[[], float]
-    _items: list[dict[str, Any]] = field(default_factory=list)
-    _read_at: float | None = None
+    _items: list[Reseller] = field(default_factory=list)
+    _read_at: float = float("-inf")
+    _approved: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def partner_id(self, request: OrderRequest, ids: RequestIds, deadline: Deadline) -> str | None:
         """The `partnerIdOnRecord` to write on every line; None when the request needs none written.
 
-        Raises ResellerError when the reseller, or a partnerIdOnRecord that was given directly, is not
-        an active indirect reseller of this partner; PartnerCenterError when the list cannot be read.
+        Raises ResellerError when the reseller, or a partnerIdOnRecord that was given directly, may not
+        stand on an order of this partner; PartnerCenterError when that cannot be found out.
         """
         if request.indirect_reseller_id:
-            return self._of_tenant(request.indirect_reseller_id, ids, deadline)
-        faults = [
-            Violation(f"/lineItems/{n}/partnerIdOnRecord", fault)
-            for n, line in enumerate(request.line_items)
-            if line.partner_id_on_record
-            and (fault := self._fault_of_id(line.partner_id_on_record, ids, deadline))
-        ]
-        if faults:
-            raise ResellerError(faults)
+            tenant = request.indirect_reseller_id.lower()
+            found = self._look_for(lambda r: _text(r, "id").lower() == tenant, ids, deadline)
+            partner_id = _text(found[0], "mpnId") if found else ""
+            fault = _fault(found) or self._disapproval(partner_id, ids, deadline)
+            self._refuse([("/indirectResellerId", fault)])
+            return partner_id
+        given = [(n, line.partner_id_on_record) for n, line in enumerate(request.line_items)]
+        self._refuse(
+            [
+                (f"/lineItems/{n}/partnerIdOnRecord", self._fault_of(partner_id, ids, deadline))
+                for n, partner_id in given
+                if partner_id
+            ]
+        )
         return None
 
-    def _of_tenant(self, tenant: str, ids: RequestIds, deadline: Deadline) -> str:
-        found = self._look_for(lambda r: _text(r, "id").lower() == tenant.lower(), ids, deadline)
-        fault = _fault(found)
-        if not fault and not _text(found[0], "mpnId"):
-            fault = "has no PartnerID (mpnId) in Partner Center, so the sale could not be attributed"
-        if fault:
-            raise ResellerError([Violation("/indirectResellerId", f"{fault}; no order was placed")])
-        return _text(found[0], "mpnId")
+    @staticmethod
+    def _refuse(faults: list[tuple[str, str]]) -> None:
+        violations = [
+            Violation(pointer, f"{fault}; no order was placed") for pointer, fault in faults if fault
+        ]
+        if violations:
+            raise ResellerError(violations)
 
-    def _fault_of_id(self, partner_id: str, ids: RequestIds, deadline: Deadline) -> str:
-        fault = _fault(self._look_for(lambda r: _text(r, "mpnId") == partner_id, ids, deadline))
-        return f"{fault}; no order was placed" if fault else ""
+    def _fault_of(self, partner_id: str, ids: RequestIds, deadline: Deadline) -> str:
+        found = self._look_for(lambda r: _text(r, "mpnId") == partner_id, ids, deadline)
+        return _fault(found) or self._disapproval(partner_id, ids, deadline)
 
     def _look_for(
-        self, wanted: Callable[[dict[str, Any]], bool], ids: RequestIds, deadline: Deadline
-    ) -> list[dict[str, Any]]:
+        self, wanted: Callable[[Reseller], bool], ids: RequestIds, deadline: Deadline
+    ) -> list[Reseller]:
         with self._lock:
-            fresh = self._read_at is None or self.monotonic() - self._read_at > self.lifetime
-            for _ in range(2):
-                if fresh:
-                    self._items = self._read(ids, deadline)
-                    self._read_at = self.monotonic()
+            found = [r for r in self._items if wanted(r)]
+            if not found or self.monotonic() - self._read_at > self.lifetime:
+                data = self.partner.indirect_resellers(ids, deadline).json()
+                self._items = [r for r in data["items"] if isinstance(r, dict)]
+                self._read_at = self.monotonic()
                 found = [r for r in self._items if wanted(r)]
-                if found or fresh:
-                    break
-                fresh = True
             return found
 
-    def _read(self, ids: RequestIds, deadline: Deadline) -> list[dict[str, Any]]:
-        data = self.partner.indirect_resellers(ids, deadline).json()
-        items = data.get("items") if isinstance(data, dict) else None
-        return [r for r in items if isinstance(r, dict)] if isinstance(items, list) else []
+    def _disapproval(self, partner_id: str, ids: RequestIds, deadline: Deadline) -> str:
+        """Why Partner Center would not have the PartnerID on an order; "" when it would, or does not say."""
+        with self._lock:
+            if self.monotonic() - self._approved.get(partner_id, float("-inf")) <= self.lifetime:
+                return ""
+            checks = self.partner.validate_resellers([partner_id], ids, deadline) or ()
+            for check in checks:
+                if not check.valid:
+                    why = check.description or "Partner Center does not accept it"
+                    return f"may not stand on an order: {why}{f' (code {check.code})' if check.code else ''}"
+            self._approved[partner_id] = self.monotonic()
+            return ""
 
 
-def _text(reseller: dict[str, Any], name: str) -> str:
+def _text(reseller: Reseller, name: str) -> str:
     return str(reseller.get(name) or "")
 
 
-def _fault(found: list[dict[str, Any]]) -> str:
+def _fault(found: list[Reseller]) -> str:
     if not found:
         return "is not among the indirect resellers of this partner"
     states = {_text(r, "state").lower() for r in found}
     if not states & {"active", ""}:
         return f"is an indirect reseller whose relationship is {', '.join(sorted(states))}, not active"
+    if not _text(found[0], "mpnId"):
+        return "has no PartnerID (mpnId) in Partner Center, so the sale could not be attributed"
     return ""

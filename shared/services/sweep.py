@@ -38,6 +38,7 @@ from shared.services.orders import KIND as ORDER
 from shared.services.orders import Orders
 from shared.storage.blobs import BlobStore, Clock, Listed
 from shared.storage.ledger import LedgerStore
+from shared.story import tell
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class Sweep:
         each(self.ledger.due(self.clock(), MOST_DUE), "records", self._record)
         each(self.drops.receipts.due(self.clock(), MOST_DUE), "receipts", self._receipt)
         self._walk(correlation_id, deadline, counts)
-        log.info("sweep: %s", counts, extra=counts)
+        tell("sweep", correlationId=correlation_id, **counts)
         return counts
 
     @staticmethod
@@ -152,7 +153,7 @@ class Sweep:
         try:
             self.blobs.put(self.ledger_container, _CURSOR, cursor.dump(), match=blob.etag if blob else None)
         except ConditionFailedError:
-            log.info("another sweep walked at the same time; its cursor stands")
+            tell("sweep overtaken", correlationId=correlation_id)
 
     def _visit(
         self, listed: Listed, cursor: Cursor, correlation_id: str, deadline: Deadline, counts: dict[str, int]
@@ -193,7 +194,7 @@ class Sweep:
         self.drops.receipts.write(
             Receipt(path, ReceiptState.REVIEW, listed.last_modified, "", body), look=True
         )
-        log.warning("document %s has no sidecar", listed.name)
+        tell("document without sidecar", logging.WARNING, drop=listed.name)
 
 
 def _cursor(raw: bytes) -> Cursor:

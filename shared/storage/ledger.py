@@ -10,6 +10,7 @@ from datetime import datetime
 from shared.errors import ConditionFailedError, StorageError
 from shared.ledger import Record, dump, load
 from shared.storage.blobs import BlobStore
+from shared.story import tell_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class LedgerStore:
             if current.record.revision == record.revision:
                 return current  # our own write; only storage's answer to it was lost
             raise MovedError(current) from None
+        tell_step(record)
         return Stored(record, etag)
 
 

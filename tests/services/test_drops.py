@@ -31,7 +31,9 @@ def test_a_pair_is_attached_whichever_half_comes_first(
     assert receipt["orderId"] == order
 
 
-@pytest.mark.parametrize("arrival", itertools.permutations(["one.pdf", "two.pdf", "t.pdf", "metadata.json"]))
+@pytest.mark.parametrize(
+    "arrival", [*itertools.permutations(["one.pdf", "two.pdf", "t.pdf", "metadata.json"])]
+)
 def test_a_set_is_attached_in_one_request_in_every_order_of_arrival(
     office: Office, arrival: tuple[str, ...]
 ) -> None:

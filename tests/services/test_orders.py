@@ -51,7 +51,8 @@ def test_an_order_for_a_resellers_customer_carries_its_partner_id_on_every_line(
     assert outcome.record.answer
     order = json.loads(outcome.record.answer["body"])
     assert [line["partnerIdOnRecord"] for line in order["lineItems"]] == [KNOWN_RESELLER_MPN]
-    assert {e.caller for e in office.partner.journal.entries()} == {"user"}
+    callers = {e.operation: e.caller for e in office.partner.journal.entries()}
+    assert (callers["GET relationships"], callers["POST order"]) == ("user", "user")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,39 @@ def test_a_hundred_orders_look_the_resellers_up_once(office: Office) -> None:
         office.place(key=f"flow-{n}", indirectResellerId=reseller)
 
     assert office.posts("GET relationships") == 1
+
+
+def test_a_reseller_whom_partner_center_would_not_have_on_an_order_places_none(office: Office) -> None:
+    reseller = reseller_of(office)
+    office.partner.faults.add(
+        {
+            "on": "POST validateresellers",
+            "do": {
+                "kind": "status",
+                "status": 200,
+                "body": {
+                    "validationResults": [
+                        {
+                            "partnerId": KNOWN_RESELLER_MPN,
+                            "isValidPartnerIdOnRecord": False,
+                            "errorCode": 900149,
+                            "errorDescription": "Not enrolled.",
+                        }
+                    ]
+                },
+            },
+        }
+    )
+    with pytest.raises(ResellerError, match="Not enrolled"):
+        office.place(indirectResellerId=reseller)
+
+    assert office.posts("POST order") == 0
+
+
+def test_where_the_newer_check_is_not_offered_the_look_up_is_enough(office: Office) -> None:
+    office.partner.configure(validates_resellers=False)
+
+    assert office.place(indirectResellerId=reseller_of(office)).record.state is State.DONE
 
 
 def test_the_look_up_failing_places_no_order_and_burns_no_key(office: Office) -> None:

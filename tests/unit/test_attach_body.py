@@ -160,18 +160,12 @@ def test_a_file_name_that_cannot_be_sent_on_is_refused(name: str) -> None:
     assert "/pofiles/0" in faults(by_hand(META, (f'name="pofiles"; filename="{name}"', PDF)))
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        "multipart/form-data",
-        "multipart/form-data; boundary=",
-        'multipart/form-data; boundary=""',
-        "multipart/form-data; boundary=\u00fc",
-        "multipart/form-data; boundary=" + "x" * 300,
-    ],
-)
-def test_a_form_without_a_usable_boundary_says_so(content_type: str) -> None:
-    assert "without a boundary" in faults(by_hand(META, PO), content_type)[""]
+NO_BOUNDARY = ["", "; boundary=", '; boundary=""', "; boundary=ü", "; boundary=" + "x" * 300]
+
+
+@pytest.mark.parametrize("boundary", NO_BOUNDARY)
+def test_a_form_without_a_usable_boundary_says_so(boundary: str) -> None:
+    assert "without a boundary" in faults(by_hand(META, PO), "multipart/form-data" + boundary)[""]
 
 
 @pytest.mark.parametrize(
@@ -221,16 +215,9 @@ def test_every_fault_of_a_form_is_named() -> None:
         read(FORM, body, LIMITS, "me", "a/b")
 
     assert {v.pointer for v in caught.value.violations} == {
-        "/customerId",
-        "/orderId",
-        "/metadata/customerprice",
-        "/metadata/customerPrice",
-        "/metadata/currency",
-        "/metadata/isPartOfTender",
-        "/pofiles/0",
-        "/pofiles/1",
-        "/other",
-    }
+        "/customerId", "/orderId", "/metadata/customerprice", "/metadata/customerPrice", "/metadata/currency",
+        "/metadata/isPartOfTender", "/pofiles/0", "/pofiles/1", "/other",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("metadata", [b"", b"{", b"\xff", '{"a":1}'.encode("utf-16"), b"[1]", b" " * 70_000])

@@ -1,0 +1,231 @@
+"""The HTTP contract, through the host: idempotency, both attach bodies, drops, errors."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from typing import Any
+
+import pytest
+import requests
+
+from tests.app.conftest import METADATA, PDF, App
+
+ORDER = {"billingCycle": "monthly", "lineItems": [{"offerId": "P:S:A", "quantity": 2, "termDuration": "P1Y"}]}
+
+
+def form(*pos: tuple[str, bytes], **metadata: object) -> list[tuple[str, Any]]:
+    parts: list[tuple[str, Any]] = [("metadata", (None, json.dumps({**METADATA, **metadata})))]
+    return [*parts, *(("pofiles", (name, content, "application/pdf")) for name, content in pos)]
+
+
+def test_no_key_no_order(app: App) -> None:
+    answer = app.place(ORDER, key=None)
+
+    assert answer.status_code == 400
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert "Idempotency-Key" in answer.text
+    assert app.seen()["orders"] == []
+
+
+def test_the_same_key_replays_and_another_body_is_refused(app: App) -> None:
+    key = uuid.uuid4().hex
+    first, again, other = (
+        app.place(ORDER, key),
+        app.place(ORDER, key),
+        app.place({**ORDER, "currencyCode": "EUR"}, key),
+    )
+
+    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
+    assert first.content == again.content
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert "Idempotency-Replayed" not in first.headers
+    assert len(app.seen()["orders"]) == 1
+
+
+def test_an_unknown_outcome_is_202_and_its_location_tells(app: App) -> None:
+    app.http.post(f"{app.partner_center}/_sim/config", json={"list_lag": 3600.0})
+    app.http.post(
+        f"{app.partner_center}/_sim/faults", json=[{"on": "POST order", "do": {"kind": "lose_reply"}}]
+    )
+    key = f"flow/run #{uuid.uuid4().hex}".replace(" ", "-")
+    answer = app.place(ORDER, key)
+    polled = app.http.get(answer.headers["Location"])
+
+    assert answer.status_code == 202
+    assert int(answer.headers["Retry-After"]) > 0
+    assert polled.status_code == 202
+    assert app.place(ORDER, key).status_code == 202
+    assert len(app.seen()["orders"]) == 1
+
+
+def test_what_became_of_a_request_is_told_under_its_key(app: App) -> None:
+    key = uuid.uuid4().hex
+    order = app.place(ORDER, key).json()
+    url = app.orders_url().replace("/orders", "/order-requests")
+
+    assert app.http.get(f"{url}/{key}").json() == order
+    assert app.http.get(f"{url}/never-asked").status_code == 404
+
+
+def test_flows_attach_with_base64_or_their_content_objects(app: App) -> None:
+    order = app.new_order()
+    text = base64.b64encode(PDF).decode()
+    body = {
+        "metadata": {**METADATA, "customerPrice": 156.870, "isPartOfTender": True},
+        "poFiles": [{"fileName": "PO.pdf", "content": text}],
+        "tenderFiles": [
+            {
+                "fileName": "Ausschreibung Ü.pdf",
+                "content": {"$content-type": "application/pdf", "$content": text},
+            }
+        ],
+    }
+    raw = json.dumps(body).replace("156.87", "156.870")
+    answer = app.attach(order, data=raw, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 201, answer.text
+    submission = app.received(order)["submissions"][0]
+    assert [f["fileName"] for f in submission["files"]] == ["PO.pdf", "Ausschreibung Ü.pdf"]
+    assert json.loads(submission["metadata"])["customerPrice"] == "156.870"
+
+
+def test_the_same_documents_by_form_by_json_and_by_drop_are_attached_once(app: App) -> None:
+    order = app.new_order()
+    first = app.attach(order, files=form(("PO.pdf", PDF)))
+    again = app.attach(order, files=form(("other name.pdf", PDF)))
+    app.drop(f"same/{order}.pdf", PDF)
+    app.drop(
+        f"same/{order}.json", {**METADATA, "customerId": app.received(order)["customerId"], "orderId": order}
+    )
+    receipt = app.receipt(f"same/{order}.json", "attached")
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert receipt["submittedBy"] == "http"
+    assert len(app.received(order)["submissions"]) == 1
+
+
+def test_a_rejected_drop_heals_when_it_is_dropped_again(app: App) -> None:
+    order = app.new_order()
+    sidecar = {**METADATA, "customerId": app.received(order)["customerId"], "orderId": order}
+    app.drop(f"heal/{order}.pdf", PDF)
+    app.drop(f"heal/{order}.json", {**sidecar, "currency": "QQQ"})
+    rejected = app.receipt(f"heal/{order}.json", "rejected")
+    app.drop(f"heal/{order}.json", sidecar)
+
+    assert rejected["violations"][0]["pointer"] == "/currency"
+    assert app.receipt(f"heal/{order}.json", "attached")["orderId"] == order
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ([("metadata", (None, json.dumps(METADATA)))], "pofiles"),
+        (form(("PO.pdf", b"not a pdf")), "PDF"),
+        (form(("PO.pdf", b"")), "empty"),
+        (form(("PO.exe", PDF)), ".pdf"),
+        (form(("PO.pdf", PDF), customerPrice="-1"), "/metadata/customerPrice"),
+        (form(("PO.pdf", PDF), customerPrice="NaN"), "/metadata/customerPrice"),
+        (form(("PO.pdf", PDF), isPartOfTender=True), "tender"),
+        (form(("PO.pdf", PDF), tenderLink="https://x.example/t"), "tender"),
+        (form(("PO.pdf", PDF), customerprice="1"), "customerprice"),
+        ([*form(("PO.pdf", PDF)), ("surprise", (None, "x"))], "surprise"),
+    ],
+)
+def test_bad_documents_are_named_and_reach_nobody(app: App, files: Any, said: str) -> None:
+    answer = app.attach(app.new_order(), files=files)
+
+    assert answer.status_code == 400, answer.text
+    assert said.lower() in answer.text.lower()
+    assert not [e for e in app.seen("/_sim/requests")["requests"] if e["operation"] == "POST attachment"]
+
+
+def test_every_violation_of_an_order_is_named_at_once(app: App) -> None:
+    body = {
+        "lineItems": [{"offerId": "", "quantity": 0}, {"offerid": "A", "quantity": 1.5}],
+        "id": "mine",
+        "currencyCode": "QQQ",
+    }
+    answer = app.place(body)
+
+    assert answer.status_code == 400
+    pointers = {e["pointer"] for e in answer.json()["errors"]}
+    assert {
+        "/lineItems/0/offerId",
+        "/lineItems/0/quantity",
+        "/lineItems/1/offerid",
+        "/id",
+        "/currencyCode",
+    } <= pointers
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b'{"a":1,"a":2}', b"\xff\xfe{\x00}\x00", b"[" * 100_000, b'{"x":NaN}']
+)
+def test_json_that_is_none_is_a_problem(app: App, raw: bytes) -> None:
+    for answer in (
+        app.place(raw),
+        app.attach(app.new_order(), data=raw, headers={"Content-Type": "application/json"}),
+    ):
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["errors"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [("text/plain", 415), ("", 415), ("multipart/form-data", 400), ("application/pdf", 415)],
+)
+def test_a_content_type_that_is_not_read_is_a_problem(app: App, content_type: str, status: int) -> None:
+    answer = app.attach(app.new_order(), data=b"x", headers={"Content-Type": content_type})
+
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_too_large_a_body_and_too_large_a_file_are_413(app: App) -> None:
+    order = app.new_order()
+
+    assert app.attach(order, files=form(("PO.pdf", PDF + bytes(1024 * 1024)))).status_code == 413
+    assert (
+        app.attach(order, files=form(*[(f"{n}.pdf", PDF + bytes(900_000)) for n in range(4)])).status_code
+        == 413
+    )
+
+
+@pytest.mark.parametrize("order", ["..", "%2e%2e", "a%2Fb", "a%00b", "x" * 200])
+def test_ids_that_walk_the_url_are_refused(app: App, order: str) -> None:
+    prepared = requests.Request("GET", app.orders_url(), headers=dict(app.http.headers)).prepare()
+    prepared.url = f"{app.orders_url()}/{order}/attachments"
+    answer = app.http.send(prepared)
+
+    assert answer.status_code in (400, 404)
+    assert not app.seen("/_sim/requests")["requests"]
+
+
+def test_without_a_key_nothing_but_health_answers(app: App) -> None:
+    assert requests.get(app.orders_url() + "/x", timeout=5).status_code == 401
+    assert requests.get(f"{app.api}/health", timeout=5).json()["status"] == "ok"
+
+
+def test_partner_centers_refusal_is_a_problem_with_its_code_and_ids(app: App) -> None:
+    answer = app.attach("doesnotexist", files=form(("PO.pdf", PDF)))
+    problem = answer.json()
+
+    assert answer.status_code == 404
+    assert problem["partnerCenter"]["code"] == "20000"
+    assert problem["partnerCenter"]["requestId"]
+    assert problem["correlationId"] == answer.headers["x-correlation-id"]
+    assert problem["retryable"] is False
+    assert problem["remedy"]
+
+
+def test_only_an_operator_with_the_master_key_settles(app: App) -> None:
+    url = f"{app.api}/settlements/orders/{uuid.uuid4()}/x"
+    body = {"decision": "retry", "by": "Ada"}
+
+    assert app.http.post(url, json=body).status_code == 401
+    master = {"x-functions-key": app.stack.hosts[0].master_key}
+    assert app.http.post(url, json=body, headers=master).status_code == 404
+    assert app.http.post(url, json={"decision": "maybe"}, headers=master).status_code == 400
