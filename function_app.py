@@ -10,7 +10,7 @@ import azure.functions as func
 import attach_po
 import blob_trigger
 import create_order
-from shared import validation
+from shared import http, validation
 from shared.problem import correlation_id, problems
 from shared.services.settlement import as_told
 from shared.settings import Settings
@@ -36,7 +36,7 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 @problems
 def settle(req: func.HttpRequest) -> func.HttpResponse:
     """Settle a submission in review by an operator's decision (docs/operations.md)."""
-    asked = validation.settlement(req.get_body())
+    asked = validation.settlement(http.json_body(req))
     s = services()
     key = req.route_params.get("key", "")
     record = s.settlement.settle(key, asked, correlation_id(), s.deadline())

@@ -24,7 +24,9 @@ def create_order(req: func.HttpRequest) -> func.HttpResponse:
     with validation.Collector() as faults:
         customer = faults.check(lambda: validation.customer_id(req.route_params["customerId"]))
         key = faults.check(lambda: validation.idempotency_key(req.headers.get("idempotency-key")))
-        order = faults.check(lambda: validation.order_request(req.get_body(), req.route_params["customerId"]))
+        order = faults.check(
+            lambda: validation.order_request(http.json_body(req), req.route_params["customerId"])
+        )
     assert customer
     assert key
     assert order

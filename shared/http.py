@@ -19,6 +19,7 @@ from shared.errors import (
     PartnerCenterError,
     RefusedError,
     SupportIds,
+    UnsupportedMediaTypeError,
 )
 from shared.ledger import Record, State
 from shared.partner_center.wire import Answer
@@ -103,6 +104,14 @@ def here(req: func.HttpRequest, path: str, route_prefix: str = "/api") -> str:
     """An absolute URL of this app, on the host under which the caller reached it."""
     parts = urlsplit(req.url)
     return f"{parts.scheme}://{parts.netloc}{route_prefix}/{path}"
+
+
+def json_body(req: func.HttpRequest) -> bytes:
+    """The body of a request that says it is JSON. Raises UnsupportedMediaTypeError for any other."""
+    kind = req.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != JSON and not kind.endswith("+json"):
+        raise UnsupportedMediaTypeError(f"The Content-Type is {kind or 'missing'}; {JSON} is read here.")
+    return req.get_body()
 
 
 def order_of(req: func.HttpRequest) -> tuple[str, str]:

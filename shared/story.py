@@ -24,12 +24,13 @@ def tell(event: str, level: int = logging.INFO, /, **fields: object) -> None:
 
 def tell_step(record: Record) -> None:
     """Write down a step of a record, with every id by which somebody may look for it."""
-    ids = (record.answer or {}).get("ids", {})
+    answer = record.answer or {}
+    ids = answer.get("ids", {})
     tell(
         f"{record.kind} {record.state}",
         submission=record.key,
         customerId=record.request.get("customerId"),
-        orderId=record.request.get("orderId"),
+        orderId=record.request.get("orderId") or _order_id(str(answer.get("body", ""))),
         drop=record.source.get("drop"),
         why=record.why,
         attempt=record.attempt,
@@ -41,3 +42,12 @@ def tell_step(record: Record) -> None:
         partnerCenterCV=ids.get("cv"),
         partnerCenterServerId=ids.get("serverId"),
     )
+
+
+def _order_id(body: str) -> str:
+    """The id of the order that Partner Center answered with, if it is one."""
+    try:
+        answered = json.loads(body)
+    except ValueError:
+        return ""
+    return str(answered.get("id", "")) if isinstance(answered, dict) else ""

@@ -137,7 +137,7 @@ class PartnerCenter:
         try:
             answer = self._read(call, self._either(), ids, deadline)
         except RefusedError as error:
-            if error.status in (404, 405):
+            if error.status in (404, 405, 501):
                 return None
             raise
         return tuple(_check(item) for item in answer.json()[call.member] if isinstance(item, dict))

@@ -240,6 +240,6 @@ class Drops:
     ) -> None:
         stamped = {**body, "changed": self.clock().isoformat(timespec="seconds")}
         receipt = Receipt(look.path, state, look.newest, look.etag, stamped, due)
-        self.receipts.write(receipt, expected=expected, look=look_first)
-        ids = {k: body[k] for k in ("customerId", "orderId", "submission", "correlationId") if k in body}
-        tell(f"drop {state}", drop=look.path, why=body.get("why"), **ids)
+        if self.receipts.write(receipt, expected=expected, look=look_first):
+            ids = {k: body[k] for k in ("customerId", "orderId", "submission", "correlationId") if k in body}
+            tell(f"drop {state}", drop=look.path, why=body.get("why"), **ids)

@@ -184,6 +184,11 @@ def test_a_content_type_that_is_not_read_is_a_problem(app: App, content_type: st
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("content_type", ["", "text/xml", "application/x-www-form-urlencoded"])
+def test_an_order_that_is_not_said_to_be_json_is_415(app: App, content_type: str) -> None:
+    assert app.place(ORDER, **{"Content-Type": content_type}).status_code == 415
+
+
 def test_too_large_a_body_and_too_large_a_file_are_413(app: App) -> None:
     order = app.new_order()
 

@@ -1,0 +1,61 @@
+# Two commands do all the set-up themselves: `make demo` and `make test`. Everything goes into .venv and .local.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# set-up runs again when the content of these files changes, not when their dates do
+KEY := $(shell cat requirements.txt requirements-dev.txt local/azurite/package-lock.json | cksum | tr -s ' ' -)
+READY := $(VENV)/.ready-$(KEY)
+# the runtime's metadata asks for Python 3.13; its code runs on 3.11 and 3.12 as well
+RUNTIME := azure-functions-runtime==1.3.0
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+ARGS ?=
+
+.PHONY: help setup demo run test bench soak clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
+
+setup: $(READY) ## install everything into .venv and .local (the other commands do it when needed)
+
+demo: $(READY) ## play the whole scene once, on real parts
+	@$(PY) -m local demo $(ARGS)
+
+run: $(READY) ## bring the stack up and leave it up; ARGS='--port 0' and more: python -m local run --help
+	@$(PY) -m local run $(ARGS)
+
+test: $(READY) ## lint, types, tests
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy .
+	@$(PY) -m pytest $(ARGS)
+
+bench: $(READY) ## measure; BENCH=name for one of the tables
+	@$(PY) -m bench $(BENCH) $(ARGS)
+
+soak: $(READY) ## many drops and orders under faults; ends with the count of what was lost or done twice
+	@$(PY) -m local soak $(ARGS)
+
+clean: ## remove what the other commands made
+	rm -rf $(VENV) .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY):
+	@set -e; \
+	for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	  if "$$python" -c '$(FITS)' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+	  echo "Python 3.11, 3.12 or 3.13 is needed ($(or $(PYTHON),python3) is not one of them); name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
+	  exit 1; \
+	fi; \
+	rm -f $(VENV)/.ready-*; \
+	{ $(PY) -c '$(FITS)' && $(PY) -m pip --version >/dev/null; } 2>/dev/null || "$$found" -m venv --clear $(VENV); \
+	echo "installing into $(VENV) and .local ..."; \
+	export PIP_DISABLE_PIP_VERSION_CHECK=1; \
+	$(PY) -m pip install --quiet -r requirements-dev.txt; \
+	$(PY) -m pip install --quiet --no-deps --ignore-requires-python $(RUNTIME); \
+	$(PY) -m local.azurite; \
+	touch $@

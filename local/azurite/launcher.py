@@ -1,0 +1,98 @@
+"""Starts Azurite's blob and queue services on this machine and says how to connect.
+
+`--skipApiVersionCheck` because the storage SDK is newer than any Azurite; the key is the well-known one of
+https://learn.microsoft.com/en-us/azure/storage/common/storage-use-azurite#well-known-storage-account-and-key
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.azurite.node import find_node, install
+from local.children import Child, claim_port
+
+ACCOUNT = "devstoreaccount1"
+KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+_PATIENCE = 30.0
+_KEEP_ALIVE = "600"
+
+
+class Azurite:
+    """A running Azurite; in memory unless `location` names a folder. Use as a context manager."""
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        logs: Path,
+        blob_port: int = 0,
+        queue_port: int = 0,
+        location: Path | None = None,
+    ) -> None:
+        self.blob_port = claim_port(blob_port, "Azurite's blobs", "--blob-port")
+        self.queue_port = claim_port(queue_port, "Azurite's queues", "--queue-port")
+        path = env.get("PATH", os.defpath)
+        programs, node = install(path), find_node(path)
+        self._children: list[Child] = []
+        try:
+            for service, port in (("blob", self.blob_port), ("queue", self.queue_port)):
+                command = [
+                    node.program,
+                    str(programs / service / "main.js"),
+                    *_flags(service, port, location),
+                ]
+                self._children.append(
+                    Child(f"azurite-{service}", command, env, logs / f"azurite-{service}.log")
+                )
+            self._children[0].wait_for_port(self.blob_port, _PATIENCE)
+            self._children[1].wait_for_port(self.queue_port, _PATIENCE)
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def blob_endpoint(self) -> str:
+        """URL of the account's blobs, without a slash at its end."""
+        return f"http://127.0.0.1:{self.blob_port}/{ACCOUNT}"
+
+    @property
+    def queue_endpoint(self) -> str:
+        """URL of the account's queues."""
+        return f"http://127.0.0.1:{self.queue_port}/{ACCOUNT}"
+
+    @property
+    def connection_string(self) -> str:
+        """For the storage SDKs."""
+        return (
+            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
+            f"BlobEndpoint={self.blob_endpoint};QueueEndpoint={self.queue_endpoint};"
+        )
+
+    def stop(self) -> None:
+        """End both services; what was kept in memory is gone."""
+        for child in self._children:
+            child.stop()
+
+    def __enter__(self) -> Azurite:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _flags(service: str, port: int, location: Path | None) -> list[str]:
+    if location is not None:
+        location.mkdir(parents=True, exist_ok=True)
+    return [
+        f"--{service}Host",
+        "127.0.0.1",
+        f"--{service}Port",
+        str(port),
+        *(["--blobKeepAliveTimeout", _KEEP_ALIVE] if service == "blob" else []),
+        *(["--inMemoryPersistence"] if location is None else ["--location", str(location)]),
+        "--skipApiVersionCheck",
+        "--disableTelemetry",
+        "--silent",
+    ]

@@ -1,0 +1,151 @@
+"""Child processes of the stack: started, waited for, and stopped with everything they started.
+
+Each child leads a process group of its own, so that Ctrl-C reaches the parent alone and the parent ends its
+children in order; should the parent be killed, the kernel kills them (`local/tether.py`). That holds for
+children started from a thread that lives as long as they do: start them from the main thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+_TETHER = Path(__file__).with_name("tether.py")
+_TAIL = 20
+
+
+class StackError(Exception):
+    """The stack cannot be brought up; the message says what to do."""
+
+
+class Child:
+    """A running process. Its stdout and stderr go to `log`, or stay ours when `log` is None."""
+
+    def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str], log: Path | None) -> None:
+        self.name = name
+        self._log = log
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        output: IO[bytes] | None = None
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            output = log.open("ab")
+        tethered = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *command]
+        self._process = subprocess.Popen(
+            tethered,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            start_new_session=True,
+        )
+        if output is not None:
+            output.close()
+        threading.Thread(target=self._read, name=f"stdout-{name}", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """Process id, which is also the id of its group."""
+        return self._process.pid
+
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def ready(self, patience: float) -> dict[str, Any]:
+        """The first JSON object that it prints; StackError when it ends or `patience` seconds pass before."""
+        end = time.monotonic() + patience
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                raise StackError(f"{self.name} is not ready after {patience:g} s{self._tail()}") from None
+            if line is None:
+                raise StackError(
+                    f"{self.name} ended at once (exit code {self._process.wait()}){self._tail()}"
+                )
+            try:
+                document = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(document, dict):
+                return document
+
+    def wait_for_port(self, port: int, patience: float) -> None:
+        """Return when it accepts connections on `port`."""
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            if not self.running():
+                raise StackError(
+                    f"{self.name} ended at once (exit code {self._process.wait()}){self._tail()}"
+                )
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise StackError(f"{self.name} does not listen on port {port} after {patience:g} s{self._tail()}")
+
+    def stop(self, patience: float = 3.0) -> None:
+        """Ask it to end; after `patience` seconds kill it and whatever it started."""
+        if self.running():
+            self._process.terminate()
+            try:
+                self._process.wait(patience)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self._signal_group()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would be."""
+        self._signal_group()
+        self._process.wait()
+
+    def _signal_group(self) -> None:
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+    def _read(self) -> None:
+        with self._process.stdout or open(os.devnull, "rb") as stdout:
+            for raw in stdout:
+                self._lines.put(raw.decode(errors="replace"))
+        self._lines.put(None)
+
+    def _tail(self) -> str:
+        if self._log is None:
+            return ""
+        lines = self._log.read_text(errors="replace").splitlines()[-_TAIL:]
+        return "".join(f"\n  {line}" for line in [f"last lines of {self._log}:", *lines])
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def claim_port(port: int, whose: str, option: str) -> int:
+    """`port` (0: any free one); StackError with the way out when something listens on it."""
+    if port == 0:
+        return free_port()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise StackError(
+                f"Port {port}, for {whose}, cannot be used ({error.strerror}). "
+                f"Stop what uses it, or choose another with {option} (0 takes any free one)."
+            ) from None
+    return port

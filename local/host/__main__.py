@@ -1,0 +1,122 @@
+"""`python -m local.host --app DIR --port N`: runs one function app until SIGTERM or Ctrl-C.
+
+App settings are the environment, then `Values` of DIR/local.settings.json. Keys come from HOST_FUNCTION_KEY,
+HOST_MASTER_KEY and HOST_SYSTEM_KEY or are made up. When requests are answered, one JSON line on stdout tells
+port, keys and functions: {"ready": true, "url", "port", "key", "masterKey", "systemKey", "hostId",
+"functions"}. The log goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from local.guard import InsideAzureError, refuse_inside_azure
+from local.host.app import Host, Options
+from local.host.config import HostError, local_settings
+from local.host.functions import describe
+from local.host.keys import Keys
+from local.host.logs import log_to_stderr
+from local.host.storage import HOST_CONNECTION
+
+_PATIENCE = 1.5
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the host; the exit code is 0 after a requested stop and 1 when it cannot start."""
+    arguments = _parser().parse_args(argv)
+    log_to_stderr()
+    try:
+        refuse_inside_azure(os.environ)
+        app = arguments.app.resolve()
+        if not arguments.no_local_settings:
+            for name, value in local_settings(app).items():
+                os.environ.setdefault(name, value)
+        if arguments.storage:
+            os.environ[HOST_CONNECTION] = arguments.storage
+        return _run(arguments, app)
+    except (HostError, InsideAzureError) as error:
+        print(f"local.host: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(arguments: argparse.Namespace, app: Path) -> int:
+    keys = Keys.read(os.environ)
+    keys = replace(keys, function=arguments.key or keys.function)
+    options = Options(
+        app=app,
+        port=arguments.port,
+        host_id=arguments.host_id or _host_id(app),
+        lease=arguments.lease,
+        scan_interval=arguments.scan_interval,
+        response_limit=arguments.response_limit,
+    )
+    stop = threading.Event()
+
+    def asked(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, asked)
+    signal.signal(signal.SIGINT, asked)
+    os.chdir(app)
+    host = Host(options, os.environ, keys)
+    server, functions = host.start()
+    ready = {
+        "ready": True,
+        "url": f"http://127.0.0.1:{server.port}",
+        "port": server.port,
+        "key": keys.function,
+        "masterKey": keys.master,
+        "systemKey": keys.system,
+        "hostId": options.host_id,
+        "functions": {f.name: describe(f) for f in functions},
+    }
+    print(json.dumps(ready), flush=True)
+    stop.wait()
+    abandoned = host.stop(server, _PATIENCE)
+    if abandoned:
+        logging.getLogger("host").warning("stopped with %d invocations under way", abandoned)
+    sys.stdout.flush()
+    os._exit(0)  # threads of abandoned invocations would keep the interpreter alive
+
+
+def _host_id(app: Path) -> str:
+    """The same for every host of one app; queue names allow lower case letters, digits and single hyphens.
+
+    https://learn.microsoft.com/en-us/azure/azure-functions/storage-considerations#host-id-considerations
+    """
+    return re.sub(r"[^a-z0-9]+", "-", app.name.lower()).strip("-")[:32].strip("-") or "app"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.host", description="A Functions host for development."
+    )
+    parser.add_argument("--app", type=Path, required=True, help="folder with function_app.py and host.json")
+    parser.add_argument("--port", type=int, default=7071, help="port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--storage", default="", help="connection string for AzureWebJobsStorage")
+    parser.add_argument("--key", default="", help="the function key")
+    parser.add_argument("--host-id", default="", help="hosts with the same id share their queues")
+    parser.add_argument(
+        "--lease", type=int, default=30, help="seconds that a message stays hidden (Azure: 600)"
+    )
+    parser.add_argument("--scan-interval", type=float, default=2.0, help="seconds between scans (Azure: 10)")
+    parser.add_argument(
+        "--response-limit", type=float, default=230.0, help="seconds that an HTTP caller waits"
+    )
+    parser.add_argument("--no-local-settings", action="store_true", help="do not read local.settings.json")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,244 @@
+"""One connection to the simulator: how requests come in and how answers, or the lack of one, go out.
+
+Faults happen here, because only here the difference shows between "not done", "done and answered" and "done
+but never told". A request is recorded before its answer leaves, so that whoever has the answer finds it.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import json
+import secrets
+import socket
+import struct
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from socketserver import BaseServer
+from typing import Any
+
+from local.simulator.control import control
+from local.simulator.faults import Fault
+from local.simulator.incoming import BrokenOffError, Incoming, content_length
+from local.simulator.journal import Entry
+from local.simulator.multipart_reader import MalformedMultipartError, boundary_of, read_parts
+from local.simulator.replies import Refused, Reply, error_reply, refused, throttled
+from local.simulator.service import ORDER_LIMIT, Body, Call, route
+from local.simulator.simulation import Simulation
+
+NO_FAULT = Fault("")
+_GARBAGE = b"<html><body>The service is being updated.</body></html>"
+
+
+class NoAnswerError(Exception):
+    """The connection ends without an answer; `reset` by RST instead of in good order."""
+
+    def __init__(self, *, reset: bool = False) -> None:
+        self.reset = reset
+        super().__init__()
+
+
+class Connection(http.server.BaseHTTPRequestHandler):
+    """Serves the requests of one connection, one after the other."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        stopping: threading.Event,
+        request: Any,  # noqa: ANN401 - a socket, as socketserver hands it over
+        address: Any,  # noqa: ANN401
+        server: BaseServer,
+    ) -> None:
+        self.simulation = simulation
+        self.stopping = stopping
+        self.number = simulation.journal.connected()
+        self.awaits_continue = False
+        self.reset = False
+        super().__init__(request, address, server)
+
+    def do_GET(self) -> None:
+        """Serve one request of whatever method."""
+        self.names = {name.lower(): value for name, value in self.headers.items()}
+        self.awaits_continue = self.names.get("expect", "").lower() == "100-continue"
+        if self.path.partition("?")[0].rstrip("/").startswith("/_sim"):
+            self._control()
+            return
+        call = route(self.command, self.path)
+        fault = self._fault(call)
+        entry = self._entry(call, fault)
+        self.simulation.journal.begin(entry)
+        try:
+            self._send(self._reply(call, entry, fault), entry, fault)
+        except NoAnswerError as end:
+            self.close_connection, self.reset = True, end.reset
+        except BrokenOffError:
+            self.close_connection = True
+        finally:
+            entry.seconds = round(time.perf_counter() - entry.started, 4)
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
+
+    def handle_expect_100(self) -> bool:
+        """Wait with 100 Continue until the body is wanted: a refusal then costs no upload."""
+        return True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
+        """Print nothing; the journal has it all."""
+
+    def finish(self) -> None:
+        """Close the connection, abruptly where a fault asks for it."""
+        if self.reset:
+            # linger of zero seconds: close sends RST (socket(7), SO_LINGER)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        super().finish()
+        if self.reset:
+            self.connection.close()
+
+    def _fault(self, call: Call) -> Fault:
+        known = call.operation not in ("", "method")
+        return (self.simulation.faults.take(call.operation, call.customer) if known else None) or NO_FAULT
+
+    def _entry(self, call: Call, fault: Fault) -> Entry:
+        shown = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
+        return Entry(
+            connection=self.number,
+            at=self.simulation.clock(),
+            method=self.command,
+            path=self.path,
+            operation=call.operation or "unknown",
+            headers=shown,
+            customer=call.customer,
+            fault=fault.kind,
+        )
+
+    def _reply(self, call: Call, entry: Entry, fault: Fault) -> Reply:
+        if fault.kind == "refuse":
+            raise NoAnswerError
+        try:
+            body = Incoming(self.rfile, content_length(self.command, self.names), self._continue)
+        except Refused as refusal:
+            self.close_connection = True
+            return refusal.reply
+        try:
+            return self._suffer(call, entry, fault, body)
+        finally:
+            entry.request_bytes = body.received
+
+    def _suffer(self, call: Call, entry: Entry, fault: Fault, body: Incoming) -> Reply:
+        if fault.kind == "cut":
+            body.drain(fault.after_bytes)
+            raise NoAnswerError(reset=True)
+        if fault.kind == "delay":
+            self.stopping.wait(fault.seconds)
+        spoiled = fault.kind in ("throttle", "status", "hang")
+        if spoiled and not fault.commit:
+            body.drain()
+            return self._spoil(fault)
+        reply = self._ask(call, entry, fault, body)
+        entry.committed = reply.committed
+        if fault.kind == "lose_reply":
+            raise NoAnswerError
+        return self._spoil(fault) if spoiled else reply
+
+    def _spoil(self, fault: Fault) -> Reply:
+        if fault.kind == "throttle":
+            return throttled(fault.retry_after)
+        if fault.kind == "hang":
+            self.stopping.wait(fault.seconds)
+            raise NoAnswerError
+        return _status_reply(fault)
+
+    def _ask(self, call: Call, entry: Entry, fault: Fault, body: Incoming) -> Reply:
+        service = self.simulation.service
+        try:
+            entry.caller = service.identify(self.names.get("authorization", ""))
+            head = service.admit(call, entry.caller, self.names)
+            return service.answer(call, head, self._body(call, fault, body))
+        except Refused as refusal:
+            if self.awaits_continue and not body.received:
+                self.close_connection = True
+            else:
+                body.drain()
+            return refusal.reply
+
+    def _body(self, call: Call, fault: Fault, body: Incoming) -> Body:
+        content_type = self.names.get("content-type", "")
+        if call.operation != "POST attachment":
+            return Body(content_type, body.whole(ORDER_LIMIT))
+        try:
+            parts = read_parts(
+                body.chunks(), boundary_of(content_type), self.simulation.state.switches.keep_bytes
+            )
+        except MalformedMultipartError as error:
+            raise refused("800002", f"{error}.") from None
+        return Body(content_type, parts=parts, forget=fault.name)
+
+    def _continue(self) -> None:
+        if self.awaits_continue:
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.awaits_continue = False
+
+    def _send(self, reply: Reply, entry: Entry, fault: Fault) -> None:
+        entry.status, entry.code = reply.status, reply.code
+        body = _GARBAGE if fault.kind == "garbage" else reply.body
+        kind = "text/html" if fault.kind == "garbage" else reply.content_type
+        own = {**self._ids(), **self._mfa(entry)}
+        head = self._head(reply.status, {"Content-Type": kind, **own, **reply.headers}, len(body))
+        if fault.kind == "truncate":
+            body = body[: len(body) // 2]
+        entry.response_bytes = len(body)
+        self.wfile.write(head + body)
+        if fault.kind == "truncate":
+            raise NoAnswerError
+
+    def _head(self, status: int, headers: Mapping[str, str], length: int) -> bytes:
+        reason = self.responses.get(status, ("",))[0]
+        lines = [f"HTTP/1.1 {status} {reason}", f"Content-Length: {length}"]
+        lines += [f"{name}: {value}" for name, value in headers.items() if length or name != "Content-Type"]
+        lines.append(f"Date: {self.date_time_string()}")
+        if self.close_connection:
+            lines.append("Connection: close")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+    def _ids(self) -> dict[str, str]:
+        return {
+            "MS-CorrelationId": self.names.get("ms-correlationid") or str(uuid.uuid4()),
+            "MS-RequestId": self.names.get("ms-requestid") or str(uuid.uuid4()),
+            "MS-CV": f"{base64.b64encode(secrets.token_bytes(12)).decode()}.0",
+            "MS-ServerId": "020021921",
+        }
+
+    def _mfa(self, entry: Entry) -> dict[str, str]:
+        """Answer a dry run of the MFA rule, which asks with ValidateMfa.
+
+        https://www.microsoftpartnercommunity.com/t5/Blog-Discussions/How-to-validate-your-solution/td-p/8315
+        """
+        if self.names.get("validatemfa", "").lower() != "true" or entry.caller == "app":
+            return {}
+        return {"isMfaCompliant": "true" if entry.caller == "user" else "false"}
+
+    def _control(self) -> None:
+        try:
+            body = Incoming(self.rfile, content_length("", self.names), self._continue)
+            reply = control(self.simulation, self.command, self.path, b"".join(body.chunks()))
+        except Refused as refusal:
+            self.close_connection = True
+            reply = refusal.reply
+        except BrokenOffError:
+            self.close_connection = True
+            return
+        head = self._head(reply.status, {"Content-Type": reply.content_type}, len(reply.body))
+        self.wfile.write(head + reply.body)
+
+
+def _status_reply(fault: Fault) -> Reply:
+    if fault.body is None:
+        usual = error_reply("900192", status=fault.status)
+        return Reply(usual.status, usual.body, headers=fault.headers, code=usual.code)
+    text = fault.body if isinstance(fault.body, str) else json.dumps(fault.body)
+    return Reply(fault.status, text.encode(), headers=fault.headers)

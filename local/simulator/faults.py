@@ -1,0 +1,206 @@
+"""Fault orders: what goes wrong, at which request, how often.
+
+An order is a JSON object, in-process as over HTTP:
+
+    {"on": "POST attachment", "customer": "…", "skip": 1, "times": 2, "do": {"kind": "lose_reply"}}
+
+`on` is one of OPERATIONS or "any"; `customer` narrows it; the first `skip` matching requests pass, then
+`times` (1 when absent, -1 for ever) are hit. KINDS lists what can be done and with which fields. The first
+order that applies wins; a random schedule is asked last.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+OPERATIONS = (
+    "POST order",
+    "GET orders",
+    "GET order",
+    "POST attachment",
+    "GET attachments",
+    "GET attachment",
+    "GET relationships",
+    "POST validateresellers",
+    "GET customers",
+)
+
+KINDS: Mapping[str, Mapping[str, type]] = {
+    "lose_reply": {},  # commit, then close without an answer
+    "status": {"status": int, "body": object, "headers": dict, "commit": bool},
+    "throttle": {"retry_after": int},
+    "hang": {"seconds": float, "commit": bool},  # then close without an answer
+    "cut": {"after_bytes": int},  # reset while the body arrives; nothing is committed
+    "refuse": {},  # close before the body is read
+    "truncate": {},  # commit, then close in the middle of the answer
+    "garbage": {},  # commit, then answer with something that is not JSON
+    "delay": {"seconds": float},
+    "drop_part": {"name": str},  # accept, and forget the files of this part name
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong; only the fields that KINDS names for its kind mean something."""
+
+    kind: str
+    status: int = 503
+    body: object = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    commit: bool = False
+    retry_after: int = 1
+    seconds: float = 30.0
+    after_bytes: int = 0
+    name: str = ""
+
+
+RANDOM: Mapping[str, Fault] = {
+    "lose_reply": Fault("lose_reply"),
+    "status": Fault("status", status=503),
+    "status_after_commit": Fault("status", status=503, commit=True),
+    "throttle": Fault("throttle", retry_after=1),
+    "hang": Fault("hang", seconds=30),
+    "hang_after_commit": Fault("hang", seconds=30, commit=True),
+    "cut": Fault("cut", after_bytes=100),
+    "refuse": Fault("refuse"),
+    "truncate": Fault("truncate"),
+    "garbage": Fault("garbage"),
+    "delay": Fault("delay", seconds=0.2),
+}
+"""What a random schedule can name in its rates."""
+
+
+@dataclass(slots=True)
+class FaultOrder:
+    """One fault order and what is left of it; `times` is -1 for ever."""
+
+    on: str
+    do: Fault
+    customer: str = ""
+    skip: int = 0
+    times: int = 1
+
+    def hits(self, operation: str, customer: str) -> bool:
+        """Count one request against this order; return whether the fault is its."""
+        if self.on not in ("any", operation) or self.customer.lower() not in ("", customer.lower()):
+            return False
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        if self.times == 0:
+            return False
+        self.times -= self.times > 0
+        return True
+
+
+class Faults:
+    """The fault orders in force. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._orders: list[FaultOrder] = []
+        self._seed = 0
+        self._rates: dict[str, float] = {}
+        self._nth: Counter[tuple[str, str]] = Counter()
+
+    def add(self, *orders: Mapping[str, object]) -> None:
+        """Put fault orders in force, all or none; raises ValueError that says what is wrong with one."""
+        parsed = [parse_order(order) for order in orders]
+        with self._lock:
+            self._orders.extend(parsed)
+
+    def set_random_faults(self, seed: int, rates: Mapping[str, float]) -> None:
+        """Let each request suffer a fault of RANDOM with the given probability; no rates turn it off.
+
+        The same seed hits the same requests again: the n-th of an operation for a customer decides, not the
+        moment at which it arrives.
+        """
+        unknown = set(rates) - set(RANDOM)
+        if unknown:
+            raise ValueError(
+                f"no random fault is called {sorted(unknown)[0]!r}; there are {', '.join(RANDOM)}"
+            )
+        if any(rate < 0 for rate in rates.values()) or sum(rates.values()) > 1:
+            raise ValueError("rates are probabilities, together at most 1")
+        with self._lock:
+            self._seed, self._rates = seed, dict(rates)
+            self._nth.clear()
+
+    def clear(self) -> None:
+        """Call off every fault."""
+        with self._lock:
+            self._orders.clear()
+            self._rates = {}
+            self._nth.clear()
+
+    def take(self, operation: str, customer: str) -> Fault | None:
+        """Return what happens to this request, or None when nothing does."""
+        with self._lock:
+            for order in self._orders:
+                if order.hits(operation, customer):
+                    return order.do
+            return self._random(operation, customer)
+
+    def as_json(self) -> dict[str, object]:
+        """Return what is still in force."""
+        with self._lock:
+            return {
+                "orders": [asdict(order) for order in self._orders if order.times],
+                "seed": self._seed,
+                "rates": dict(self._rates),
+            }
+
+    def _random(self, operation: str, customer: str) -> Fault | None:
+        if not self._rates:
+            return None
+        place = (operation, customer.lower())
+        self._nth[place] += 1
+        draw = random.Random(f"{self._seed}/{operation}/{place[1]}/{self._nth[place]}").random()
+        for kind, rate in self._rates.items():
+            draw -= rate
+            if draw < 0:
+                return RANDOM[kind]
+        return None
+
+
+def parse_order(order: Mapping[str, object]) -> FaultOrder:
+    """Read one fault order; raises ValueError that says what is wrong with it."""
+    unknown = set(order) - {"on", "do", "customer", "skip", "times"}
+    if unknown:
+        raise ValueError(f"a fault order has no field {sorted(unknown)[0]!r}")
+    on = order.get("on")
+    if on not in (*OPERATIONS, "any"):
+        raise ValueError(f"on is {on!r}; it is one of {', '.join(OPERATIONS)}, any")
+    customer, skip, times = order.get("customer") or "", order.get("skip", 0), order.get("times", 1)
+    if not isinstance(customer, str) or not _whole(skip) or not _whole(times):
+        raise ValueError("customer is text; skip and times are whole numbers")
+    return FaultOrder(str(on), parse_fault(order.get("do")), customer, int(str(skip)), int(str(times)))
+
+
+def parse_fault(value: object) -> Fault:
+    """Read the `do` of a fault order; raises ValueError that says what is wrong with it."""
+    if not isinstance(value, Mapping) or value.get("kind") not in KINDS:
+        raise ValueError(f"do needs a kind; there are {', '.join(KINDS)}")
+    fields = KINDS[value["kind"]]
+    for name, item in value.items():
+        if name == "kind":
+            continue
+        if name not in fields:
+            raise ValueError(f"{value['kind']} has no field {name!r}")
+        if not _is(item, fields[name]):
+            raise ValueError(f"{name} of {value['kind']} does not take {item!r}")
+    return Fault(**value)
+
+
+def _is(value: object, kind: type) -> bool:
+    if kind in (int, float):
+        return isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

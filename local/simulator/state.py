@@ -1,0 +1,196 @@
+"""What the simulated Partner Center remembers: orders, what was attached to them, resellers.
+
+Nothing is ever merged: two uploads of the same documents are two submissions, because that is what those
+who test for doubles look for. Whoever reads or changes it holds `lock`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from local.simulator.replies import Reply
+from local.simulator.switches import Switches
+
+PENDING = "pending_po_upload"
+UPLOADED = "po_upload_complete"
+STATUSES = (
+    "unknown",
+    "completed",
+    "pending",
+    "cancelled",
+    "suspended",
+    "pending_review",
+    PENDING,
+    UPLOADED,
+    "po_review_rejected",
+    "partial_success",
+    "error",
+)
+"""https://learn.microsoft.com/en-us/partner-center/developer/order-resources"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reseller:
+    """One indirect reseller of the partner: `id` is its tenant, `mpn_id` its PartnerID."""
+
+    id: str
+    name: str
+    mpn_id: str
+    state: str = "Active"
+    location: str = "US"
+
+
+USUAL_RESELLERS = (
+    Reseller("5f1cdd3e-6a30-4a9f-8f5c-27a1b5c6d0f4", "Fabrikam Reseller", "4847383"),
+    Reseller("0d6f7a52-93d8-4c1e-b3a7-6f0e2b9c4d18", "Tailspin Reseller", "5139005", state="Inactive"),
+)
+"""The resellers of a new simulator; the first has the PartnerID of the documents' example order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One file of an order: size in bytes, SHA-256 in hex; `content` is None when it is not kept."""
+
+    id: str
+    file_name: str
+    kind: str
+    """POAttachment or TenderAttachment."""
+    content_type: str
+    size: int
+    sha256: str
+    content: bytes | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One accepted upload, as it came."""
+
+    at: float
+    request_id: str
+    correlation_id: str
+    metadata: str
+    """The metadata part, byte for byte."""
+    files: tuple[Attachment, ...]
+    dropped: tuple[str, ...]
+    """Names of parts that were ignored because nothing here is called so."""
+
+
+@dataclass(slots=True)
+class Order:
+    """One order: `body` is the resource without what changes later."""
+
+    id: str
+    customer: str
+    created: float
+    body: dict[str, object]
+    status: str
+    version: int = 1
+    submissions: list[Submission] = field(default_factory=list)
+
+    @property
+    def attachments(self) -> list[Attachment]:
+        """All files of the order, oldest first."""
+        return [item for submission in self.submissions for item in submission.files]
+
+    def resource(self) -> dict[str, object]:
+        """Return the order as Partner Center shows it."""
+        etag = base64.b64encode(json.dumps({"id": self.id, "version": self.version}).encode()).decode()
+        return {
+            **self.body,
+            "status": self.status,
+            "attributes": {"etag": etag, "objectType": "Order"},
+        }
+
+
+class State:
+    """Everything that is remembered, and the lock that guards it."""
+
+    def __init__(self, switches: Switches, resellers: tuple[Reseller, ...] = USUAL_RESELLERS) -> None:
+        self.lock = threading.RLock()
+        self._start = (switches, resellers)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all, and put switches and resellers back to where they started."""
+        with self.lock:
+            self.switches, self.resellers = self._start
+            self.orders: dict[str, Order] = {}
+            self.answers: dict[tuple[str, str], Reply] = {}
+            self.kept_bytes = 0
+
+    def seed_order(self, customer: str, order_id: str, created: float, status: str = PENDING) -> Order:
+        """Remember an order that was placed by other means and return it."""
+        if status not in STATUSES:
+            raise ValueError(f"there is no order status {status!r}")
+        body: dict[str, object] = {"id": order_id, "referenceCustomerId": customer, "lineItems": []}
+        with self.lock:
+            self.orders[order_id] = Order(order_id, customer, created, body, status)
+            return self.orders[order_id]
+
+    def as_json(self) -> dict[str, object]:
+        """Return orders with their submissions, without file contents."""
+        with self.lock:
+            return {
+                "orders": [_order_json(order) for order in self.orders.values()],
+                "resellers": [reseller_json(reseller) for reseller in self.resellers],
+            }
+
+
+def attachment_json(item: Attachment) -> dict[str, object]:
+    """Return a file as the documented collection lists it; kilobytes are rounded up."""
+    return {
+        "attachmentId": item.id,
+        "fileName": item.file_name,
+        "sizeInKB": -(-item.size // 1024),
+        "attachmentType": item.kind,
+    }
+
+
+def reseller_json(reseller: Reseller) -> dict[str, object]:
+    """Return a reseller as the documented collection lists it.
+
+    https://learn.microsoft.com/en-us/partner-center/developer/retrieve-a-list-of-indirect-resellers
+    """
+    return {
+        "id": reseller.id,
+        "name": reseller.name,
+        "relationshipType": "is_indirect_cloud_solution_provider_of",
+        "state": reseller.state,
+        "mpnId": reseller.mpn_id,
+        "location": reseller.location,
+        "attributes": {"objectType": "PartnerRelationship"},
+    }
+
+
+def _order_json(order: Order) -> dict[str, object]:
+    return {
+        "id": order.id,
+        "customerId": order.customer,
+        "status": order.status,
+        "created": datetime.fromtimestamp(order.created, UTC).isoformat(),
+        "order": order.resource(),
+        "submissions": [
+            {
+                "at": datetime.fromtimestamp(submission.at, UTC).isoformat(),
+                "requestId": submission.request_id,
+                "correlationId": submission.correlation_id,
+                "metadata": submission.metadata,
+                "dropped": list(submission.dropped),
+                "files": [
+                    {
+                        **attachment_json(item),
+                        "size": item.size,
+                        "sha256": item.sha256,
+                        "contentType": item.content_type,
+                        "kept": item.content is not None,
+                    }
+                    for item in submission.files
+                ],
+            }
+            for submission in order.submissions
+        ],
+    }

@@ -1,0 +1,245 @@
+"""The whole stack as real processes: Azurite, the simulator, Functions hosts, the event feeders.
+
+`with Stack(Plan(folder)) as stack:` brings it up and takes it down again, whatever happens in between;
+should this process be killed, its children die with it. Hosts keep port and keys when they are killed and
+started again. Settings of the application that the user's own environment may hold, and proxies, are not
+passed on.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+
+from local.azurite.launcher import ACCOUNT, KEY, Azurite
+from local.children import Child, StackError, claim_port
+from local.events import webhook
+from shared.settings import DOCUMENT_STORAGE, SETTINGS, Settings
+
+ROOT = Path(__file__).parent.parent
+HOST_STORAGE = "AzureWebJobsStorage"
+
+_PATIENCE = 30.0
+_OURS = {s.name.lower() for s in SETTINGS} | {HOST_STORAGE.lower(), "requests_ca_bundle", "curl_ca_bundle"}
+_PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
+_PREFIXES = (f"{DOCUMENT_STORAGE}__".lower(), f"{HOST_STORAGE}__".lower(), "azurefunctionsjobhost__", "host_")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to bring up. A port of 0 is any free one."""
+
+    folder: Path
+    """For logs, certificates and the refresh token."""
+    app: Path = ROOT
+    hosts: int = 1
+    host_port: int = 0
+    """Of the first host; the others take free ones."""
+    blob_port: int = 0
+    queue_port: int = 0
+    partner_center_port: int = 0
+    token_port: int = 0
+    location: Path | None = None
+    """Where Azurite keeps its data; None: in memory."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """App settings beside or instead of those that the stack gives."""
+    host_arguments: tuple[str, ...] = ()
+    feeder_arguments: tuple[str, ...] = ()
+    show_log: bool = False
+    """Whether the hosts' log goes to our stderr instead of a file."""
+
+
+@dataclass(slots=True)
+class Host:
+    """One Functions host: its address, keys (the same for all hosts) and process."""
+
+    name: str
+    port: int
+    key: str = field(repr=False)
+    master_key: str = field(repr=False)
+    system_key: str = field(repr=False)
+    child: Child | None = None
+    functions: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        """Without a slash at its end and without the route prefix."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Its process id; 0 before it is started."""
+        return self.child.pid if self.child else 0
+
+
+class Stack:
+    """Enter it from the main thread. `simulator` is that process's ready line."""
+
+    azurite: Azurite
+    simulator: dict[str, Any]
+    settings: dict[str, str]
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.hosts: list[Host] = []
+        self._children: list[Child] = []
+        self._base = clean_environment(os.environ)
+
+    def __enter__(self) -> Stack:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End everything that was started, last first."""
+        for host in self.hosts:
+            if host.child is not None:
+                host.child.stop()
+        for child in reversed(self._children):
+            child.stop()
+        if hasattr(self, "azurite"):
+            self.azurite.stop()
+
+    def start_host(self, host: Host) -> None:
+        """Start a host that was never started, or was stopped or killed."""
+        keys = {
+            "HOST_FUNCTION_KEY": host.key,
+            "HOST_MASTER_KEY": host.master_key,
+            "HOST_SYSTEM_KEY": host.system_key,
+        }
+        command = [
+            *_python("local.host"),
+            "--app",
+            str(self.plan.app),
+            "--port",
+            str(host.port),
+            "--host-id",
+            "local",
+        ]
+        host.child = Child(
+            host.name,
+            [*command, "--no-local-settings", *self.plan.host_arguments],
+            {**self._base, **self.settings, **keys},
+            None if self.plan.show_log else self.plan.folder / f"{host.name}.log",
+        )
+        host.functions = host.child.ready(_PATIENCE)["functions"]
+
+    def kill_host(self, host: Host) -> None:
+        """SIGKILL a host; `start_host` brings it back."""
+        if host.child is not None:
+            host.child.kill()
+
+    def revive(self) -> list[Host]:
+        """Start hosts again that have ended, as Azure does; they are returned."""
+        ended = [host for host in self.hosts if host.child is None or not host.child.running()]
+        for host in ended:
+            self.start_host(host)
+        return ended
+
+    def check(self) -> None:
+        """StackError when a process other than a host has ended."""
+        for child in self._children:
+            if not child.running():
+                raise StackError(f"{child.name} has ended; see {self.plan.folder}")
+
+    def blob_service(self) -> BlobServiceClient:
+        """A client of the storage account; the caller closes it."""
+        return BlobServiceClient.from_connection_string(self.azurite.connection_string)
+
+    def drop_url(self, name: str) -> str:
+        """A URL to which a file can be PUT as `name` in the incoming container, for a day."""
+        container = Settings.read(self.settings).storage.incoming
+        allowed = generate_container_sas(
+            ACCOUNT,
+            container,
+            KEY,
+            permission=ContainerSasPermissions(read=True, write=True, list=True),
+            expiry=datetime.now(UTC) + timedelta(days=1),
+        )
+        return f"{self.azurite.blob_endpoint}/{container}/{quote(name)}?{allowed}"
+
+    def _start(self) -> None:
+        plan = self.plan
+        plan.folder.mkdir(parents=True, exist_ok=True)
+        ports = [claim_port(plan.host_port, "the Functions host", "--port")]
+        partner_center = claim_port(plan.partner_center_port, "the simulator", "--partner-center-port")
+        tokens = claim_port(plan.token_port, "the token service", "--token-port")
+        self.azurite = Azurite(self._base, plan.folder, plan.blob_port, plan.queue_port, plan.location)
+        self.simulator = self._simulator(partner_center, tokens)
+        self.settings = {
+            DOCUMENT_STORAGE: self.azurite.connection_string,
+            HOST_STORAGE: self.azurite.connection_string,
+            **self.simulator["settings"],
+            **plan.settings,
+        }
+        self._containers()
+        ports += [claim_port(0, "a Functions host", "--port") for _ in range(plan.hosts - 1)]
+        key, master, system = (secrets.token_urlsafe(24) for _ in range(3))
+        for number, port in enumerate(ports, 1):
+            host = Host(f"host-{number}", port, key=key, master_key=master, system_key=system)
+            self.hosts.append(host)
+            self.start_host(host)
+        self._feeders()
+
+    def _simulator(self, port: int, token_port: int) -> dict[str, Any]:
+        folder = self.plan.folder
+        command = [*_python("local.simulator"), "--port", str(port), "--token-port", str(token_port)]
+        command += ["--tls-dir", str(folder / "tls"), "--refresh-token-file", str(folder / "refresh-token")]
+        return self._child("simulator", command, self._base).ready(_PATIENCE)
+
+    def _containers(self) -> None:
+        """Create the app's containers, as its infrastructure does in Azure."""
+        storage = Settings.read(self.settings).storage
+        with self.blob_service() as service:
+            for name in (storage.incoming, storage.receipts, storage.ledger):
+                try:
+                    service.create_container(name)
+                except ResourceExistsError:
+                    continue
+
+    def _feeders(self) -> None:
+        """One feeder for each blob function with source EventGrid."""
+        for name, trigger in self.hosts[0].functions.items():
+            if trigger["type"] != "blob" or trigger["scanned"]:
+                continue
+            command = [*_python("local.events"), "--container", trigger["path"].partition("/")[0]]
+            command += ["--connection", trigger["connection"], *self.plan.feeder_arguments]
+            for host in self.hosts:
+                command += ["--target", webhook(host.url, name, host.system_key)]
+            env = {**self._base, trigger["connection"]: self.azurite.connection_string}
+            self._child(f"events-{name}", command, env).ready(_PATIENCE)
+
+    def _child(self, name: str, command: list[str], env: Mapping[str, str]) -> Child:
+        child = Child(name, command, env, self.plan.folder / f"{name}.log")
+        self._children.append(child)
+        return child
+
+
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` without the app's settings, proxies and what steers a host."""
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name.lower() not in _OURS | _PROXIES and not name.lower().startswith(_PREFIXES)
+    }
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def _python(module: str) -> list[str]:
+    return [sys.executable, "-m", module]

@@ -1,0 +1,247 @@
+"""A reverse HTTP proxy with a will of its own: it counts what passes, and breaks what it is told to break.
+
+    with Proxy(azurite.blob_endpoint) as storage:
+        connection_string = storage.connection_string(azurite.connection_string)
+        storage.order(Fault("status", status=500, after=True), method="PUT", container="ledger", skip=1)
+        ...
+        storage.seen()
+
+It stands in front of Azurite's blobs (a shared key signs the path, not the host, so connection strings
+that point here work) or in front of the Partner Center simulator. What does not break streams through, over
+connections that are kept alive. What can be done, and to which requests: local/proxy_faults.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import http.server
+import os
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from local.guard import refuse_inside_azure
+from local.proxy_faults import Fault, Order, Seen
+
+_PIECE = 64 * 1024
+_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host"}
+
+
+class Proxy:
+    """Forwards to `target` (a URL; its path is the path here too) from a free port of 127.0.0.1.
+
+    `decide` is asked about each request that no order hits; it returns a Fault or None.
+    """
+
+    def __init__(self, target: str, decide: Callable[[Seen], Fault | None] | None = None) -> None:
+        parts = urlsplit(target)
+        self.target = (parts.hostname or "127.0.0.1", parts.port or 80)
+        self.path = parts.path.rstrip("/")
+        self.decide = decide
+        self.stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._orders: list[Order] = []
+        self._seen: list[Seen] = []
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """What to use instead of the target's URL; known once it was started."""
+        assert self._server
+        return f"http://127.0.0.1:{self._server.server_address[1]}{self.path}"
+
+    def connection_string(self, direct: str) -> str:
+        """The connection string `direct`, with its blobs here."""
+        return re.sub(r"BlobEndpoint=[^;]*", f"BlobEndpoint={self.url}", direct)
+
+    def order(self, fault: Fault, **matching: Any) -> None:  # noqa: ANN401 - the fields of Order
+        """Put a fault order in force; the first that hits a request wins."""
+        with self._lock:
+            self._orders.append(Order(fault, **matching))
+
+    def clear(self) -> None:
+        """Call off every order and forget what was seen."""
+        with self._lock:
+            self._orders.clear()
+            self._seen.clear()
+
+    def seen(self) -> list[Seen]:
+        """Every request since the last `clear`, in the order of arrival."""
+        with self._lock:
+            return list(self._seen)
+
+    def judge(self, seen: Seen) -> Fault | None:
+        """Note a request, and say what happens to it."""
+        with self._lock:
+            self._seen.append(seen)
+            fault = next((order.fault for order in self._orders if order.hits(seen)), None)
+        if fault is None and self.decide is not None:
+            fault = self.decide(seen)
+        seen.fault = fault.kind if fault else ""
+        return fault
+
+    def retell(self, seen: Seen, headers: dict[str, str], body: bytes | None) -> bytes | None:
+        """For those who derive from this class: change an answer's headers, or the body of one that has no
+        Content-Length (a listing); `body` is None when it streams."""
+        return body
+
+    def start(self) -> Self:
+        """Listen. Raises InsideAzureError."""
+        refuse_inside_azure(os.environ)
+        self._server = _Server(self)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Close the port and every connection, and wait for their threads."""
+        if self._server and self._thread:
+            self.stopping.set()
+            self._server.stop()
+            self._thread.join()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, proxy: Proxy) -> None:
+        self.live: dict[threading.Thread, socket.socket] = {}
+        super().__init__(("127.0.0.1", 0), lambda *args: _Connection(proxy, *args))
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
+        self.live[threading.current_thread()] = request
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.live.pop(threading.current_thread(), None)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
+        """Say nothing: clients that go away are what this is for."""
+
+    def stop(self) -> None:
+        self.shutdown()
+        for thread, connection in self.live.copy().items():
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join()
+        self.server_close()
+
+
+class _CutError(Exception):
+    """The connection ends here, without a word."""
+
+
+class _Connection(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = 650
+
+    def __init__(self, proxy: Proxy, *args: Any) -> None:  # noqa: ANN401 - as http.server has them
+        self.proxy = proxy
+        self.upstream = http.client.HTTPConnection(*proxy.target, timeout=120)
+        super().__init__(*args)
+
+    def finish(self) -> None:
+        self.upstream.close()
+        super().finish()
+
+    def do_GET(self) -> None:
+        seen = _read_target(self.command, self.path, self.proxy.path)
+        fault = self.proxy.judge(seen)
+        left = int(self.headers.get("Content-Length", "0"))
+        try:
+            if fault and not fault.after and fault.kind != "cut_body":
+                self._discard(left, fault)
+                self._suffer(fault)
+                return
+            response = self._forward(left)
+            seen.status = response.status
+            if fault and fault.kind != "cut_body":
+                response.read()
+                self._suffer(fault)
+                return
+            self._answer(seen, response, fault.bytes if fault else -1)
+        except (_CutError, OSError, http.client.HTTPException):
+            self.close_connection = True
+
+    do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = do_GET  # noqa: N815 - named by http.server
+
+    def log_message(self, *args: object) -> None:
+        """Print nothing."""
+
+    def _discard(self, left: int, fault: Fault) -> None:
+        while fault.kind == "status" and left > 0:
+            left -= len(self.rfile.read(min(left, _PIECE))) or left
+
+    def _suffer(self, fault: Fault) -> None:
+        if fault.kind == "status":
+            body = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code></Error>".encode()
+            self._head(fault.status, {"x-ms-error-code": fault.code, "Content-Length": str(len(body))}, body)
+            return
+        if fault.kind == "kill":
+            os.kill(fault.pid, signal.SIGKILL)
+            time.sleep(0.01)  # for it to be gone before its connections are
+        if fault.kind == "hang":
+            self.proxy.stopping.wait(fault.seconds)
+        raise _CutError
+
+    def _forward(self, left: int) -> http.client.HTTPResponse:
+        upstream = self.upstream
+        upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        upstream.putheader("Host", "{}:{}".format(*self.proxy.target))
+        for name, value in self.headers.items():
+            if name.lower() not in _HOP_BY_HOP:
+                upstream.putheader(name, value)
+        upstream.endheaders()
+        while left > 0:
+            piece = self.rfile.read1(min(left, _PIECE))
+            if not piece:
+                upstream.close()
+                raise _CutError
+            left -= len(piece)
+            upstream.send(piece)
+        return upstream.getresponse()
+
+    def _answer(self, seen: Seen, response: http.client.HTTPResponse, most: int) -> None:
+        headers = {name: value for name, value in response.getheaders() if name.lower() not in _HOP_BY_HOP}
+        has_body = self.command != "HEAD" and response.status not in (204, 304)
+        streams = not has_body or response.length is not None
+        body = self.proxy.retell(seen, headers, None if streams else response.read()) or b""
+        if not streams:
+            headers["Content-Length"] = str(len(body))
+        if most >= 0:
+            whole = body if not streams else response.read()
+            self._head(response.status, headers, whole[:most])
+            raise _CutError
+        self._head(response.status, headers, body)
+        while streams and has_body and (piece := response.read(_PIECE)):
+            self.wfile.write(piece)
+
+    def _head(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        reason = self.responses.get(status, ("",))[0]
+        lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+
+
+def _read_target(method: str, target: str, base: str) -> Seen:
+    url = urlsplit(target)
+    container, _, name = unquote(url.path.removeprefix(base).lstrip("/")).partition("/")
+    return Seen(method, url.path, container, name, dict(parse_qsl(url.query, keep_blank_values=True)))

@@ -1,0 +1,1 @@
+"""Drives the Partner Center simulator from outside: over HTTP with requests, and over bare sockets."""

