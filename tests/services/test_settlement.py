@@ -1,0 +1,109 @@
+"""What is in review is settled by a person, safely."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+
+from local.simulator.state import Attachment, Submission
+from shared.errors import InvalidInputError
+from shared.ledger import Record, State
+from shared.validation.settlements import SettlementRequest, settlement
+from tests.services.conftest import CUSTOMER, PDF, Office
+
+OTHER = PDF + b"tender"
+
+
+def settle(office: Office, key: str, decision: str, order: str = "") -> Record:
+    asked: SettlementRequest = settlement(
+        json.dumps({"decision": decision, "by": "Ada", **({"orderId": order} if order else {})}).encode()
+    )
+    return office.services.settlement.settle(key, asked, str(uuid.uuid4()), office.deadline())
+
+
+def drop_in_review(office: Office, order: str) -> str:
+    """A drop of which Partner Center took one half; returns its ledger key."""
+    dropped = {"kind": "drop_part", "name": "TenderFiles"}
+    office.partner.faults.add({"on": "POST attachment", "do": dropped})
+    metadata = office.sidecar(order, isPartOfTender=True, poFiles=["a.pdf"], tenderFiles=["t.pdf"])
+    office.drop("x/a.pdf", PDF)
+    office.drop("x/t.pdf", OTHER)
+    office.drop("x/metadata.json", metadata)
+    office.ring("x/metadata.json")
+    assert office.receipt("x/metadata.json")["state"] == "review"
+    return str(office.receipt("x/metadata.json")["submission"])
+
+
+def test_what_is_given_up_is_never_sent_and_its_receipt_says_so(office: Office) -> None:
+    order = office.order()
+    key = drop_in_review(office, order)
+    settle(office, key, "give-up")
+    office.ring("x/metadata.json")
+    office.clock.forward(hours=2)
+    office.sweep()
+
+    assert office.receipt("x/metadata.json")["state"] == "rejected"
+    assert office.posts() == 1
+
+
+def test_what_is_to_be_retried_is_sent_by_the_sweep(office: Office) -> None:
+    order = office.order()
+    key = drop_in_review(office, order)
+    settle(office, key, "retry")
+    office.clock.forward(minutes=1)
+    office.sweep()
+
+    assert office.receipt("x/metadata.json")["state"] == "attached"
+    assert sorted(office.attached(order)) == ["a.pdf", "a.pdf", "t.pdf"], "as the person decided"
+
+
+def test_a_retry_adopts_what_is_there_after_all(office: Office) -> None:
+    order = office.order()
+    key = drop_in_review(office, order)
+    office.partner.state.orders[order].submissions.clear()
+    record = office.services.sweep.ledger.read(key)
+    assert record is not None
+    files = tuple(
+        Attachment(
+            uuid.uuid4().hex[:14], d["fileName"], d["attachmentType"], "application/pdf", d["size"], ""
+        )
+        for d in record.record.request["documents"]
+    )
+    by_hand = Submission(0.0, "", "", "{}", files, ())  # somebody used the portal meanwhile
+    office.partner.state.orders[order].submissions.append(by_hand)
+    settled = settle(office, key, "retry")
+
+    assert settled.state is State.DONE
+    assert office.receipt("x/metadata.json")["state"] == "attached"
+    assert office.posts() == 1
+
+
+def test_only_what_is_in_review_can_be_settled(office: Office) -> None:
+    outcome = office.place()
+    with pytest.raises(InvalidInputError, match="done, not in review"):
+        settle(office, outcome.record.key, "retry")
+
+
+def test_an_order_is_adopted_by_its_id_and_belongs_to_one_request(office: Office) -> None:
+    office.partner.faults.add({"on": "POST order", "times": 2, "do": {"kind": "status", "status": 500}})
+    keys = [office.place(key=k).record.key for k in "ab"]
+    for name in ("first", "second"):
+        office.partner.state.seed_order(CUSTOMER, f"{name}-{uuid.uuid4().hex[:8]}", 0.0)
+    office.partner.faults.add({"on": "GET orders", "times": -1, "do": {"kind": "status", "status": 503}})
+    office.clock.forward(hours=30)
+    office.sweep()
+    first = next(iter(office.partner.state.orders))
+
+    assert settle(office, keys[0], "adopt", first).state is State.DONE
+    with pytest.raises(InvalidInputError, match="belongs to another"):
+        settle(office, keys[1], "adopt", first)
+    assert office.posts("POST order") == 2
+
+
+def test_a_decision_that_is_none_is_named() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        settlement(b'{"decision": "maybe", "orderId": "../x"}')
+
+    assert {v.pointer for v in caught.value.violations} >= {"/by"}
