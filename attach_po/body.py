@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
@@ -89,14 +88,14 @@ def _multipart(body: bytes, options: Mapping[str, str], limits: Limits, faults: 
     for part, content in _parts(body, boundary, limits.max_files + _OTHER_PARTS):
         name = (part.name or "").lower()
         if name == "metadata":
-            described.append(content.getvalue())
+            described.append(bytes(content))
         elif name not in _ROLE_OF_PART:
             _unknown_part(part.name, faults)
         elif isinstance(part, Field):
             faults.add(below("", name), "must be sent as a file, with a file name")
-        elif part.filename or content.getbuffer().nbytes:
+        elif part.filename or content:
             place = below(below("", name), sum(upload.place.startswith(f"/{name}/") for upload in uploads))
-            uploads.append(_Upload(_ROLE_OF_PART[name], place, _sent_name(part), place, content.getbuffer()))
+            uploads.append(_Upload(_ROLE_OF_PART[name], place, _sent_name(part), place, memoryview(content)))
     if len(described) != 1:
         faults.add("/metadata", f"must be given once; it is given {len(described)} times")
         return _Form(None, uploads)
@@ -104,7 +103,7 @@ def _multipart(body: bytes, options: Mapping[str, str], limits: Limits, faults: 
     return _Form(faults.check(read), uploads)
 
 
-def _parts(body: bytes, boundary: str, most: int) -> list[tuple[Field | File, BytesIO]]:
+def _parts(body: bytes, boundary: str, most: int) -> list[tuple[Field | File, bytearray]]:
     try:
         return list(_decoded_parts(body, boundary, most))
     except RequestEntityTooLarge:
@@ -115,17 +114,17 @@ def _parts(body: bytes, boundary: str, most: int) -> list[tuple[Field | File, By
         ) from None
 
 
-def _decoded_parts(body: bytes, boundary: str, most: int) -> Iterator[tuple[Field | File, BytesIO]]:
+def _decoded_parts(body: bytes, boundary: str, most: int) -> Iterator[tuple[Field | File, bytearray]]:
     decoder = MultipartDecoder(boundary.encode("ascii"), max_parts=most)
-    content = BytesIO()
+    content = bytearray()
     for start in range(0, len(body) + PIECE, PIECE):
         decoder.receive_data(body[start : start + PIECE] or None)
         event = decoder.next_event()
         while not isinstance(event, NeedData | Epilogue):
             if isinstance(event, Field | File):
-                part, content = event, BytesIO()
+                part, content = event, bytearray()
             elif isinstance(event, Data):
-                content.write(event.data)
+                content += event.data
                 if not event.more_data:
                     yield part, content
             event = decoder.next_event()

@@ -1,4 +1,4 @@
-"""`python -m local run` leaves the stack up; `python -m local demo` plays the whole scene once."""
+"""`python -m local run` leaves the stack up; `demo` plays the whole scene once; `soak` runs a campaign."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from local import demo
 from local.children import StackError
 from local.guard import InsideAzureError, refuse_inside_azure
 from local.pdf import one_page
+from local.soak import campaign
+from local.soak.options import add_options
 from local.stack import ROOT, Plan, Stack
 
 WORK = ROOT / ".local"
@@ -61,13 +63,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _run_options(commands.add_parser("run", help="bring the stack up and leave it up"))
     commands.add_parser("demo", help="play the whole scene once")
+    add_options(commands.add_parser("soak", help="many drops and orders under faults, then a count"))
     given = parser.parse_args(argv)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         refuse_inside_azure(os.environ)
         if given.command == "run":
             run(given)
+        elif given.command == "soak":
+            return campaign.main(given)
         else:
             demo.main()
     except KeyboardInterrupt:

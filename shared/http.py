@@ -22,7 +22,8 @@ from shared.errors import (
     UnsupportedMediaTypeError,
 )
 from shared.ledger import Record, State
-from shared.partner_center.wire import Answer
+from shared.partner_center.statuses import next_step, normal
+from shared.partner_center.wire import Answer, parse_object
 from shared.services.effect import Outcome, ids_of
 
 JSON = "application/json"
@@ -30,13 +31,14 @@ JSON = "application/json"
 
 def passed_on(answer: Answer) -> func.HttpResponse:
     """Partner Center's answer as it came, with the ids that its support asks for."""
-    return _json(answer.body, answer.status, ids_of(answer.ids))
+    return _json(answer.body, answer.status, ids_of(answer.ids), _status_headers(answer.body))
 
 
 def stored(record: Record, status: int, headers: Mapping[str, str]) -> func.HttpResponse:
     """The answer that a record keeps."""
     answer = record.answer or {}
-    return _json(str(answer.get("body", "")).encode(), status, answer.get("ids", {}), headers)
+    body = str(answer.get("body", "")).encode()
+    return _json(body, status, answer.get("ids", {}), {**_status_headers(body), **headers})
 
 
 def accepted(record: Record, location: str, now: datetime) -> func.HttpResponse:
@@ -114,6 +116,16 @@ def json_body(req: func.HttpRequest) -> bytes:
     return req.get_body()
 
 
+def user_token(req: func.HttpRequest) -> str:
+    """The signed-in user's token for this application, "" when the frontend passes none: as a bearer
+    token, or as App Service's built-in sign-in hands it on.
+    https://learn.microsoft.com/en-us/azure/app-service/configure-authentication-oauth-tokens
+    """
+    scheme, _, token = req.headers.get("authorization", "").partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    return bearer or str(req.headers.get("x-ms-token-aad-access-token", ""))
+
+
 def order_of(req: func.HttpRequest) -> tuple[str, str]:
     """The customer and the order that a path names. Raises InvalidInputError, naming both faults."""
     with validation.Collector() as faults:
@@ -128,6 +140,15 @@ def order_id(record: Record) -> str:
     """The id of the order that a record's answer holds, ready for a path."""
     answer = record.answer or {}
     return quote(str(json.loads(answer.get("body", "{}")).get("id", "")), safe="")
+
+
+def _status_headers(body: bytes) -> dict[str, str]:
+    """An order's status and what it asks for, beside the body that is passed on as it came."""
+    status = str((parse_object(body) or {}).get("status") or "")
+    if not status.isascii() or not status.isprintable():
+        return {}
+    headers = {"X-Order-Status": normal(status), "X-Next-Step": next_step(status)}
+    return {name: value for name, value in headers.items() if value}
 
 
 def utc_now() -> datetime:

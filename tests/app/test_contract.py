@@ -60,6 +60,16 @@ def test_an_unknown_outcome_is_202_and_its_location_tells(app: App) -> None:
     assert len(app.seen()["orders"]) == 1
 
 
+def test_an_order_that_waits_for_documents_says_what_to_do_next(app: App) -> None:
+    body = {"lineItems": [{"offerId": "DG7GMGF0D7FV:0001:X", "quantity": 1}]}
+    answer = app.place(body)
+    later = app.http.get(answer.headers["Location"])
+
+    assert answer.json()["status"] == "pending_po_upload"
+    assert (answer.headers["X-Order-Status"], later.headers["X-Order-Status"]) == ("pending_po_upload",) * 2
+    assert "attach" in later.headers["X-Next-Step"]
+
+
 def test_what_became_of_a_request_is_told_under_its_key(app: App) -> None:
     key = uuid.uuid4().hex
     order = app.place(ORDER, key).json()
