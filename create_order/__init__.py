@@ -31,7 +31,7 @@ def create_order(req: func.HttpRequest) -> func.HttpResponse:
     assert key
     assert order
     s = services()
-    outcome = s.orders.place(customer, order, key, correlation_id(), s.deadline())
+    outcome = s.orders_for(http.user_token(req)).place(customer, order, key, correlation_id(), s.deadline())
     record = http.settled(outcome)
     now = http.utc_now()
     if record is None:

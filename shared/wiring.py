@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from shared.auth.mode import TokenSource
+from shared.auth.mode import TokenSource, UserTokenSource
 from shared.errors import NotConfiguredError
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.wire import Deadline
@@ -40,6 +40,14 @@ class Services:
     drops: Drops
     sweep: Sweep
     settlement: Settlement
+
+    tokens: TokenSource
+
+    def orders_for(self, user_assertion: str) -> Orders:
+        """The orders, placed for a signed-in user where they need App+User; "" stands for nobody."""
+        if not user_assertion or not isinstance(self.tokens, UserTokenSource):
+            return self.orders
+        return self.orders.with_tokens(self.tokens.for_user(user_assertion))
 
     def deadline(self) -> Deadline:
         """The deadline of a request that begins now."""
@@ -88,11 +96,12 @@ def build(
         said = "; ".join(f"{name} {problem}" for name, problem in settings.problems.items())
         raise NotConfiguredError(f"the app is not configured: {said}", list(settings.problems))
     limits = settings.limits
+    tokens = tokens or _tokens(settings)
     blobs = BlobStore(settings.storage)
     ledger = LedgerStore(blobs, settings.storage.ledger)
     partner = PartnerCenter(
         settings.identity.cloud.base_url,
-        tokens or _tokens(settings),
+        tokens,
         calls_in_flight=limits.calls_in_flight,
         clock=monotonic,
         sleep=sleep,
@@ -110,7 +119,7 @@ def build(
     orders = Orders(
         submissions,
         partner,
-        Resellers(partner, limits.reseller_cache, monotonic),
+        Resellers(limits.reseller_cache, monotonic),
         timedelta(seconds=limits.settle_order),
     )
     incoming, ledger_container = settings.storage.incoming, settings.storage.ledger
@@ -125,4 +134,4 @@ def build(
     )
     sweep = Sweep(blobs, incoming, ledger_container, ledger, drops, attachments, orders, clock)
     settlement = Settlement(ledger, orders, attachments, drops, clock, _new_id)
-    return Services(settings, orders, attachments, drops, sweep, settlement)
+    return Services(settings, orders, attachments, drops, sweep, settlement, tokens)

@@ -6,7 +6,7 @@ https://learn.microsoft.com/en-us/partner-center/developer/partner-center-authen
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Mode(StrEnum):
@@ -32,4 +32,16 @@ class TokenSource(Protocol):
 
     def reject(self, mode: Mode, token: str) -> None:
         """Take note that Partner Center refused `token`, so that `get` does not hand it out again."""
+        ...
+
+
+@runtime_checkable
+class UserTokenSource(TokenSource, Protocol):
+    """A TokenSource that can also speak for a user who is signed in at a frontend."""
+
+    def for_user(self, user_assertion: str) -> TokenSource:
+        """A source whose App+User tokens are those of the user whose token for this application is given.
+
+        Asks nobody; the `get` of what it returns raises TokenError when none is to be had.
+        """
         ...

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 import time
@@ -67,6 +68,12 @@ class PartnerCenter:
         self._places = threading.BoundedSemaphore(calls_in_flight)
         self._throttle = Throttle(clock)
         self._sleep = sleep
+
+    def with_tokens(self, tokens: TokenSource) -> PartnerCenter:
+        """The same client, connections and throttling included, with other tokens."""
+        other = copy.copy(self)
+        other._tokens = tokens
+        return other
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.auth.mode import Mode
+from shared.auth.mode import Mode, TokenSource
 from shared.errors import NotFoundError, OutcomeUnknownError
 from shared.ledger import Claim, Record, State
 from shared.models import OrderRequest
@@ -49,6 +49,10 @@ class OrderEffect:
         """POST the order."""
         r = self.claim.request
         return self.partner.create_order(r["customerId"], r["body"].encode(), Mode(r["mode"]), ids, deadline)
+
+    def owns(self, answer: Answer) -> tuple[str, ...]:
+        """The order."""
+        return (str(answer.json()["id"]),)
 
     def doubt(self, answer: Answer) -> str:
         """An answer with an id is the order."""
@@ -111,7 +115,7 @@ class Orders:
         known = self.submissions.ledger.read(ledger_key) if request.needs_app_user else None
         if known is None:
             ids = RequestIds(self.submissions.new_id(), correlation_id)
-            partner_id = self.resellers.partner_id(request, ids, deadline)
+            partner_id = self.resellers.partner_id(self.partner, request, ids, deadline)
             body = request.to_wire(customer_id, partner_id).decode()
             mode = Mode.APP_USER if request.needs_app_user else Mode.APP
             sent: Mapping[str, Any] = {"customerId": customer_id, "mode": str(mode), "body": body}
@@ -149,6 +153,10 @@ class Orders:
     def get(self, customer_id: str, order_id: str, ids: RequestIds, deadline: Deadline) -> Answer:
         """The order as Partner Center has it now. Raises PartnerCenterError."""
         return self.partner.get_order(customer_id, order_id, ids, deadline)
+
+    def with_tokens(self, tokens: TokenSource) -> Orders:
+        """The same service with other tokens: those of a signed-in user, say."""
+        return replace(self, partner=self.partner.with_tokens(tokens))
 
     def _effect(self, claim: Claim, *, resumes: bool) -> OrderEffect:
         return OrderEffect(claim, self.settle, self.partner, self.submissions.ledger, resumes)

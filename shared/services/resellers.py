@@ -31,7 +31,6 @@ class Resellers:
     once; one that lost its relationship is noticed within the lifetime.
     """
 
-    partner: PartnerCenter
     lifetime: float
     monotonic: Callable[[], float]
     _items: list[Reseller] = field(default_factory=list)
@@ -39,7 +38,9 @@ class Resellers:
     _approved: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def partner_id(self, request: OrderRequest, ids: RequestIds, deadline: Deadline) -> str | None:
+    def partner_id(
+        self, partner: PartnerCenter, request: OrderRequest, ids: RequestIds, deadline: Deadline
+    ) -> str | None:
         """The `partnerIdOnRecord` to write on every line; None when the request needs none written.
 
         Raises ResellerError when the reseller, or a partnerIdOnRecord that was given directly, may not
@@ -47,15 +48,15 @@ class Resellers:
         """
         if request.indirect_reseller_id:
             tenant = request.indirect_reseller_id.lower()
-            found = self._look_for(lambda r: _text(r, "id").lower() == tenant, ids, deadline)
+            found = self._look_for(partner, lambda r: _text(r, "id").lower() == tenant, ids, deadline)
             partner_id = _text(found[0], "mpnId") if found else ""
-            fault = _fault(found) or self._disapproval(partner_id, ids, deadline)
+            fault = _fault(found) or self._disapproval(partner, partner_id, ids, deadline)
             self._refuse([("/indirectResellerId", fault)])
             return partner_id
         given = [(n, line.partner_id_on_record) for n, line in enumerate(request.line_items)]
         self._refuse(
             [
-                (f"/lineItems/{n}/partnerIdOnRecord", self._fault_of(partner_id, ids, deadline))
+                (f"/lineItems/{n}/partnerIdOnRecord", self._fault_of(partner, partner_id, ids, deadline))
                 for n, partner_id in given
                 if partner_id
             ]
@@ -70,28 +71,34 @@ class Resellers:
         if violations:
             raise ResellerError(violations)
 
-    def _fault_of(self, partner_id: str, ids: RequestIds, deadline: Deadline) -> str:
-        found = self._look_for(lambda r: _text(r, "mpnId") == partner_id, ids, deadline)
-        return _fault(found) or self._disapproval(partner_id, ids, deadline)
+    def _fault_of(self, partner: PartnerCenter, partner_id: str, ids: RequestIds, deadline: Deadline) -> str:
+        found = self._look_for(partner, lambda r: _text(r, "mpnId") == partner_id, ids, deadline)
+        return _fault(found) or self._disapproval(partner, partner_id, ids, deadline)
 
     def _look_for(
-        self, wanted: Callable[[Reseller], bool], ids: RequestIds, deadline: Deadline
+        self,
+        partner: PartnerCenter,
+        wanted: Callable[[Reseller], bool],
+        ids: RequestIds,
+        deadline: Deadline,
     ) -> list[Reseller]:
         with self._lock:
             found = [r for r in self._items if wanted(r)]
             if not found or self.monotonic() - self._read_at > self.lifetime:
-                data = self.partner.indirect_resellers(ids, deadline).json()
+                data = partner.indirect_resellers(ids, deadline).json()
                 self._items = [r for r in data["items"] if isinstance(r, dict)]
                 self._read_at = self.monotonic()
                 found = [r for r in self._items if wanted(r)]
             return found
 
-    def _disapproval(self, partner_id: str, ids: RequestIds, deadline: Deadline) -> str:
+    def _disapproval(
+        self, partner: PartnerCenter, partner_id: str, ids: RequestIds, deadline: Deadline
+    ) -> str:
         """Why Partner Center would not have the PartnerID on an order; "" when it would, or does not say."""
         with self._lock:
             if self.monotonic() - self._approved.get(partner_id, float("-inf")) <= self.lifetime:
                 return ""
-            checks = self.partner.validate_resellers([partner_id], ids, deadline) or ()
+            checks = partner.validate_resellers([partner_id], ids, deadline) or ()
             for check in checks:
                 if not check.valid:
                     why = check.description or "Partner Center does not accept it"

@@ -1,0 +1,74 @@
+"""What a token says of itself, read without checking its signature: for diagnosis, never for a decision.
+
+https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from shared.auth.mode import Mode
+from shared.settings import IdentitySettings
+
+PARTNER_CENTER_APP = "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd"
+"""Client id of Microsoft Partner Center itself, the other form that an audience can have.
+https://learn.microsoft.com/en-us/partner-center/developer/enable-secure-app-model"""
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def claims_of(token: str) -> Mapping[str, object] | None:
+    """Return a token's claims, or None when it is not a readable JWT."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return None
+    return claims if isinstance(claims, dict) else None
+
+
+def lacks_mfa(claims: Mapping[str, object]) -> bool:
+    """Whether the token says how the user signed in, and MFA is not part of it."""
+    methods = claims.get("amr")
+    return isinstance(methods, list) and "mfa" not in methods
+
+
+def faults_in(
+    claims: Mapping[str, object], identity: IdentitySettings, mode: Mode, now: float
+) -> Iterator[str]:
+    """Yield a sentence for each claim that will make Partner Center refuse the token."""
+    yield from _wrong_place(claims, identity)
+    expires = claims.get("exp")
+    if isinstance(expires, int | float) and expires <= now:
+        yield "The token has expired already: check the clock of this machine."
+    if mode is Mode.APP_USER:
+        yield from _wrong_user(claims)
+    elif "scp" in claims:
+        yield "This is a user's token (scp), where one of the application alone was asked for."
+
+
+def _wrong_place(claims: Mapping[str, object], identity: IdentitySettings) -> Iterator[str]:
+    audience = str(claims.get("aud", "")).rstrip("/")
+    if audience.lower() not in (identity.cloud.audience.lower(), PARTNER_CENTER_APP):
+        yield f"Wrong audience {audience}: check PARTNER_CENTER_CLOUD and PARTNER_CENTER_AUDIENCE."
+    tenant = str(claims.get("tid", ""))
+    if _GUID.fullmatch(identity.tenant_id) and tenant.lower() != identity.tenant_id.lower():
+        yield f"Wrong tenant {tenant}: PARTNER_TENANT_ID is {identity.tenant_id}."
+    app = str(claims.get("appid", claims.get("azp", "")))
+    if app and app.lower() != identity.client_id.lower():
+        yield f"Wrong application {app}: PARTNER_CLIENT_ID is {identity.client_id}."
+
+
+def _wrong_user(claims: Mapping[str, object]) -> Iterator[str]:
+    if "user_impersonation" not in str(claims.get("scp", "")).split():
+        yield "The token lacks the scope user_impersonation: add the delegated permission and consent anew."
+    if lacks_mfa(claims):
+        yield (
+            "MFA is missing (amr holds no mfa): have a policy require it for the user, then run "
+            "`python -m shared.auth.consent`."
+        )

@@ -1,0 +1,165 @@
+"""The calls to Entra's token endpoint: azure-identity for the application itself, MSAL for users.
+
+Promises: each call has a time limit; a passing fault is tried once more; whatever goes wrong leaves as
+EntraError or NotConfiguredError with no exception of a library behind it, whose frames hold tokens. The
+libraries' own caches are not used: each call has fresh objects, so a refused token cannot come back out of
+one. Nothing of the libraries is imported before the first call.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import requests
+
+from shared.auth.configuration import known_to_microsoft
+from shared.auth.credential import azure_credential, certificate_fault, msal_credential
+from shared.auth.failures import EntraError, Refusal, explain, senseless, unreachable
+from shared.auth.secret import AccessToken, Grant, Secret
+from shared.auth.wire import MsalHttp, UnreadableError, Watch
+from shared.errors import AppError
+from shared.settings import IdentitySettings
+
+_T = TypeVar("_T")
+
+ATTEMPTS = 2
+"""A passing fault is tried once more; beyond that the caller's own retries are the better place."""
+PATIENCE = 2.0
+"""Longest Retry-After, in seconds, that is waited for here."""
+
+
+class Entra:
+    """Asks for tokens; knows the application's credential and keeps nothing."""
+
+    def __init__(
+        self,
+        identity: IdentitySettings,
+        *,
+        timeout: float,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._identity = identity
+        self._timeout = timeout
+        self._clock = clock
+        self._sleep = sleep
+        self._limits = {"connection_timeout": timeout, "read_timeout": timeout, "retry_total": 0}
+        _quieten()
+
+    @property
+    def user_scope(self) -> str:
+        """The delegated permission that every call for a user needs."""
+        return f"{self._identity.cloud.audience}/user_impersonation"
+
+    def for_app(self) -> AccessToken:
+        """Return a token of the application itself."""
+        return self._patiently(self._app_token)
+
+    def redeem(self, refresh_token: Secret) -> Grant:
+        """Return what the refresh token yields; `EntraError.error` is invalid_grant when it is dead."""
+        return self._for_user(
+            lambda app: app.acquire_token_by_refresh_token(refresh_token.reveal(), [self.user_scope])
+        )
+
+    def exchange(self, assertion: Secret) -> AccessToken:
+        """Return a token for the user whose token for this application `assertion` is (on-behalf-of)."""
+        return self._for_user(
+            lambda app: app.acquire_token_on_behalf_of(assertion.reveal(), [self.user_scope])
+        ).access
+
+    def sign_in(self, ask: Callable[[Any], Any]) -> Grant:
+        """Return the grant of an interactive flow that `ask` leads MSAL through; nothing is tried twice."""
+        return self._grant(ask)
+
+    def _for_user(self, ask: Callable[[Any], Any]) -> Grant:
+        return self._patiently(lambda: self._grant(ask))
+
+    def _patiently(self, ask: Callable[[], _T]) -> _T:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return ask()
+            except EntraError as error:
+                pause = error.retry_after or 0.5
+                if not error.retryable or pause > PATIENCE:
+                    raise
+            self._sleep(pause)
+        return ask()
+
+    def _app_token(self) -> AccessToken:
+        watch = Watch()
+        fault: AppError
+        behind = time.time() - self._clock()  # azure-identity reckons by the machine's clock
+        try:
+            with azure_credential(self._identity, self._limits, watch) as app:
+                token = app.get_token(f"{self._identity.cloud.audience}/.default")
+                return AccessToken(token.token, token.expires_on - behind)
+        except AppError:
+            raise
+        except Exception as error:  # azure-identity wraps whatever happened; what was seen on the wire tells
+            fault = explain(watch.refusal) if watch.refusal else self._without_answer(error)
+        raise fault
+
+    def _grant(self, ask: Callable[[Any], Any]) -> Grant:
+        asked = self._clock()
+        with MsalHttp(self._timeout) as http:
+            answer = self._ask_msal(http, ask)
+        if isinstance(answer, AppError):
+            raise answer
+        refresh = answer.get("refresh_token")
+        access = AccessToken(answer["access_token"], asked + float(answer["expires_in"]))
+        return Grant(access, Secret(refresh) if refresh else None)
+
+    def _ask_msal(self, http: MsalHttp, ask: Callable[[Any], Any]) -> dict[str, Any] | AppError:
+        from msal import ConfidentialClientApplication
+
+        identity = self._identity
+        try:
+            answer = ask(
+                ConfidentialClientApplication(
+                    identity.client_id,
+                    client_credential=msal_credential(identity, self._limits),
+                    authority=f"{identity.cloud.authority}/{identity.tenant_id}",
+                    instance_discovery=None if known_to_microsoft(identity) else False,
+                    http_client=http,
+                )
+            )
+        except AppError as error:
+            return error
+        except Exception as error:  # MSAL lets requests' errors, ValueError, KeyError and TypeError through
+            return explain(http.refusal) if http.refusal else self._without_answer(error)
+        if isinstance(answer, dict) and {"access_token", "expires_in"} <= answer.keys():
+            return answer
+        return explain(http.refusal or _refusal_in(answer))
+
+    def _without_answer(self, error: BaseException) -> AppError:
+        """Return our error for a failure for which Entra sent no error answer."""
+        from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+
+        network = (requests.RequestException, ServiceRequestError, ServiceResponseError)
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, UnreadableError):
+                break
+            if isinstance(cause, network) and not isinstance(cause, requests.JSONDecodeError):
+                return unreachable(f"Entra ({self._identity.cloud.authority})", type(cause).__name__)
+            cause = cause.__cause__ or cause.__context__
+        if self._identity.certificate and cause is None:
+            return certificate_fault(self._identity.certificate)
+        return senseless(f"Entra ({self._identity.cloud.authority})")
+
+
+def _refusal_in(answer: object) -> Refusal:
+    """Return the error that MSAL found without asking Entra, such as a declined sign-in."""
+    known = answer if isinstance(answer, dict) else {}
+    return Refusal(0, 0.0, json.dumps({k: str(known.get(k, "")) for k in ("error", "error_description")}))
+
+
+def _quieten() -> None:
+    """Keep the libraries' debug output, which describes accounts and requests, out of the log."""
+    for name in ("azure", "msal"):
+        if logging.getLogger(name).level == logging.NOTSET:
+            logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,102 @@
+"""Between the libraries and the network: what was refused is noted, and no token answer reaches a log.
+
+MSAL and azure-identity log an answer that is not JSON with its text, and an answer that broke off in the
+middle holds a token. So an unreadable answer ends here, before they see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import requests
+
+from shared.auth.failures import Refusal
+
+_Pairs = Mapping[str, str] | None
+
+if TYPE_CHECKING:
+    from azure.core.pipeline import PipelineResponse
+
+
+class UnreadableError(Exception):
+    """The answer is not JSON."""
+
+
+class MsalHttp:
+    """MSAL's `http_client`: post, get and close. `refusal` is the last error answer that was seen."""
+
+    def __init__(self, timeout: float) -> None:
+        self._session = requests.Session()
+        self._timeout = timeout
+        self.refusal: Refusal | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def post(
+        self, url: str, params: _Pairs = None, data: _Pairs = None, headers: _Pairs = None, **_: object
+    ) -> requests.Response:
+        """POST as MSAL does; raises UnreadableError and requests' own errors."""
+        return self._seen(
+            self._session.post(
+                url,
+                params=params,
+                data=data,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        )
+
+    def get(self, url: str, params: _Pairs = None, headers: _Pairs = None, **_: object) -> requests.Response:
+        """GET as MSAL does; raises UnreadableError and requests' own errors."""
+        return self._seen(
+            self._session.get(
+                url, params=params, headers=headers, timeout=self._timeout, allow_redirects=False
+            )
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _seen(self, response: requests.Response) -> requests.Response:
+        self.refusal = None
+        if response.status_code >= 400:
+            self.refusal = Refusal(response.status_code, retry_after(response.headers), response.text[:8192])
+        elif not _is_json(response):
+            raise UnreadableError
+        return response
+
+
+class Watch:
+    """azure-identity's `raw_response_hook`. `refusal` is the last error answer that was seen."""
+
+    def __init__(self) -> None:
+        self.refusal: Refusal | None = None
+
+    def __call__(self, response: PipelineResponse[Any, Any]) -> None:
+        """Look at an answer before azure-identity does; raises UnreadableError."""
+        answer = response.http_response
+        self.refusal = None
+        if answer.status_code >= 400:
+            self.refusal = Refusal(answer.status_code, retry_after(answer.headers), answer.text()[:8192])
+        elif not _is_json(answer):
+            raise UnreadableError
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Return the seconds of a Retry-After header, 0 when it is absent or a date."""
+    value = headers.get("Retry-After", "")
+    return float(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0.0
+
+
+def _is_json(response: Any) -> bool:  # noqa: ANN401 - requests' answer, or azure-core's
+    try:
+        return isinstance(response.json(), dict)
+    except ValueError:
+        return False

@@ -1,0 +1,76 @@
+"""A signed-in user's own token, exchanged through the real MSAL."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.simulator.entra import TokenService
+from local.simulator.tokens import read
+from shared.auth.entra import Entra
+from shared.auth.mode import Mode
+from shared.auth.on_behalf_of import Exchanges
+from shared.auth.secret import Secret
+from shared.errors import NotConfiguredError, TokenError
+from tests.auth.conftest import KEY, Clock, identity, tokens
+
+
+def test_a_users_token_is_exchanged_once_until_it_ends(entra: TokenService, clock: Clock) -> None:
+    source, assertion = tokens(identity(entra), clock), entra.directory.issue_user_assertion()
+
+    first = source.on_behalf_of(assertion)
+    assert read(first, KEY)["scp"] == "user_impersonation"
+    assert source.on_behalf_of(assertion) == first
+    clock.ahead = 3600
+    assert source.on_behalf_of(assertion) != first
+    assert entra.count("urn:ietf:params:oauth:grant-type:jwt-bearer") == 2
+
+
+def test_each_user_has_a_token_of_their_own(entra: TokenService) -> None:
+    source = tokens(identity(entra))
+    users = [entra.directory.issue_user_assertion() for _ in range(3)]
+
+    assert len({source.on_behalf_of(user) for user in users}) == 3
+
+
+def test_the_number_of_users_that_are_remembered_is_bounded(entra: TokenService) -> None:
+    exchanges = Exchanges(Entra(identity(entra), timeout=5), Clock(), most=2)
+    users = [Secret(entra.directory.issue_user_assertion()) for _ in range(3)]
+
+    for user in users:
+        exchanges.get(user)
+    assert len(exchanges) == 2
+    exchanges.get(users[2])
+    assert entra.count() == 3
+    exchanges.get(users[0])
+    assert entra.count() == 4
+
+
+def test_a_token_for_another_application_is_refused_with_the_cause(entra: TokenService) -> None:
+    assertion = entra.directory.issue_user_assertion(audience="another application")
+
+    with pytest.raises(TokenError, match=r"not meant for this application.*AADSTS500131"):
+        tokens(identity(entra)).on_behalf_of(assertion)
+
+
+def test_what_is_no_token_of_entra_is_refused(entra: TokenService) -> None:
+    with pytest.raises(TokenError, match="AADSTS50013"):
+        tokens(identity(entra)).on_behalf_of("made.up.token")
+
+
+def test_as_a_token_source_it_serves_both_modes_and_drops_what_is_refused(entra: TokenService) -> None:
+    source = tokens(identity(entra))
+    user = source.for_user(entra.directory.issue_user_assertion())
+
+    assert user.configured(Mode.APP_USER)
+    assert user.get(Mode.APP) == source.get(Mode.APP)
+    first = user.get(Mode.APP_USER)
+    user.reject(Mode.APP_USER, first)
+    assert user.get(Mode.APP_USER) != first
+
+
+def test_without_the_applications_credential_nobody_is_asked(entra: TokenService) -> None:
+    source = tokens(identity(entra, PARTNER_CLIENT_SECRET=""))
+
+    with pytest.raises(NotConfiguredError, match="PARTNER_CLIENT_SECRET"):
+        source.on_behalf_of(entra.directory.issue_user_assertion())
+    assert entra.count() == 0
