@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import azure.functions as func
 
 from attach_po import body
 from shared import http
+from shared.errors import NotFoundError
 from shared.partner_center.wire import RequestIds
 from shared.problem import correlation_id, problems
 from shared.services.effect import Outcome
@@ -44,6 +46,8 @@ def get_attachments(req: func.HttpRequest) -> func.HttpResponse:
     s = services()
     digest = req.params.get("submission")
     if digest:
+        if not re.fullmatch("[0-9a-f]{64}", digest):
+            raise NotFoundError("no submission of that name was ever made for this order")
         outcome = s.attachments.look(customer, order, digest, s.deadline())
         return _told(req, outcome, req.url, 200)
     ids = RequestIds(str(uuid.uuid4()), correlation_id())

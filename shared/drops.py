@@ -19,7 +19,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import PurePosixPath
 from typing import Any
 
 from shared.errors import Violation
@@ -41,21 +40,31 @@ class ReceiptState(StrEnum):
 
 def is_sidecar(name: str) -> bool:
     """Whether a blob of that name is a sidecar."""
-    return name.lower().endswith(".json") and PurePosixPath(name).stem != ""
+    return _file_name(name).endswith(".json") and _file_name(name) != ".json"
 
 
 def is_document(name: str) -> bool:
     """Whether a blob of that name is a document."""
-    return name.lower().endswith(".pdf") and PurePosixPath(name).stem != ""
+    return _file_name(name).endswith(".pdf") and _file_name(name) != ".pdf"
+
+
+def _file_name(name: str) -> str:
+    return name.rpartition("/")[2].lower()
 
 
 def stem_sidecar(document: str) -> str:
-    """The sidecar that a document's event looks for first: same stem, same folder."""
+    """The sidecar of the same stem in the same folder."""
     return f"{document[:-4]}.json"
 
 
+def own_sidecars(document: str) -> tuple[str, str]:
+    """The sidecars that are named after a document. Its event looks at the first alone, to save a request:
+    the second leaves word (rule 4), and the sweep looks at both."""
+    return stem_sidecar(document), receipt_of_document(document)
+
+
 def receipt_of_document(document: str) -> str:
-    """Where the receipt of a document without a sidecar lies."""
+    """Where the receipt of a document without a sidecar lies: where that of `PO.pdf.json` would."""
     return f"{document}.json"
 
 
@@ -133,6 +142,8 @@ def decide(
     faults = list(violations)
     if not faults and not any(w.role is Role.PURCHASE_ORDER for w in wanted):
         faults.append(Violation("/poFiles", "a set must name at least one purchase order in poFiles"))
+    twice = sorted({w.file_name for w in wanted if sum(w.file_name == o.file_name for o in wanted) > 1})
+    faults += [Violation("/tenderFiles", f"{name} is wanted twice, once in each role") for name in twice]
     if len(wanted) > most_files:
         faults.append(Violation("/poFiles", f"{len(wanted)} files are named; at most {most_files} are taken"))
     faults += [Violation("", f"{f.name}: {fault}") for f in seen.values() for fault in f.faults]
@@ -149,7 +160,7 @@ def leaves_word(sidecar: str, wanted: Sequence[Wanted], seen: Mapping[str, SeenF
         for w in wanted
         if w.named or w.file_name not in seen or seen[w.file_name].faults
         for path in w.paths
-        if stem_sidecar(path) != sidecar
+        if sidecar != stem_sidecar(path)
     ]
 
 
@@ -179,7 +190,7 @@ def supersedes(new: Receipt, state: ReceiptState, seen: datetime, sidecar_etag: 
     """Whether `new` may replace a receipt: a look at newer inputs may, and of two looks at the same
     inputs the one that came further. Late actors thus never undo what a faster one has told."""
     if new.seen != seen:
-        return new.seen > seen
+        return new.seen > seen or new.state is state is ReceiptState.WAITING  # its newest file was deleted
     if new.sidecar_etag != sidecar_etag:
         return True  # storage tells times to the second only; the one who looks now has the newer ETag
     if _RANK[new.state] == _RANK[state]:

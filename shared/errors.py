@@ -153,8 +153,11 @@ class TokenError(NotSentError):
 class RefusedError(PartnerCenterError):
     """Partner Center answered with an error: the request was not carried out.
 
-    `status` is the HTTP status, `code` Partner Center's own code as text ("" when the body had none).
+    `status` is the HTTP status, `code` Partner Center's own code as text ("" when the body had none);
+    `replayed` says that this is the stored refusal of an earlier request.
     """
+
+    replayed = False
 
     def __init__(
         self, status: int, code: str, description: str, advice: Advice, ids: SupportIds | None = None

@@ -13,10 +13,10 @@ import azure.functions as func
 from shared import validation
 from shared.errors import (
     Advice,
+    AppError,
     InProgressError,
     NeedsReviewError,
     NotSentError,
-    PartnerCenterError,
     RefusedError,
     SupportIds,
     UnsupportedMediaTypeError,
@@ -73,13 +73,15 @@ def settled(outcome: Outcome) -> Record | None:
             return None
 
 
-def refusal_of(record: Record) -> PartnerCenterError:
+def refusal_of(record: Record) -> AppError:
     """The refusal that a record keeps, as the error that it was."""
     a = record.answer or {}
+    if a.get("givenUp"):
+        return NeedsReviewError(record.why)
     if "status" not in a:
         return NotSentError(record.why)
     ids = a.get("ids", {})
-    return RefusedError(
+    refusal = RefusedError(
         a["status"],
         a["code"],
         a["description"],
@@ -88,6 +90,8 @@ def refusal_of(record: Record) -> PartnerCenterError:
             ids.get("requestId", ""), ids.get("correlationId", ""), ids.get("cv", ""), ids.get("serverId", "")
         ),
     )
+    refusal.replayed = True
+    return refusal
 
 
 def in_progress(record: Record, now: datetime) -> InProgressError:

@@ -86,6 +86,12 @@ class Record:
     why: str = ""
     answer: Mapping[str, Any] | None = None
     history: tuple[str, ...] = ()
+    since: datetime | None = None
+
+    @property
+    def trying_since(self) -> datetime:
+        """When the present run of attempts began: with the record, or when somebody asked again."""
+        return self.since or self.created
 
     def to(self, state: State, now: datetime, revision: str, why: str, **changes: Any) -> Record:  # noqa: ANN401
         """The record after one step along EDGES; ValueError for any other, and nothing is changed."""
@@ -93,6 +99,8 @@ class Record:
             raise ValueError(f"{self.key}: {self.state} does not become {state}")
         line = f"{now.isoformat(timespec='seconds')} {self.state} -> {state}: {why}"
         fresh: dict[str, Any] = {"until": None, "absent_after": None, "answer": None, **changes}
+        if self.until is None:  # it rested, and somebody asked again
+            fresh["since"] = now
         return replace(
             self,
             state=state,
@@ -104,9 +112,9 @@ class Record:
         )
 
     def claimed(
-        self, now: datetime, revision: str, lease: timedelta, request_id: str, source: Mapping[str, Any]
+        self, now: datetime, revision: str, lease: timedelta, request_id: str, claim: Claim
     ) -> Record:
-        """Take the claim for another attempt; `source` is where it comes from this time."""
+        """Take the claim for another attempt; `claim` says what is sent this time, and from where."""
         return self.to(
             State.CLAIMED,
             now,
@@ -115,7 +123,9 @@ class Record:
             until=now + lease,
             attempt=self.attempt + 1,
             request_id=request_id,
-            source=source,
+            request=claim.request,
+            source=claim.source,
+            absent_after=self.absent_after,  # set after mere silence: then the MS-RequestId is kept
         )
 
     @property
@@ -157,7 +167,7 @@ class Claim:
 def next_step(record: Record, now: datetime, *, asked_again: bool, can_send: bool) -> Step:
     """What to do with a record that is already there.
 
-    `asked_again`: somebody wants it anew (an HTTP request, a drop that changed), as opposed to an event or a
+    `asked_again`: somebody wants anew what was refused, and it may succeed now, as opposed to an event or a
     sweep that only passes by. `can_send`: the one who asks has the content at hand.
     """
     due = record.until is not None and record.until <= now
@@ -166,7 +176,7 @@ def next_step(record: Record, now: datetime, *, asked_again: bool, can_send: boo
             return Step.RESOLVE if due else Step.WAIT
         case State.READY:
             return Step.SEND if due or (record.until is None and can_send) else Step.WAIT
-        case State.REFUSED if asked_again and can_send and (record.answer or {}).get("retryable"):
+        case State.REFUSED if asked_again and can_send:
             return Step.SEND
         case _:
             return Step.TELL
@@ -181,8 +191,8 @@ def dump(record: Record) -> bytes:
 def load(raw: bytes) -> Record:
     """The record in a ledger blob; ValueError when it is none."""
     data = json.loads(raw)
-    for name in ("created", "changed", "until", "absent_after"):
-        data[name] = datetime.fromisoformat(data[name]).astimezone(UTC) if data[name] else None
+    for name in ("created", "changed", "until", "absent_after", "since"):
+        data[name] = datetime.fromisoformat(data[name]).astimezone(UTC) if data.get(name) else None
     data["state"] = State(data["state"])
     data["history"] = tuple(data["history"])
     return Record(**data)

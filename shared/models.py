@@ -99,8 +99,13 @@ class Submission:
     @property
     def key(self) -> str:
         """Name of the submission's record; customer, order and digest are one path segment each."""
-        order = quote(self.order_id, safe="").replace(".", "%2E")
-        return f"attachments/{self.customer_id}/{order}/{self.digest}"
+        return submission_key(self.customer_id, self.order_id, self.digest)
+
+
+def submission_key(customer_id: str, order_id: str, digest: str) -> str:
+    """Name of a submission's record, by the digest of its documents and metadata."""
+    order = quote(order_id, safe="").replace(".", "%2E")
+    return f"attachments/{customer_id}/{order}/{digest}"
 
 
 def _term(text: str) -> str:

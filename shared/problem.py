@@ -126,6 +126,8 @@ def response(error: Exception, correlation: str = "") -> func.HttpResponse:
     if members["retryable"]:
         asked = error.retry_after if isinstance(error, ThrottledError | InProgressError) else 0
         headers["Retry-After"] = str(math.ceil(asked) if asked > 0 else RETRY_AFTER)
+    if isinstance(error, RefusedError) and error.replayed:
+        headers["Idempotency-Replayed"] = "true"
     return func.HttpResponse(
         json.dumps(members),
         status_code=members["status"],

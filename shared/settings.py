@@ -251,6 +251,9 @@ class _Reader:
         )
         if not connection and not uri:
             self.problems[DOCUMENT_STORAGE] = "is missing"
+        names = ("INCOMING_CONTAINER", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER")
+        if len({self.text(name) for name in names}) < len(names):
+            self.problems["INCOMING_CONTAINER"] = "must be another container than the other two"
         return StorageSettings(
             connection_string=connection,
             blob_service_uri=uri,

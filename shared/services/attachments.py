@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from shared.errors import NotFoundError, OutcomeUnknownError
+from shared.errors import NotFoundError, OutcomeUnknownError, RefusedError
 from shared.ledger import Claim, Record, State
-from shared.models import Submission
+from shared.models import Submission, submission_key
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.multipart import attachment_body
 from shared.partner_center.wire import Answer, Deadline, RequestIds
@@ -20,6 +20,10 @@ from shared.services.submission import Submissions
 from shared.storage.ledger import LedgerStore
 
 KIND = "attachment"
+
+NO_SUCH_ORDER = "20000"
+"""Partner Center's code for an order id that it does not know; nothing can be attached to such an order.
+https://learn.microsoft.com/en-us/partner-center/developer/error-codes"""
 
 Document = Mapping[str, Any]
 """One of `Record.request["documents"]`."""
@@ -46,8 +50,10 @@ class AttachmentEffect:
         return self.submission is not None
 
     def asks_again(self, record: Record) -> bool:
-        """An HTTP request does; a drop does when its files are not those that were refused."""
-        return not self.claim.source or record.source != self.claim.source
+        """An HTTP request does; a drop does when its files are not those that were refused. There is no key
+        to change, and the order may have become visible: only what a person gave up stays refused."""
+        given_up = (record.answer or {}).get("givenUp", False)
+        return not given_up and (not self.claim.source or record.source != self.claim.source)
 
     def send(self, ids: RequestIds, deadline: Deadline) -> Answer:
         """POST the documents as one multipart request."""
@@ -55,6 +61,11 @@ class AttachmentEffect:
         assert s is not None
         body = attachment_body(s.metadata.to_wire(), s.documents, self.po_part, self.tender_part)
         return self.partner.attach(s.customer_id, s.order_id, body, ids, deadline)
+
+    def owns(self, answer: Answer) -> tuple[str, ...]:
+        """Nothing: which of the listed documents came with this call is not told for certain, and none is
+        adopted while another submission with the same names is open (`find`)."""
+        return ()
 
     def doubt(self, answer: Answer) -> str:
         """Compare what came back with what was sent: a part whose name the server does not know is
@@ -69,18 +80,30 @@ class AttachmentEffect:
         request = record.request
         documents: list[Document] = request["documents"]
         ids = RequestIds(record.revision, record.correlation_id)
-        answer = self.partner.list_attachments(request["customerId"], request["orderId"], ids, deadline)
+        try:
+            answer = self.partner.list_attachments(request["customerId"], request["orderId"], ids, deadline)
+        except RefusedError as error:
+            if error.code == NO_SUCH_ORDER:
+                return Absent()
+            raise
         siblings = list(self.ledger.siblings(record.key, record.created - timedelta(days=366)))
-        owned = {i for s in siblings if s.state is State.DONE for i in attachment_ids(s)}
+        owned = {i for s in siblings for i in attachment_ids(s)}
         items = [i for i in _items(answer.body) if i.get("attachmentId") not in owned]
         matched, missing = _match(documents, items)
         if not matched:
-            alike = any(_same_kind_and_size(d, i) for d in documents for i in items)
+            renamed = any(_same_kind_and_size(d, i) for d in documents for i in items)
             why = "Partner Center has documents of the same kind and size, under other names"
-            return Unclear(why) if alike else Absent()
-        in_flight = (s for s in siblings if s.state in (State.CLAIMED, State.UNKNOWN))
-        if any(_match(s.request["documents"], matched)[0] for s in in_flight):
-            raise OutcomeUnknownError("another submission with the same file names is in flight")
+            return Unclear(why) if renamed else Absent()
+        open_states = (State.CLAIMED, State.UNKNOWN, State.REVIEW)
+        in_flight = [s for s in siblings if s.state in open_states and not attachment_ids(s)]
+        rest = [i for i in items if i not in matched]
+        for alike in (
+            s.request["documents"] for s in in_flight if _match(s.request["documents"], matched)[0]
+        ):
+            theirs, lacking = _match(alike, rest)
+            if lacking:
+                raise OutcomeUnknownError("another submission with the same file names is in flight")
+            rest = [i for i in rest if i not in theirs]
         if missing:
             names = ", ".join(str(d["fileName"]) for d in missing)
             return Unclear(f"Partner Center has some of the documents, but not {names}")
@@ -119,12 +142,12 @@ class Attachments:
 
         Raises NotFoundError when there is none.
         """
-        return self.go_on(f"attachments/{customer_id}/{order_id}/{digest}", deadline)
+        return self.go_on(submission_key(customer_id, order_id, digest), deadline)
 
     def go_on(self, key: str, deadline: Deadline) -> Outcome:
         """Do for a record what can be done without its documents. Raises NotFoundError."""
         stored = self.submissions.ledger.read(key)
-        if stored is None:
+        if stored is None or stored.record.kind != KIND:
             raise NotFoundError("no submission of that name was ever made for this order")
         r = stored.record
         claim = Claim(r.kind, r.key, r.digest, r.request, r.source)
@@ -168,9 +191,14 @@ def claim_of(submission: Submission, source: Mapping[str, Any]) -> Claim:
 
 
 def attachment_ids(record: Record) -> list[str]:
-    """The ids that Partner Center gave to a submission's documents."""
-    body = str((record.answer or {}).get("body", ""))
-    return [str(i.get("attachmentId")) for i in _items(body.encode())]
+    """The ids that Partner Center gave to a submission's documents, if it answered. An answer may list the
+    whole order; names may have come back changed."""
+    items = _items(str((record.answer or {}).get("body", "")).encode())
+    documents: list[Document] = record.request["documents"]
+    own = _match(documents, items)[0] or [
+        i for i in items if any(_same_kind_and_size(d, i) for d in documents)
+    ]
+    return [str(i.get("attachmentId")) for i in own]
 
 
 def _items(body: bytes) -> list[Item]:

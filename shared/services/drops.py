@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.drops import (
@@ -23,6 +23,7 @@ from shared.drops import (
     is_document,
     is_sidecar,
     leaves_word,
+    own_sidecars,
     receipt_of_document,
     stem_sidecar,
 )
@@ -42,7 +43,10 @@ from shared.story import tell
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN = timedelta(minutes=15)
-"""How often the sweep looks at a drop that waits for files; their own events are what wakes it."""
+"""How soon the sweep looks again at a drop that waits; its files' own events are what wakes it. The longer
+it has waited, the rarer, down to once a day."""
+A_DAY = timedelta(days=1)
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 SLOW = 8 * 1024 * 1024
 """From this many bytes on a receipt says `submitting` before the documents are sent."""
@@ -71,39 +75,47 @@ class Drops:
 
     def ring(self, name: str, correlation_id: str, deadline: Deadline) -> None:
         """A blob was written. Raises StorageError; all else is told by receipts."""
-        if is_sidecar(name):
-            self.process(name, correlation_id, deadline)
-        elif is_document(name):
-            own = stem_sidecar(name)
-            self.process(own, correlation_id, deadline)
-            for sidecar in self.words.of(name):
-                if sidecar != own:
-                    self.process(sidecar, correlation_id, deadline)
+        for sidecar in self._wanting(name, thorough=False):
+            self.process(sidecar, correlation_id, deadline)
 
-    def rescue(self, name: str, correlation_id: str, deadline: Deadline) -> None:
-        """Process a blob whose event has failed too often; a fault that is ours ends in its receipt.
+    def rescue(self, name: str, correlation_id: str, deadline: Deadline) -> bool:
+        """Process a blob whose event has failed too often, or never came; whether there is a sidecar that
+        wants it. What fails again ends in the receipt: `retrying` where time may cure it, `review` where
+        the fault is ours.
 
-        Raises StorageError, which time may cure.
+        Raises StorageError when not even that can be written.
         """
-        try:
-            self.ring(name, correlation_id, deadline)
-        except StorageError:
-            raise
-        except Exception as error:
-            log.exception("the event of %s failed for good", name)
-            stream = self.blobs.open(self.incoming, name)
-            if stream is None:
-                return
-            stream.close()
-            why = f"processing fails with {type(error).__name__}; the log has it under {correlation_id}"
-            path = name if is_sidecar(name) else receipt_of_document(name)
-            body = {
-                "why": why,
-                "correlationId": correlation_id,
-                "remedy": "mend the cause, and drop it again",
-            }
-            receipt = Receipt(path, ReceiptState.REVIEW, stream.last_modified, stream.etag, body)
-            self.receipts.write(receipt, look=True)
+        wanted = False
+        for sidecar in self._wanting(name, thorough=True):
+            try:
+                wanted = self.process(sidecar, correlation_id, deadline) or wanted
+            except Exception as error:
+                log.exception("processing %s failed", sidecar)
+                self._tell_failure(sidecar, error, correlation_id)
+                wanted = True
+        return wanted
+
+    def _wanting(self, name: str, *, thorough: bool) -> list[str]:
+        """The sidecars that a blob's event concerns; `thorough` spares no request to find them."""
+        if is_sidecar(name):
+            return [name]
+        if not is_document(name):
+            return []
+        own = own_sidecars(name) if thorough else own_sidecars(name)[:1]
+        return list(dict.fromkeys((*own, *self.words.of(name))))
+
+    def _tell_failure(self, path: str, error: Exception, correlation_id: str) -> None:
+        due = self.clock() + LOOK_AGAIN if isinstance(error, StorageError) else None
+        body = {
+            "why": str(error) if due else f"processing fails with {type(error).__name__}",
+            "correlationId": correlation_id,
+            "remedy": "none yet: it is tried again" if due else "mend the cause, then drop it again",
+            **({"nextAttempt": due.isoformat(timespec="seconds")} if due else {}),
+        }
+        kept = self.receipts.read(path)
+        seen, etag = (kept.seen, kept.sidecar_etag) if kept else (_LONG_AGO, "")
+        state = ReceiptState.RETRYING if due else ReceiptState.REVIEW
+        self.receipts.write(Receipt(path, state, seen, etag, body, due), expected=kept)
 
     def receipt_of(self, path: str) -> dict[str, Any]:
         """The receipt of a drop, by the path of its sidecar or of one of its documents.
@@ -129,7 +141,7 @@ class Drops:
                 look = self._look(path, opened)
                 if look is None:
                     return False
-                words = leaves_word(path, look.wanted, look.seen)
+                words = leaves_word(path, look.wanted[: self.limits.max_files], look.seen)
                 if words:
                     self.words.leave(path, words)
                 decision = self._decide(look)
@@ -179,7 +191,8 @@ class Drops:
         submission = Submission(sidecar.customer_id, sidecar.order_id, sidecar.metadata, documents)
         slow = sum(d.size for d in documents) >= SLOW
         if slow:
-            self._tell(look, ReceiptState.SUBMITTING, files_of(look), due=self.clock() + LOOK_AGAIN)
+            body = {**files_of(look), "submission": submission.key, "correlationId": correlation_id}
+            self._tell(look, ReceiptState.SUBMITTING, body, due=self.clock() + LOOK_AGAIN)
         outcome = self.attachments.attach(submission, correlation_id, deadline, source=look.source)
         if isinstance(outcome.error, SourceFailedError) and not last:
             return False
@@ -188,8 +201,40 @@ class Drops:
 
     def _tell_outcome(self, look: Look, record: Record, *, look_first: bool) -> None:
         body = {**files_of(look), **told(record)}
-        due = record.until if record.open else None
-        self._tell(look, _STATES[record.state], body, due=due, look_first=look_first)
+        self._tell(look, _STATES[record.state], body, due=self._due(record), look_first=look_first)
+        if record.state is State.DONE:
+            self._tell_orphans(look)
+
+    def _due(self, record: Record) -> datetime | None:
+        """When a receipt is to be looked at again. One in review follows what a person decided, also where
+        the record is another drop's; one that waits for whoever holds the content holds it here."""
+        if record.state is State.REVIEW:
+            return self.clock() + A_DAY
+        return record.until or self.clock() + timedelta(minutes=1) if record.open else None
+
+    def _tell_orphans(self, look: Look) -> None:
+        """A document that had a receipt of its own, because nobody claimed it for a day, was claimed."""
+        for stream in look.streams.values():
+            path = receipt_of_document(stream.name)
+            if path == look.path or self.clock() - stream.last_modified < A_DAY:
+                continue
+            kept = self.receipts.read(path)
+            if kept and kept.state is ReceiptState.REVIEW and "submission" not in kept.body:
+                body = {"why": f"it was claimed by {look.path}", "files": kept.body.get("files", [])}
+                receipt = Receipt(path, ReceiptState.ATTACHED, kept.seen, kept.sidecar_etag, body)
+                self.receipts.write(receipt, expected=kept)
+
+    def holds(self, source: Mapping[str, Any]) -> bool:
+        """Whether a drop still lies in storage in the versions that a record was made from."""
+        versions = {source["drop"]: source["sidecarETag"], **source["files"]}
+        for path, etag in versions.items():
+            stream = self.blobs.open(self.incoming, path)
+            if stream is None:
+                return False
+            stream.close()
+            if stream.etag != etag:
+                return False
+        return True
 
     def tell_of(self, path: str, record: Record | None) -> None:
         """Bring a receipt up to date whose sidecar is gone: by its record, if it has one."""
@@ -200,19 +245,24 @@ class Drops:
             state, due = ReceiptState.REJECTED, None
             gone = {"why": "the sidecar was deleted before the drop was complete", "remedy": "drop it again"}
         else:
-            state, due = _STATES[record.state], record.until if record.open else None
+            state, due = _STATES[record.state], self._due(record)
             gone = told(record)
         body = {**{k: v for k, v in kept.body.items() if k not in ("drop", "state", "inputs")}, **gone}
         receipt = Receipt(path, state, kept.seen, kept.sidecar_etag, body, due)
         self.receipts.write(receipt, expected=kept)
 
     def _wait(self, look: Look, missing: tuple[str, ...]) -> None:
-        kept = self.receipts.read(look.path)
-        since = self.clock().isoformat(timespec="seconds")
+        kept, now = self.receipts.read(look.path), self.clock()
+        since = now
         if kept and kept.state is ReceiptState.WAITING and kept.sidecar_etag == look.etag:
-            since = kept.body.get("since", since)
-        body = {**files_of(look), "waitingFor": list(missing), "since": since}
-        self._tell(look, ReceiptState.WAITING, body, due=self.clock() + LOOK_AGAIN, expected=kept)
+            since = datetime.fromisoformat(kept.body.get("since", now.isoformat()))
+        body = {
+            **files_of(look),
+            "waitingFor": list(missing),
+            "since": since.isoformat(timespec="seconds"),
+        }
+        due = now + min(max(LOOK_AGAIN, (now - since) / 4), A_DAY)
+        self._tell(look, ReceiptState.WAITING, body, due=due, expected=kept)
 
     def _reject(self, look: Look, violations: tuple[Violation, ...]) -> None:
         body = {

@@ -69,6 +69,10 @@ class Effect(Protocol):
         """Whether this wants anew what the record says was refused, rather than passing by."""
         ...
 
+    def owns(self, answer: Answer) -> tuple[str, ...]:
+        """Ids in an accepting answer that no other record may call its own."""
+        ...
+
     def doubt(self, answer: Answer) -> str:
         """Why an accepting answer still needs a person's eyes; "" when it is as it should be."""
         ...

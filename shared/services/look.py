@@ -15,7 +15,7 @@ from shared.models import Document
 from shared.settings import Limits
 from shared.storage.blobs import BlobStore
 from shared.storage.stream import BlobStream
-from shared.validation import Sidecar, document_faults
+from shared.validation import Sidecar, document_faults, file_name
 from shared.validation import sidecar as read_sidecar
 
 SIDECAR_BYTES = 64 * 1024
@@ -59,6 +59,7 @@ def look(blobs: BlobStore, incoming: str, limits: Limits, path: str, opened: Exi
     opened.callback(stream.close)
     sidecar, violations = _read(stream)
     wanted = wanted_files(path, sidecar.po_files, sidecar.tender_files) if sidecar else ()
+    violations += _odd_names(wanted)
     seen: dict[str, SeenFile] = {}
     streams: dict[str, BlobStream] = {}
     for w in wanted[: limits.max_files]:
@@ -80,6 +81,17 @@ def _read(stream: BlobStream) -> tuple[Sidecar | None, tuple[Violation, ...]]:
         return None, error.violations
     except SourceFailedError as error:
         raise StorageError(str(error)) from error
+
+
+def _odd_names(wanted: tuple[Wanted, ...]) -> tuple[Violation, ...]:
+    """A document that the sidecar is named after bears whatever name it was dropped under."""
+    faults: list[Violation] = []
+    for w in wanted:
+        try:
+            file_name(w.file_name, "")
+        except InvalidInputError as error:
+            faults += [Violation("", f"the document's name {v.detail}") for v in error.violations]
+    return tuple(faults)
 
 
 def _open(blobs: BlobStore, incoming: str, wanted: Wanted, opened: ExitStack) -> BlobStream | None:

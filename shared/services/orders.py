@@ -42,8 +42,8 @@ class OrderEffect:
         return True
 
     def asks_again(self, record: Record) -> bool:
-        """A caller does; the sweep only passes by."""
-        return not self.resumes
+        """A caller does where the remedy lay outside the request; the sweep only passes by."""
+        return not self.resumes and bool((record.answer or {}).get("retryable"))
 
     def send(self, ids: RequestIds, deadline: Deadline) -> Answer:
         """POST the order."""
@@ -68,8 +68,8 @@ class OrderEffect:
         ids = RequestIds(record.revision, record.correlation_id)
         since = record.created - _CLOCKS_DIFFER
         answer = self.partner.list_orders(customer, ids, deadline)
-        siblings = list(self.ledger.siblings(record.key, since))
-        owned = {_order_id(s) for s in siblings if s.state is State.DONE}
+        siblings = list(self.ledger.siblings(record.key, since - _CLOCKS_DIFFER))
+        owned = {order_id_of(s) for s in siblings if s.state is State.DONE}
         sent = json.loads(record.request["body"])
         alike = [
             o
@@ -90,8 +90,12 @@ class OrderEffect:
             return Unclear(
                 "the customer has several new orders with these lines that no request accounts for"
             )
-        whole = self.partner.get_order(customer, str(found[0]["id"]), ids, deadline)
-        return Found(Answer(201, whole.body, whole.ids), (str(found[0]["id"]),))
+        alike_ids = [str(o["id"]) for o in found]
+        # a twin's order must not be taken by one who has one of its own and did not live to record it
+        adopted = (i for i in alike_ids if len(found) > 1 and self.ledger.has_adopted(i, record.key))
+        chosen = next(adopted, alike_ids[0])
+        whole = self.partner.get_order(customer, chosen, ids, deadline)
+        return Found(Answer(201, whole.body, whole.ids), (chosen,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ class Orders:
     def go_on(self, ledger_key: str, deadline: Deadline) -> Outcome:
         """Do for a record what is due: ask, and send again what the caller was told is under way."""
         stored = self.submissions.ledger.read(ledger_key)
-        if stored is None:
+        if stored is None or stored.record.kind != KIND:
             raise NotFoundError("no order was ever asked for with that key")
         r = stored.record
         if not r.open or r.until is None:
@@ -173,7 +177,8 @@ def _orders(answer: Answer) -> list[dict[str, Any]]:
     return [o for o in items if isinstance(o, dict)] if isinstance(items, list) else []
 
 
-def _order_id(record: Record) -> str:
+def order_id_of(record: Record) -> str:
+    """The id of the order that a record's answer holds, "" when there is none."""
     body = (record.answer or {}).get("body")
     return str(json.loads(body).get("id", "")) if body else ""
 

@@ -2,13 +2,15 @@
 
 A record in `review` is left by nobody but a person. Each decision is one compare-and-swap like every other
 step, so that two people, or a person and a late answer, cannot both have their way. `retry` asks Partner
-Center first: what is there after all is adopted rather than sent twice.
+Center first: what is there after all is adopted rather than sent twice, and what is there in part is sent
+once more only when the word is `send-again`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.errors import InvalidInputError, NotFoundError, Violation
@@ -16,12 +18,15 @@ from shared.ledger import Record, State
 from shared.partner_center.wire import Answer, Deadline, RequestIds
 from shared.services.attachments import Attachments
 from shared.services.drops import Drops
-from shared.services.effect import Found, kept_answer
+from shared.services.effect import Finding, Found, Unclear, kept_answer
 from shared.services.orders import KIND as ORDER
-from shared.services.orders import Orders
+from shared.services.orders import Orders, order_id_of
 from shared.storage.blobs import Clock
 from shared.storage.ledger import LedgerStore, MovedError, Stored
 from shared.validation.settlements import Decision, SettlementRequest
+
+_KEYS = ("attachments/", "orders/")
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Settlement:
         Raises NotFoundError, InvalidInputError (not in review, nothing to adopt), PartnerCenterError (it
         could not be asked), StorageError. In all these cases the record stays as it was.
         """
-        stored = self.ledger.read(key)
+        stored = self.ledger.read(key) if key.startswith(_KEYS) else None
         if stored is None:
             raise NotFoundError("no submission of that name is in the ledger")
         if stored.record.state is not State.REVIEW:
@@ -62,33 +67,43 @@ class Settlement:
     ) -> Stored:
         record = stored.record
         if asked.decision is Decision.GIVE_UP:
-            answer = {"actor": asked.by, "retryable": False, "remedy": "none: it was given up"}
+            answer = {"givenUp": True, "actor": asked.by, "remedy": "none: it was given up"}
             return self._to(stored, State.REFUSED, f"given up by {asked.by}", answer=answer)
-        found = self._found(record, asked.order_id, ids, deadline)
-        if found is not None:
-            return self._to(stored, State.DONE, f"adopted by {asked.by}", answer=kept_answer(found))
+        finding = self._find(record, asked.order_id, ids, deadline)
+        if isinstance(finding, Found):
+            return self._to(stored, State.DONE, f"adopted by {asked.by}", answer=kept_answer(finding.answer))
+        if isinstance(finding, Unclear) and asked.decision is not Decision.SEND_AGAIN:
+            hint = "mend it there and adopt it, or decide send-again to send all of it once more"
+            raise InvalidInputError([Violation("", f"{finding.why}; {hint}")])
         if asked.decision is Decision.ADOPT:
             raise InvalidInputError([Violation("", "Partner Center has nothing that could be adopted")])
         # Whoever holds the content sends it: the sweep for a drop or an order, else the next request.
         until = self.clock() if record.source.get("drop") or record.kind == ORDER else None
         return self._to(stored, State.READY, f"to be sent again, says {asked.by}", until=until)
 
-    def _found(self, record: Record, order_id: str, ids: RequestIds, deadline: Deadline) -> Answer | None:
+    def _find(self, record: Record, order_id: str, ids: RequestIds, deadline: Deadline) -> Finding:
+        """What is there that no other record calls its own."""
         if record.kind == ORDER and order_id:
+            others = self.ledger.siblings(record.key, _EVER)
+            if any(order_id == order_id_of(other) for other in others if other.state is State.DONE):
+                raise _another()
             answer = self.orders.get(record.request["customerId"], order_id, ids, deadline)
-            if not self.ledger.adopt(order_id, record.key):
-                raise InvalidInputError([Violation("/orderId", "that order belongs to another request")])
-            return Answer(201, answer.body, answer.ids)
-        service = self.orders if record.kind == ORDER else self.attachments
-        finding = service.find(record, deadline)
-        if isinstance(finding, Found) and all(self.ledger.adopt(owned, record.key) for owned in finding.owns):
-            return finding.answer
-        return None
+            finding: Finding = Found(Answer(201, answer.body, answer.ids), (order_id,))
+        else:
+            service = self.orders if record.kind == ORDER else self.attachments
+            finding = service.find(record, deadline)
+        if isinstance(finding, Found) and not all(self.ledger.adopt(i, record.key) for i in finding.owns):
+            raise _another()
+        return finding
 
     def _to(self, stored: Stored, state: State, why: str, **changes: Any) -> Stored:  # noqa: ANN401
         return self.ledger.advance(
             stored, stored.record.to(state, self.clock(), self.new_id(), why, **changes)
         )
+
+
+def _another() -> InvalidInputError:
+    return InvalidInputError([Violation("/orderId", "what is there belongs to another request")])
 
 
 def as_told(record: Record) -> Mapping[str, Any]:

@@ -28,7 +28,7 @@ from shared.errors import (
     TokenError,
     TokenRejectedError,
 )
-from shared.ledger import State, Step, next_step
+from shared.ledger import Record, State, Step, next_step
 from shared.partner_center.wire import Answer, Deadline, RequestIds
 from shared.services.effect import Effect, Failure, Found, Outcome, Unclear, ids_of, kept_answer, refusal
 from shared.storage.blobs import Clock
@@ -43,6 +43,14 @@ PATIENCE = 30.0
 """Most seconds that one invocation waits by itself between attempts; longer waits are the sweep's."""
 
 _MOST_STEPS = 12
+
+
+class _AnothersError(NotSentError):
+    """An answer came, and what it tells of is another request's."""
+
+
+_ANSWERED = (RefusedError, _AnothersError)
+"""After these the MS-RequestId is new (rule 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,7 @@ class Submissions:
         record = stored.record
         kept = record.state is State.READY and record.absent_after is not None
         request_id = record.request_id if kept else self.new_id()
-        after = record.claimed(self.clock(), self.new_id(), self.lease, request_id, effect.claim.source)
+        after = record.claimed(self.clock(), self.new_id(), self.lease, request_id, effect.claim)
         return self.ledger.advance(stored, after)
 
     def _orphan(self, stored: Stored) -> Stored:
@@ -121,9 +129,9 @@ class Submissions:
             ids = RequestIds(record.request_id, record.correlation_id)
             try:
                 answer = effect.send(ids, deadline)
+                self._check_own(effect, record, answer)
             except OutcomeUnknownError as error:
-                stored = self._unknown(effect, stored, str(error), error.ids)
-                return self._look_at_once(effect, stored, deadline)
+                return self._look_at_once(effect, stored, error, deadline)
             except (NotSentError, ThrottledError, TokenRejectedError, NotConfiguredError) as error:
                 wait = self._wait(error, record.attempt, retried=token_replayed)
                 stored = self._ready(effect, stored, error, wait)
@@ -137,10 +145,17 @@ class Submissions:
                 except MovedError as moved:
                     return Outcome(moved.current.record, replayed=True)
             except RefusedError as error:
-                stored = self._to(stored, State.REFUSED, str(error), answer=refusal(error))
-                return Outcome(stored.record, error=error)
+                return Outcome(
+                    self._noted(stored, State.REFUSED, str(error), answer=refusal(error)), error=error
+                )
             else:
                 return self._done(stored, answer, effect.doubt(answer))
+
+    def _check_own(self, effect: Effect, record: Record, answer: Answer) -> None:
+        """A MS-RequestId that is sent again may be answered with what the first sending did. When another
+        record has adopted that meanwhile, as the twin that it is, this call has done nothing of its own."""
+        if record.attempt > 1 and not all(self.ledger.adopt(own, record.key) for own in effect.owns(answer)):
+            raise _AnothersError("Partner Center answered with what belongs to another request.")
 
     @staticmethod
     def _wait(error: Failure, attempt: int, *, retried: bool) -> float | None:
@@ -157,20 +172,24 @@ class Submissions:
 
     def _done(self, stored: Stored, answer: Answer, doubt: str) -> Outcome:
         state = State.REVIEW if doubt else State.DONE
+        return Outcome(self._noted(stored, state, doubt or "accepted", answer=kept_answer(answer)))
+
+    def _noted(self, stored: Stored, state: State, why: str, **changes: Any) -> Record:  # noqa: ANN401
+        """Record what Partner Center answered, and return the record even when storage does not take it:
+        the answer is in hand, and who is told of a fault would send again what was done. The claim that
+        stays behind expires, and asking Partner Center finds the same."""
+        after = stored.record.to(state, self.clock(), self.new_id(), why, **changes)
         try:
-            return Outcome(self._to(stored, state, doubt or "accepted", answer=kept_answer(answer)).record)
-        except MovedError as moved:
-            return Outcome(moved.current.record, replayed=True)
-        except StorageError:
-            # It is done; only the record lags. Its claim expires, and asking Partner Center finds it.
-            log.exception(
-                "accepted by Partner Center, and the ledger could not be written: %s", stored.record.key
-            )
+            return self.ledger.advance(stored, after).record
+        except MovedError:
             raise
+        except StorageError:
+            log.exception("answered by Partner Center, and not recorded: %s", stored.record.key)
+            return after
 
     def _ready(self, effect: Effect, stored: Stored, error: Failure, wait: float | None) -> Stored:
         now = self.clock()
-        if now - stored.record.created > GIVE_UP:
+        if now - stored.record.trying_since > GIVE_UP:
             return self._to(stored, State.REVIEW, f"gave up after {GIVE_UP}: {error}")
         until = now + timedelta(seconds=max(wait, 1.0) if wait is not None else 60)
         return self._to(
@@ -178,6 +197,7 @@ class Submissions:
             State.READY,
             str(error),
             until=until if effect.resumes else None,
+            absent_after=None if isinstance(error, _ANSWERED) else stored.record.absent_after,
         )
 
     def _unknown(self, effect: Effect, stored: Stored, why: str, ids: SupportIds) -> Stored:
@@ -185,12 +205,19 @@ class Submissions:
         told = {"ids": ids_of(ids)} if ids.request_id or ids.correlation_id else None
         return self._to(stored, State.UNKNOWN, why, until=now, absent_after=now + effect.settle, answer=told)
 
-    def _look_at_once(self, effect: Effect, stored: Stored, deadline: Deadline) -> Outcome:
-        """Nobody likes to wait for the sweep: often the reply alone was lost, and asking shows it."""
+    def _look_at_once(
+        self, effect: Effect, stored: Stored, error: OutcomeUnknownError, deadline: Deadline
+    ) -> Outcome:
+        """Nobody likes to wait for the sweep: often the reply alone was lost, and asking shows it. When
+        storage takes no record of it, the claim stays, and means the same once it has expired."""
         try:
-            return Outcome(self._resolve(effect, stored, deadline).record)
+            stored = self._unknown(effect, stored, str(error), error.ids)
+            stored = self._resolve(effect, stored, deadline)
         except MovedError as moved:
             return Outcome(moved.current.record, replayed=True)
+        except StorageError:
+            log.exception("no answer from Partner Center, and not recorded: %s", stored.record.key)
+        return Outcome(stored.record)
 
     def _resolve(self, effect: Effect, stored: Stored, deadline: Deadline) -> Stored:
         """Rule 4: ask, and leave `unknown` only by what the answer shows."""
@@ -203,12 +230,22 @@ class Submissions:
             finding = effect.find(record, deadline)
         except (PartnerCenterError, NotConfiguredError) as error:
             return self._ask_later(stored, f"Partner Center could not be asked: {error}", record.absent_after)
-        if isinstance(finding, Found) and all(self.ledger.adopt(owned, record.key) for owned in finding.owns):
-            return self._to(stored, State.DONE, "found at Partner Center", answer=kept_answer(finding.answer))
-        if isinstance(finding, Unclear):
-            return self._to(stored, State.REVIEW, finding.why, answer=record.answer)
-        if now < record.absent_after:
-            return self._ask_later(stored, "not at Partner Center yet", record.absent_after)
+        except StorageError:
+            raise
+        except Exception as error:  # an odd answer, an unreadable neighbour: it ends in review, not in a loop
+            log.exception("the answer about %s cannot be understood", record.key)
+            why = f"what Partner Center or the ledger says cannot be understood ({type(error).__name__})"
+            return self._ask_later(stored, why, record.absent_after)
+        if isinstance(finding, Found):
+            if all(self.ledger.adopt(owned, record.key) for owned in finding.owns):
+                answer = kept_answer(finding.answer)
+                return self._to(stored, State.DONE, "found at Partner Center", answer=answer)
+            return self._ask_later(stored, "what was found belongs to another request", record.absent_after)
+        why = finding.why if isinstance(finding, Unclear) else ""
+        if now < record.absent_after:  # what is being stored may show bit by bit
+            return self._ask_later(stored, why or "not at Partner Center yet", record.absent_after)
+        if why:
+            return self._to(stored, State.REVIEW, why, answer=record.answer)
         return self._to(
             stored,
             State.READY,
@@ -219,7 +256,7 @@ class Submissions:
 
     def _ask_later(self, stored: Stored, why: str, absent_after: datetime) -> Stored:
         record, now = stored.record, self.clock()
-        if now - record.created > GIVE_UP:
+        if now - record.trying_since > GIVE_UP:
             return self._to(stored, State.REVIEW, f"gave up after {GIVE_UP}: {why}", answer=record.answer)
         age = max((now - record.created).total_seconds(), 5.0)
         until = now + timedelta(seconds=min(age, 900.0))

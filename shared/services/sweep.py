@@ -13,10 +13,9 @@ Several sweeps at once do no harm: each thing they do is safe to do twice.
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,11 +25,12 @@ from shared.drops import (
     ReceiptState,
     is_document,
     is_sidecar,
+    own_sidecars,
     receipt_of_document,
     stem_sidecar,
 )
 from shared.errors import ConditionFailedError
-from shared.ledger import Record
+from shared.ledger import Record, State
 from shared.partner_center.wire import Deadline
 from shared.services.attachments import Attachments
 from shared.services.drops import Drops
@@ -51,22 +51,48 @@ PAGES = 20
 """Pages of the incoming container in one sweep: 100,000 names."""
 MOST_DUE = 500
 
-_CURSOR = "sweep/cursor.json"
+DUE_SHARE = 0.6
+"""What is due may use so much of a sweep's time; the rest is the walk's."""
+
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far the walk came. `changed_since` is what the present walk looks for."""
+    """How far the walk came: the page that `marker` begins, after the name `after`. `changed_since` is what
+    the present walk looks for; `missed` says that it could not see to everything, so that the next one
+    looks for the same."""
 
     marker: str
+    after: str
     started: datetime
     changed_since: datetime
+    missed: bool = False
+
+    def next(self, now: datetime) -> Cursor:
+        """Where the walk after this one starts."""
+        return Cursor("", "", now, self.changed_since if self.missed else self.started - OVERLAP)
+
+    def rest_of(self, page: Sequence[Listed]) -> Sequence[Listed]:
+        """What of a page was not seen to yet; all of it when the last one seen has gone meanwhile."""
+        at = next((n for n, listed in enumerate(page) if listed.name == self.after), -1)
+        return page[at + 1 :]
 
     def dump(self) -> bytes:
         """As the JSON that the ledger container keeps."""
         times = {"started": self.started.isoformat(), "changedSince": self.changed_since.isoformat()}
-        return json.dumps({"marker": self.marker, **times}).encode()
+        places = {"marker": self.marker, "after": self.after, "missed": self.missed}
+        return json.dumps({**places, **times}).encode()
+
+    @classmethod
+    def load(cls, raw: bytes, now: datetime) -> Cursor:
+        """The cursor in a blob; one that cannot be read, or none, begins anew."""
+        try:
+            data = json.loads(raw)
+            started, since = (datetime.fromisoformat(data[k]) for k in ("started", "changedSince"))
+            return cls(data["marker"], data["after"], started, since, data["missed"])
+        except (ValueError, KeyError, TypeError):
+            return cls("", "", now, _BEGINNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +112,12 @@ class Sweep:
         """Do what is due, and say how much of what it was. Raises StorageError when storage is down."""
         counts = dict.fromkeys(("records", "receipts", "listed", "rung", "failed"), 0)
 
+        first = Deadline.after(deadline.remaining() * DUE_SHARE, deadline.clock)
+
         def each(names: Iterable[str], what: str, do: Callable[[str, str, Deadline], None]) -> None:
             for name in names:
-                if deadline.remaining() > 0:
-                    counts[what] += self._guarded(name, partial(do, name, correlation_id, deadline), counts)
+                if first.remaining() > 0:
+                    counts[what] += self._guarded(name, partial(do, name, correlation_id, first), counts)
 
         each(self.ledger.due(self.clock(), MOST_DUE), "records", self._record)
         each(self.drops.receipts.due(self.clock(), MOST_DUE), "receipts", self._receipt)
@@ -118,6 +146,8 @@ class Sweep:
             stored = self.ledger.read(key)
             if stored is None or not self._is_due(stored.record):
                 return
+            if stored.record.state is State.READY and self.drops.holds(stored.record.source):
+                return  # its documents cannot be read just now; the next sweep tries again
         go_on = self.orders.go_on if stored.record.kind == ORDER else self.attachments.go_on
         outcome = go_on(key, deadline)
         if drop:
@@ -127,7 +157,7 @@ class Sweep:
         return record.open and record.until is not None and record.until <= self.clock()
 
     def _receipt(self, path: str, correlation_id: str, deadline: Deadline) -> None:
-        if self.drops.process(path, correlation_id, deadline):
+        if self.drops.rescue(path, correlation_id, deadline):
             return
         kept = self.drops.receipts.read(path)
         if kept is None:
@@ -136,22 +166,28 @@ class Sweep:
         self.drops.tell_of(path, stored.record if stored else None)
 
     def _walk(self, correlation_id: str, deadline: Deadline, counts: dict[str, int]) -> None:
-        blob = self.blobs.get(self.ledger_container, _CURSOR)
-        cursor = _cursor(blob.content) if blob else Cursor("", self.clock(), _BEGINNING)
+        name = f"sweep/{self.incoming}.json"
+        blob = self.blobs.get(self.ledger_container, name)
+        cursor = Cursor.load(blob.content if blob else b"", self.clock())
         for _ in range(PAGES):
             page, marker = self.blobs.page(self.incoming, marker=cursor.marker)
             counts["listed"] += len(page)
-            for listed in itertools.takewhile(lambda _: deadline.remaining() > 0, page):
+            for listed in cursor.rest_of(page):
+                if deadline.remaining() <= 0:
+                    break
+                failed = counts["failed"]
                 visit = partial(self._visit, listed, cursor, correlation_id, deadline, counts)
                 self._guarded(listed.name, visit, counts)
+                missed = cursor.missed or counts["failed"] > failed
+                cursor = replace(cursor, after=listed.name, missed=missed)
             if deadline.remaining() <= 0:
                 break  # the rest of this page is the next sweep's
-            cursor = replace(cursor, marker=marker)
+            cursor = replace(cursor, marker=marker, after="")
             if not marker:
-                cursor = Cursor("", self.clock(), cursor.started - OVERLAP)
+                cursor = cursor.next(self.clock())
                 break
         try:
-            self.blobs.put(self.ledger_container, _CURSOR, cursor.dump(), match=blob.etag if blob else None)
+            self.blobs.put(self.ledger_container, name, cursor.dump(), match=blob.etag if blob else None)
         except ConditionFailedError:
             tell("sweep overtaken", correlationId=correlation_id)
 
@@ -160,10 +196,10 @@ class Sweep:
     ) -> None:
         age = self.clock() - listed.last_modified
         if listed.last_modified > cursor.changed_since and age > GRACE and self._is_news(listed):
-            self.drops.ring(listed.name, correlation_id, deadline)
+            self.drops.rescue(listed.name, correlation_id, deadline)
             counts["rung"] += 1
         turned = listed.last_modified > cursor.changed_since - ORPHAN_AFTER and age > ORPHAN_AFTER
-        if turned and is_document(listed.name) and not self._is_claimed(listed.name):
+        if turned and is_document(listed.name) and not self._is_claimed(listed):
             self._orphan(listed)
 
     def _is_news(self, listed: Listed) -> bool:
@@ -172,16 +208,22 @@ class Sweep:
             kept = self.drops.receipts.read(listed.name)
             return kept is None or kept.sidecar_etag != listed.etag
         if is_document(listed.name):
-            kept = self.drops.receipts.read(stem_sidecar(listed.name))
-            files = kept.body.get("files", []) if kept else []
-            return all(f.get("etag") != listed.etag for f in files)
+            if any(self._shows(sidecar, listed.etag) for sidecar in own_sidecars(listed.name)):
+                return False
+            sidecars = self.drops.words.of(listed.name)
+            return not sidecars or not all(self._shows(sidecar, listed.etag) for sidecar in sidecars)
         return False
 
-    def _is_claimed(self, document: str) -> bool:
-        own = (stem_sidecar(document), receipt_of_document(document))
-        if any(self.drops.receipts.read(path) for path in own):
-            return True
-        return bool(self.drops.words.of(document))
+    def _shows(self, sidecar: str, etag: str) -> bool:
+        """Whether the receipt of that drop tells of a file in that version."""
+        kept = self.drops.receipts.read(sidecar)
+        return kept is not None and any(f.get("etag") == etag for f in kept.body.get("files", []))
+
+    def _is_claimed(self, listed: Listed) -> bool:
+        """Whether some drop has looked at the document since it was written."""
+        sidecars = (*own_sidecars(listed.name), *self.drops.words.of(listed.name))
+        kept = (self.drops.receipts.read(sidecar) for sidecar in sidecars)
+        return any(receipt and receipt.seen >= listed.last_modified for receipt in kept)
 
     def _orphan(self, listed: Listed) -> None:
         body = {
@@ -195,9 +237,3 @@ class Sweep:
             Receipt(path, ReceiptState.REVIEW, listed.last_modified, "", body), look=True
         )
         tell("document without sidecar", logging.WARNING, drop=listed.name)
-
-
-def _cursor(raw: bytes) -> Cursor:
-    data = json.loads(raw)
-    started, since = (datetime.fromisoformat(data[k]) for k in ("started", "changedSince"))
-    return Cursor(data["marker"], started, since)

@@ -73,6 +73,8 @@ class BlobStore:
 
     def get(self, container: str, name: str) -> Blob | None:
         """Read a small blob whole; None when it (or its container) does not exist."""
+        if _walks(name):
+            return None
         response = self.send("GET", container, name)
         if response.status_code == 404:
             return None
@@ -81,9 +83,10 @@ class BlobStore:
     def open(self, container: str, name: str) -> BlobStream | None:
         """Open a blob for streaming; None when it does not exist. The open is also the look-up: its
         headers tell ETag, size and MD5, so no HEAD is needed."""
+        if _walks(name):
+            return None
         response = self.send("GET", container, name, stream=True)
         if response.status_code == 404:
-            response.close()
             return None
         return BlobStream(self.send, container, name, response)
 
@@ -116,6 +119,8 @@ class BlobStore:
                 raise BlobMissingError(f"{container}/{name} does not exist")
             self._make(container)
             response = self.send("PUT", container, name, headers=headers, content=content)
+            if response.status_code == 404:
+                raise BlobMissingError(f"the container {container} does not exist")
         return str(response.headers["ETag"])
 
     def page(self, container: str, prefix: str = "", marker: str = "") -> tuple[list[Listed], str]:
@@ -154,6 +159,8 @@ class BlobStore:
         stream: bool = False,
     ) -> HttpResponse:
         """One request to a blob. Answers 2xx and 404 come back; everything else is raised."""
+        if _walks(name):
+            raise StorageError("a blob name with a segment '.' or '..' would lead elsewhere")
         request = HttpRequest(
             method,
             f"{self._endpoint}/{container}/{quote(name, safe='/~')}",
@@ -163,11 +170,12 @@ class BlobStore:
         what = f"{method} {container}/{name}"
         with _translated(what):
             response = self._pipeline.send_request(request, stream=stream)
+            if response.status_code >= 300:
+                response.read()  # an answer that is left unread costs its connection
         status = response.status_code
         if status < 300 or status == 404:
             return response
         code = response.headers.get("x-ms-error-code", "")
-        response.close()
         if status == 412 or (status == 409 and code == "BlobAlreadyExists"):
             raise ConditionFailedError(f"{what}: {code}")
         hint = " (is the identity a Storage Blob Data Owner?)" if status == 403 else ""
@@ -180,7 +188,13 @@ class BlobStore:
 
     @cached_property
     def _service(self) -> BlobServiceClient:
-        options: dict[str, Any] = {"api_version": API_VERSION, "retry_total": 3}
+        options: dict[str, Any] = {
+            "api_version": API_VERSION,
+            "retry_total": 3,
+            "initial_backoff": 1,  # usually 15 s before the second try: longer than a caller may wait
+            "increment_base": 2,
+            "random_jitter_range": 1,
+        }
         s = self._settings
         if s.connection_string:
             try:
@@ -199,7 +213,9 @@ class BlobStore:
     def _pipeline(self) -> PipelineClient[HttpRequest, HttpResponse]:
         retry = RetryPolicy(retry_total=4, retry_backoff_factor=0.4, retry_backoff_max=5, timeout=60)
         return PipelineClient(
-            self._endpoint, policies=[retry, _StampPolicy(), self._authentication()], transport=_transport()
+            self._endpoint,
+            policies=[retry, _StampPolicy(), self._authentication()],
+            transport=_transport(self._endpoint),
         )
 
     def _authentication(self) -> _Policy:
@@ -229,14 +245,21 @@ def _identity(client_id: str) -> TokenCredential:
     return ManagedIdentityCredential(client_id=client_id) if client_id else ManagedIdentityCredential()
 
 
-def _transport() -> RequestsTransport:
+def _transport(url: str) -> RequestsTransport:
     session = requests.Session()
+    # proxies and CA bundle of the environment are read once here; requests would read them for every request
+    settings = session.merge_environment_settings(url, {}, None, None, None)
     session.trust_env = False
+    session.proxies.update(settings["proxies"])
     adapter = HTTPAdapter(pool_connections=4, pool_maxsize=64, max_retries=0)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return RequestsTransport(
-        session=session, connection_timeout=5, read_timeout=20, connection_data_block_size=CHUNK
+        session=session,
+        connection_verify=settings["verify"],
+        connection_timeout=5,
+        read_timeout=20,
+        connection_data_block_size=CHUNK,
     )
 
 
@@ -249,6 +272,11 @@ def _translated(what: str) -> Iterator[None]:
         if status == 404:
             raise BlobMissingError(f"{what}: not there") from None
         raise StorageError(f"storage did not answer to {what} ({type(error).__name__})") from None
+
+
+def _walks(name: str) -> bool:
+    """Whether the URL of that name would be resolved to another one on its way."""
+    return not name or any(segment in (".", "..") for segment in name.split("/"))
 
 
 def stamp(moment: datetime) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
 from shared.errors import ConditionFailedError, StorageError
 from shared.ledger import Record, dump, load
@@ -69,13 +70,16 @@ class LedgerStore:
 
     def adopt(self, what: str, key: str) -> bool:
         """Note that `what` (an id at Partner Center) belongs to `key`; False when it belongs to another."""
-        name = f"adopted/{what}.json"
         try:
-            self._blobs.put(self._container, name, json.dumps({"key": key}).encode())
+            self._blobs.put(self._container, _adoption(what, key), json.dumps({"key": key}).encode())
         except ConditionFailedError:
-            blob = self._blobs.get(self._container, name)
-            return blob is not None and json.loads(blob.content)["key"] == key
+            return self.has_adopted(what, key)
         return True
+
+    def has_adopted(self, what: str, key: str) -> bool:
+        """Whether `what` was noted as belonging to `key`."""
+        blob = self._blobs.get(self._container, _adoption(what, key))
+        return blob is not None and json.loads(blob.content)["key"] == key
 
     def _write(self, record: Record, match: str | None) -> Stored:
         due = record.until if record.open else None
@@ -90,6 +94,11 @@ class LedgerStore:
             raise MovedError(current) from None
         tell_step(record)
         return Stored(record, etag)
+
+
+def _adoption(what: str, key: str) -> str:
+    """Ids at Partner Center are told apart within an order (attachments) or a customer (orders)."""
+    return f"adopted/{key.rpartition('/')[0]}/{quote(what, safe='')}.json"
 
 
 def _name(key: str) -> str:

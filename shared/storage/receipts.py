@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.drops import Receipt, ReceiptState, supersedes
@@ -70,19 +71,18 @@ class Receipts:
 
 
 def _kept(blob: Blob) -> KeptReceipt:
-    body = json.loads(blob.content)
-    inputs = body["inputs"]
-    return KeptReceipt(
-        blob.etag,
-        ReceiptState(body["state"]),
-        datetime.fromisoformat(inputs["newest"]),
-        inputs["sidecarETag"],
-        body,
-    )
+    """The receipt in a blob; what somebody else wrote there gives way to anything."""
+    try:
+        body = json.loads(blob.content)
+        inputs = body["inputs"]
+        newest = datetime.fromisoformat(inputs["newest"])
+        return KeptReceipt(blob.etag, ReceiptState(body["state"]), newest, inputs["sidecarETag"], body)
+    except (ValueError, KeyError, TypeError):
+        return KeptReceipt(blob.etag, ReceiptState.WAITING, datetime(1, 1, 1, tzinfo=UTC), "", {})
 
 
 class Words:
-    """Which sidecars want a file: `words/<path of the file>` in the ledger container."""
+    """Which sidecars want a file: `words/<sha256 of its path>` in the ledger container."""
 
     def __init__(self, blobs: BlobStore, container: str) -> None:
         self._blobs = blobs
@@ -102,7 +102,9 @@ class Words:
         sidecars, match = [sidecar], None
         for _ in range(_TRIES):
             try:
-                content = json.dumps({"sidecars": sidecars}, ensure_ascii=False).encode()
+                content = json.dumps(
+                    {"document": document, "sidecars": sidecars}, ensure_ascii=False
+                ).encode()
                 self._blobs.put(self._container, _word(document), content, match=match)
                 return
             except ConditionFailedError:
@@ -115,4 +117,5 @@ class Words:
 
 
 def _word(document: str) -> str:
-    return f"words/{document}.json"
+    # hashed, so that no document's name is too long for it
+    return f"words/{hashlib.sha256(document.encode()).hexdigest()}.json"

@@ -105,7 +105,6 @@ class BlobStream:
         except StorageError as error:
             raise SourceFailedError(f"{self.name} cannot be read: {error}") from error
         if response.status_code == 404:
-            response.close()
             raise SourceFailedError(f"{self.name} was deleted while it was being sent")
         return response
 

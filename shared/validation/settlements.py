@@ -19,6 +19,7 @@ class Decision(StrEnum):
 
     ADOPT = "adopt"
     RETRY = "retry"
+    SEND_AGAIN = "send-again"
     GIVE_UP = "give-up"
 
 

@@ -48,10 +48,13 @@ def test_what_is_given_up_is_never_sent_and_its_receipt_says_so(office: Office) 
     assert office.posts() == 1
 
 
-def test_what_is_to_be_retried_is_sent_by_the_sweep(office: Office) -> None:
+def test_what_is_there_in_part_is_sent_again_by_the_sweep_only_on_that_very_word(office: Office) -> None:
     order = office.order()
     key = drop_in_review(office, order)
-    settle(office, key, "retry")
+    for decision in ("retry", "adopt"):
+        with pytest.raises(InvalidInputError, match=r"some of the documents, but not t\.pdf"):
+            settle(office, key, decision)
+    settle(office, key, "send-again")
     office.clock.forward(minutes=1)
     office.sweep()
 
