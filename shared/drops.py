@@ -186,13 +186,25 @@ _RANK = {
 }
 
 
-def supersedes(new: Receipt, state: ReceiptState, seen: datetime, sidecar_etag: str) -> bool:
+def supersedes(
+    new: Receipt, state: ReceiptState, seen: datetime, sidecar_etag: str, versions: Mapping[str, str]
+) -> bool:
     """Whether `new` may replace a receipt: a look at newer inputs may, and of two looks at the same
-    inputs the one that came further. Late actors thus never undo what a faster one has told."""
+    inputs the one that came further. Late actors thus never undo what a faster one has told.
+
+    `versions` are those of the files that the receipt there tells of (`versions_of`).
+    """
     if new.seen != seen:
         return new.seen > seen or new.state is state is ReceiptState.WAITING  # its newest file was deleted
     if new.sidecar_etag != sidecar_etag:
         return True  # storage tells times to the second only; the one who looks now has the newer ETag
+    if any(versions.get(name, etag) != etag for name, etag in versions_of(new.body).items()):
+        return True  # overwritten within the second; should a late look win, the sweep sees the other ETag
     if _RANK[new.state] == _RANK[state]:
         return new.state is not ReceiptState.ATTACHED
     return _RANK[new.state] > _RANK[state] or state is ReceiptState.REVIEW
+
+
+def versions_of(body: Mapping[str, Any]) -> dict[str, str]:
+    """Name to ETag of the files that a receipt tells of."""
+    return {str(f.get("fileName")): str(f.get("etag")) for f in body.get("files", ())}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.drops import Receipt, ReceiptState, supersedes
+from shared.drops import Receipt, ReceiptState, supersedes, versions_of
 from shared.errors import ConditionFailedError, StorageError
 from shared.storage.blobs import Blob, BlobStore
 
@@ -45,7 +45,9 @@ class Receipts:
         read just now, and `look` reads before writing."""
         kept = expected or (self.read(receipt.path) if look else None)
         for _ in range(_TRIES):
-            if kept and not supersedes(receipt, kept.state, kept.seen, kept.sidecar_etag):
+            if kept and not supersedes(
+                receipt, kept.state, kept.seen, kept.sidecar_etag, versions_of(kept.body)
+            ):
                 return False
             try:
                 self._put(receipt, kept.etag if kept else None)

@@ -1,0 +1,34 @@
+"""What an instance of the app is asked to do, as plain data that can be sent to another process.
+
+{"do": "ring", "paths": [path, …]}
+{"do": "attach", "order": id}
+{"do": "place", "key": Idempotency-Key}
+{"do": "sweep"}
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from shared import validation
+from shared.wiring import Services
+from tests.faults.parts import attach, place_body
+from tests.services.conftest import CUSTOMER, PDF
+
+
+def work(services: Services, job: Mapping[str, Any]) -> None:
+    """Do a job. Raises StorageError."""
+    correlation = str(uuid.uuid4())
+    match job["do"]:
+        case "ring":
+            for path in job["paths"]:
+                services.drops.ring(path, correlation, services.deadline())
+        case "attach":
+            attach(services, job["order"], PDF)
+        case "place":
+            request = validation.order_request(place_body(), CUSTOMER)
+            services.orders.place(CUSTOMER, request, job["key"], correlation, services.deadline())
+        case "sweep":
+            services.sweep.run(correlation, services.deadline())

@@ -1,0 +1,220 @@
+"""One installation whose storage and Partner Center lie behind proxies, with every part on one clock."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+from xml.sax.saxutils import unescape
+
+from local.azurite.launcher import Azurite
+from local.proxy_faults import Fault, Seen
+from local.simulator.partner_center import PartnerCenterSimulator
+from local.simulator.tokens import mint
+from local.storage_proxy import Proxy
+from shared import validation
+from shared.auth.mode import Mode
+from shared.models import Document, Metadata, Role, Submission
+from shared.partner_center.wire import Deadline
+from shared.services.effect import Outcome
+from shared.wiring import Services, build
+from tests.services.conftest import AUDIENCE, CUSTOMER, KEY, PDF, TENANT, Clock, Office
+
+OTHER_PDF = PDF.replace(b"0", b"1")
+"""As large as PDF, and another document."""
+
+DENIED = 403
+"""A status that no client of storage tries again, so that a fault costs no waiting."""
+
+
+class Tokens:
+    """A TokenSource whose tokens outlive every jump of the clock."""
+
+    def configured(self, mode: Mode) -> bool:
+        return True
+
+    def get(self, mode: Mode) -> str:
+        user = {"scp": "user_impersonation", "amr": ["pwd", "mfa"]}
+        kind: Mapping[str, object] = user if mode is Mode.APP_USER else {"idtyp": "app"}
+        return mint({"aud": AUDIENCE, "tid": TENANT, "exp": int(time.time()) + 10**9, **kind}, KEY)
+
+    def reject(self, mode: Mode, token: str) -> None:
+        pass
+
+
+class Storage(Proxy):
+    """Azurite on the test's clock: a blob was modified when the test's clock says that it was."""
+
+    def __init__(self, target: str, clock: Clock, written: dict[tuple[str, str], timedelta]) -> None:
+        super().__init__(target)
+        self._clock = clock
+        self._written = written
+        self.tells_md5 = True
+        """Azure keeps no MD5 of a blob that was uploaded in blocks; Azurite does."""
+
+    def retell(self, seen: Seen, headers: dict[str, str], body: bytes | None) -> bytes | None:
+        if seen.method == "PUT":
+            self._written[seen.container, seen.name] = self._clock.ahead
+        for header in list(headers):
+            if header.lower() == "last-modified":
+                headers[header] = self._moved(headers[header], seen.container, seen.name)
+            if header.lower() == "content-md5" and not self.tells_md5:
+                del headers[header]
+        if body is None or seen.query.get("comp") != "list":
+            return body
+
+        def entry(found: re.Match[str]) -> str:
+            return found[1] + self._moved(found[3], seen.container, unescape(found[2])) + found[4]
+
+        pattern = r"(<Name>([^<]*)</Name>.*?<Last-Modified>)([^<]*)(</Last-Modified>)"
+        return re.sub(pattern, entry, body.decode(), flags=re.S).encode()
+
+    def _moved(self, date: str, container: str, name: str) -> str:
+        ahead = self._written.get((container, name), timedelta())
+        return format_datetime(parsedate_to_datetime(date) + ahead, usegmt=True)
+
+
+@dataclass
+class World(Office):
+    """`services` is an instance in good health; `faulty` is one whose lines can be made to fail."""
+
+    storage: Storage
+    """Between `faulty` and storage."""
+    line: Proxy
+    """Between `faulty` and Partner Center."""
+    faulty: Services
+    faulty_env: Mapping[str, str]
+
+    def instance(self, env: Mapping[str, str]) -> Services:
+        clock = self.clock
+        return build(env, tokens=Tokens(), clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
+
+    def another(self) -> Services:
+        return self.instance(self.env)
+
+    def cut_off(self) -> None:
+        """From now on `faulty` reaches nothing, and knows it at once: as good as dead."""
+        self.storage.order(Fault("status", status=DENIED, code="AuthorizationFailure"), times=-1)
+        self.line.order(Fault("cut"), times=-1)
+
+    def heal(self) -> None:
+        """All faults are over."""
+        self.storage.clear()
+        self.line.clear()
+        self.partner.faults.clear()
+
+    def settle(self, *minutes: float) -> None:
+        """Let time pass, with a sweep in good health after each step."""
+        for step in minutes or (3, 5, 5, 10, 30):
+            self.clock.forward(minutes=step)
+            self.sweep()
+
+    def make_containers(self) -> None:
+        for name in ("INCOMING_CONTAINER", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER"):
+            self.services.drops.blobs.put(self.env[name], "first.txt", b"", match="*")
+
+    def drop_pair(self, order: str, stem: str = "x/PO", content: bytes = PDF, **more: object) -> str:
+        """Drop a document and its sidecar, without their events; the sidecar's path."""
+        self.drop(f"{stem}.pdf", content)
+        self.drop(f"{stem}.json", self.sidecar(order, **more))
+        return f"{stem}.json"
+
+    def delete(self, path: str) -> None:
+        self.services.drops.blobs.send("DELETE", self.services.drops.incoming, path)
+
+    def attach(self, order: str, content: bytes = PDF, by: Services | None = None) -> Outcome:
+        """Attach one document as the HTTP function does."""
+        return attach(by or self.services, order, content)
+
+    def place_within(self, seconds: float, key: str = "flow-1") -> Outcome:
+        """Ask for an order with so little time, in real seconds."""
+        request = validation.order_request(place_body(), CUSTOMER)
+        return self.services.orders.place(CUSTOMER, request, key, str(uuid.uuid4()), Deadline.after(seconds))
+
+    def sets(self, order: str) -> int:
+        """How many attachment sets the order has."""
+        return len(self.partner.state.orders[order].submissions)
+
+    def state(self, path: str = "x/PO.json") -> str:
+        return str(self.receipt(path)["state"])
+
+
+def attach(services: Services, order: str, content: bytes) -> Outcome:
+    """Attach `content` as PO.pdf to an order, with the metadata of `Office.sidecar`."""
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    document = Document(Role.PURCHASE_ORDER, "PO.pdf", len(content), md5, lambda: iter([content]))
+    submission = Submission(CUSTOMER, order, Metadata(False, "156.87", "CAD"), (document,))
+    return services.attachments.attach(submission, str(uuid.uuid4()), services.deadline())
+
+
+@dataclass
+class Lines:
+    """What all worlds of a session share; `new_world` empties it."""
+
+    azurite: Azurite
+    clock: Clock
+    partner: PartnerCenterSimulator
+    front: Storage
+    storage: Storage
+    line: Proxy
+
+    def new_world(self) -> World:
+        self.clock.ahead = timedelta()
+        self.partner.reset()
+        for proxy in (self.front, self.storage, self.line):
+            proxy.clear()
+            proxy.decide = None
+        self.front.tells_md5 = self.storage.tells_md5 = True
+        tail = uuid.uuid4().hex[:12]
+        env = {
+            "DocumentStorage": self.front.connection_string(self.azurite.connection_string),
+            "INCOMING_CONTAINER": f"incoming-{tail}",
+            "RECEIPTS_CONTAINER": f"receipts-{tail}",
+            "LEDGER_CONTAINER": f"ledger-{tail}",
+            "PARTNER_CENTER_BASE_URL": self.partner.url,
+            "PARTNER_TENANT_ID": TENANT,
+            "PARTNER_CLIENT_ID": TENANT,
+            "PARTNER_CLIENT_SECRET": "unused",
+        }
+        faulty_env = {
+            **env,
+            "DocumentStorage": self.storage.connection_string(self.azurite.connection_string),
+            "PARTNER_CENTER_BASE_URL": self.line.url,
+        }
+        clock = self.clock
+
+        def instance(env: Mapping[str, str]) -> Services:
+            return build(env, tokens=Tokens(), clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
+
+        return World(
+            env, self.partner, clock, instance(env), self.storage, self.line, instance(faulty_env), faulty_env
+        )
+
+
+@contextmanager
+def lines(azurite: Azurite) -> Iterator[Lines]:
+    """Start the simulator and the proxies."""
+    clock = Clock()
+    written: dict[tuple[str, str], timedelta] = {}
+    with ExitStack() as running:
+        partner = running.enter_context(
+            PartnerCenterSimulator(token_key=KEY, clock=lambda: clock.now().timestamp())
+        )
+        front, storage = (
+            running.enter_context(Storage(azurite.blob_endpoint, clock, written)) for _ in range(2)
+        )
+        line = running.enter_context(Proxy(partner.url))
+        yield Lines(azurite, clock, partner, front, storage, line)
+
+
+def place_body(quantity: int = 5) -> bytes:
+    """The body of an order; another quantity is another order."""
+    line = {"offerId": "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P", "quantity": quantity, "termDuration": "P1Y"}
+    return json.dumps({"lineItems": [line], "billingCycle": "monthly"}).encode()

@@ -1,0 +1,213 @@
+"""Sent, and no answer that tells: Partner Center is asked, and only what is provably absent is sent again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from local.proxy_faults import Fault
+from shared.errors import StorageError
+from shared.ledger import State
+from shared.partner_center.wire import Deadline
+from tests.faults.parts import DENIED, OTHER_PDF, World
+from tests.services.conftest import PDF
+
+
+def fail_post(world: World, what: str, times: int = 1, skip: int = 0, **fault: Any) -> None:
+    world.partner.faults.add({"on": f"POST {what}", "times": times, "skip": skip, "do": fault})
+
+
+def order_id(world: World, key: str) -> str:
+    answer = world.place(key).record.answer
+    assert answer
+    return str(json.loads(answer["body"])["id"])
+
+
+@pytest.mark.parametrize("honours", [True, False])
+@pytest.mark.parametrize("commit", [True, False])
+@pytest.mark.parametrize("what", ["status", "hang"])
+def test_a_drop_whose_reply_never_comes_is_attached_once(
+    world: World, what: str, commit: bool, honours: bool
+) -> None:
+    world.partner.configure(honours_request_id=honours)
+    order = world.order()
+    path = world.drop_pair(order)
+    fail_post(world, "attachment", kind=what, commit=commit, **({"seconds": 2} if what == "hang" else {}))
+    world.services.drops.ring(path, str(uuid.uuid4()), Deadline.after(0.7 if what == "hang" else 60))
+    told_at_once = world.state()
+    world.settle()
+
+    assert told_at_once in ("attached", "retrying")
+    assert world.sets(order) == 1
+    assert world.state() == "attached"
+
+
+@pytest.mark.parametrize("honours", [True, False])
+@pytest.mark.parametrize("commit", [True, False])
+def test_an_order_whose_reply_hangs_past_the_deadline_is_placed_once(
+    world: World, commit: bool, honours: bool
+) -> None:
+    world.partner.configure(honours_request_id=honours, list_lag=600.0)
+    fail_post(world, "order", kind="hang", seconds=2, commit=commit)
+    first = world.place_within(0.5)
+    world.settle(5, 10, 10, 10)
+
+    assert first.record.state is State.UNKNOWN
+    assert len(world.partner.state.orders) == 1
+    assert world.place().record.state is State.DONE
+
+
+@pytest.mark.parametrize("kind", ["lose_reply", "truncate", "garbage"])
+def test_what_was_attached_over_http_is_found_after_a_lost_reply(world: World, kind: str) -> None:
+    order = world.order()
+    fail_post(world, "attachment", kind=kind)
+
+    assert world.attach(order).record.state is State.DONE
+    assert world.sets(order) == 1
+
+
+def test_a_document_that_breaks_off_while_it_is_sent_is_no_lost_reply(world: World) -> None:
+    order = world.order()
+    large = PDF + bytes(600_000)
+    path = world.drop_pair(order, content=large)
+    world.storage.order(Fault("cut_body", bytes=50_000), name="x/PO.pdf", times=9)
+    world.ring(path, by=world.faulty)
+    told = world.receipt(path)
+    asked = len(world.request_ids("GET attachments"))
+    world.heal()
+    world.settle()
+
+    assert told["state"] == "retrying"
+    assert "PO.pdf" in told["why"]
+    assert asked == 0, "nothing was sent whole, so there is nothing to ask for"
+    assert world.sets(order) == 1
+    assert world.state() == "attached"
+
+
+def test_a_document_whose_connection_breaks_is_resumed_where_it_broke(world: World) -> None:
+    order = world.order()
+    path = world.drop_pair(order, content=PDF + bytes(600_000))
+    world.storage.order(Fault("cut_body", bytes=300_000), name="x/PO.pdf", times=2)
+    world.ring(path, by=world.faulty)
+
+    assert world.state() == "attached"
+    assert world.partner.state.orders[order].attachments[0].size == len(PDF) + 600_000
+
+
+def test_two_sets_with_the_same_names_and_sizes_are_not_taken_for_each_other(world: World) -> None:
+    order = world.order()
+    fail_post(world, "attachment", kind="lose_reply")
+    fail_post(world, "attachment", kind="status", status=503)
+    world.partner.faults.add({"on": "GET attachments", "times": 6, "do": {"kind": "status", "status": 503}})
+    for stem, content in (("x/PO", PDF), ("y/PO", OTHER_PDF)):
+        world.ring(world.drop_pair(order, stem, content))
+    world.heal()
+    world.settle()
+
+    assert world.sets(order) <= 2
+    for path in ("x/PO.json", "y/PO.json"):
+        assert world.state(path) in ("attached", "retrying", "review")
+    assert [world.state(p) for p in ("x/PO.json", "y/PO.json")].count("attached") <= world.sets(order)
+
+
+def test_an_answer_that_lists_the_whole_order_does_not_hide_a_lost_one(world: World) -> None:
+    world.partner.configure(reply_lists_all=True)
+    order = world.order()
+    fail_post(world, "attachment", kind="lose_reply")
+    world.partner.faults.add({"on": "GET attachments", "times": 3, "do": {"kind": "status", "status": 503}})
+    world.ring(world.drop_pair(order, "x/PO", PDF))
+    assert world.state("x/PO.json") == "retrying"
+    world.ring(world.drop_pair(order, "y/PO", OTHER_PDF + b"a little longer" * 200))
+    assert world.state("y/PO.json") == "attached"
+    world.settle()
+
+    assert world.sets(order) == 2
+    assert world.state("x/PO.json") == "attached"
+
+
+def test_documents_in_review_are_not_taken_for_those_of_another_drop(world: World) -> None:
+    order = world.order()
+    fail_post(world, "attachment", kind="drop_part", name="TenderFiles")
+    metadata = world.sidecar(order, isPartOfTender=True, poFiles=["PO.pdf"], tenderFiles=["t.pdf"])
+    for name, content in (("PO.pdf", PDF), ("t.pdf", PDF + b"t"), ("metadata.json", metadata)):
+        world.drop(f"set/{name}", content)
+    world.ring("set/metadata.json")
+    assert world.state("set/metadata.json") == "review"
+    fail_post(world, "attachment", kind="status", status=503)
+    world.ring(world.drop_pair(order, "y/PO", OTHER_PDF))
+    world.settle()
+
+    assert world.sets(order) == 2
+    assert world.state("y/PO.json") == "attached"
+
+
+def test_a_part_of_the_documents_that_shows_late_is_waited_for(world: World) -> None:
+    """Partner Center may list file by file what it was sent in one request."""
+    order = world.order()
+    metadata = world.sidecar(order, isPartOfTender=True, poFiles=["a.pdf"], tenderFiles=["t.pdf"])
+    for name, content in (("a.pdf", PDF), ("t.pdf", OTHER_PDF), ("metadata.json", metadata)):
+        world.drop(f"set/{name}", content)
+    fail_post(world, "attachment", kind="lose_reply")
+    half = {
+        "items": [{"attachmentId": "1", "fileName": "a.pdf", "sizeInKB": 8, "attachmentType": "POAttachment"}]
+    }
+    world.partner.faults.add({"on": "GET attachments", "do": {"kind": "status", "status": 200, "body": half}})
+    world.ring("set/metadata.json")
+    assert world.state("set/metadata.json") == "retrying"
+    world.settle()
+
+    assert world.state("set/metadata.json") == "attached"
+    assert world.sets(order) == 1
+
+
+def test_the_record_holds_the_names_that_were_sent_last(world: World) -> None:
+    order = world.order()
+    fail_post(world, "attachment", kind="throttle", retry_after=900)
+    world.attach(order)
+    world.clock.forward(minutes=20)
+    fail_post(world, "attachment", kind="lose_reply")
+    world.ring(world.drop_pair(order, "x/other name"))
+
+    assert world.state("x/other name.json") == "attached"
+    assert world.attached(order) == ["other name.pdf"]
+
+
+@pytest.mark.parametrize("honours", [True, False])
+@pytest.mark.parametrize("swapped", [True, False])
+def test_two_keys_with_equal_lines_of_which_one_was_lost_buy_two(
+    world: World, honours: bool, swapped: bool
+) -> None:
+    """One of them adopts the order that is there, whichever asks first; the other is sent again."""
+    world.partner.configure(honours_request_id=honours, list_lag=600.0)
+    fail_post(world, "order", kind="status", status=500, commit=not swapped)
+    fail_post(world, "order", kind="status", status=500, commit=swapped)
+    assert [world.place(key).record.state for key in ("a", "b")] == [State.UNKNOWN] * 2
+    world.clock.forward(minutes=40)
+    for key in ("a", "b"):
+        world.place(key)
+    world.settle(5, 5, 30)
+
+    assert len({order_id(world, key) for key in ("a", "b")}) == 2
+    assert len(world.partner.state.orders) == 2
+
+
+def test_two_keys_with_equal_lines_that_are_resolved_at_once_adopt_one_each(world: World) -> None:
+    """An instance dies after it adopted an order and before it noted so; another resolves the twin."""
+    world.partner.configure(list_lag=600.0)
+    fail_post(world, "order", times=2, kind="status", status=500, commit=True)
+    for key in ("a", "b"):
+        world.place(key)
+    world.clock.forward(minutes=40)
+    world.storage.order(Fault("status", status=DENIED), method="PUT", name="orders/*", skip=1, times=9)
+    with contextlib.suppress(StorageError):
+        world.place("a", by=world.faulty)
+    world.heal()
+    world.place("b")
+    world.settle(5, 5, 30)
+
+    assert len({order_id(world, key) for key in ("a", "b")}) == 2
+    assert len(world.partner.state.orders) == 2

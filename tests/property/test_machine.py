@@ -1,0 +1,195 @@
+"""Whatever happens, in whatever order: never twice, and in the end never lost.
+
+The machine drops documents, delivers, doubles and loses events, asks over HTTP, sweeps, moves the clock, lets
+Partner Center misbehave, and lets instances die at any of their writes. The services, the ledger, Azurite
+and the Partner Center simulator are the real ones. PROPERTY_EXAMPLES=500 makes a long run of it, with other
+examples each time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from local.proxy_faults import Fault, Seen
+from shared import validation
+from shared.errors import StorageError
+from shared.ledger import State
+from shared.services.effect import Outcome
+from tests.faults.parts import DENIED, Lines, World, attach, place_body
+from tests.services.conftest import CUSTOMER, PDF
+
+EXAMPLES = os.environ.get("PROPERTY_EXAMPLES")
+CHECKED = settings(
+    max_examples=int(EXAMPLES or 25),
+    stateful_step_count=14,
+    derandomize=EXAMPLES is None,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+CORRELATION = "c0c0c0c0-0000-4000-8000-000000000000"
+
+drops = st.integers(0, 2)
+"""Each drop is for an order of its own."""
+keys = st.sampled_from(["a", "b", "c"])
+QUANTITY = {"a": 1, "b": 1, "c": 2}
+"""The keys a and b ask for equal lines."""
+deaths = st.none() | st.tuples(st.integers(0, 6), st.booleans())
+"""At which of its writes (to storage or Partner Center) an instance dies, and whether after it."""
+behaviours = st.sampled_from(
+    [
+        {"kind": "lose_reply"},
+        {"kind": "truncate"},
+        {"kind": "status", "status": 503},
+        {"kind": "status", "status": 500, "commit": True},
+        {"kind": "throttle", "retry_after": 5},
+        {"kind": "throttle", "retry_after": 900},
+        {"kind": "refuse"},
+        {"kind": "cut", "after_bytes": 50},
+    ]
+)
+
+
+def document(version: int) -> bytes:
+    return PDF + b"v" * 20_000 * version
+
+
+class Machine(RuleBasedStateMachine):
+    lines: Lines
+
+    @initialize(honours=st.booleans(), lists_all=st.booleans(), lag=st.sampled_from([0.0, 900.0]))
+    def begin(self, honours: bool, lists_all: bool, lag: float) -> None:
+        self.world: World = self.lines.new_world()
+        self.world.partner.configure(honours_request_id=honours, reply_lists_all=lists_all, list_lag=lag)
+        self.orders = [self.world.order() for _ in range(3)]
+        self.version = [0, 0, 0]
+        self.halves: list[set[str]] = [set(), set(), set()]
+        self.asked: set[str] = set()
+        self.events: list[str] = []
+
+    @rule(n=drops, half=st.sampled_from(["pdf", "json", "both"]))
+    def drop(self, n: int, half: str) -> None:
+        """The event is on its way from now on; it may never be delivered."""
+        self.world.clock.forward(seconds=2)
+        for ending in ("pdf", "json") if half == "both" else (half,):
+            content = document(self.version[n]) if ending == "pdf" else self.world.sidecar(self.orders[n])
+            self.world.drop(f"{n}/PO.{ending}", content)
+            self.halves[n].add(ending)
+            self.events.append(f"{n}/PO.{ending}")
+
+    @rule(n=drops)
+    def overwrite(self, n: int) -> None:
+        self.version[n] += 1
+        self.drop(n, "pdf")
+
+    @rule(data=st.data(), death=deaths)
+    def deliver(self, data: st.DataObject, death: tuple[int, bool] | None) -> None:
+        """Any event, in any order; it stays, so it may come again."""
+        if self.events:
+            path = data.draw(st.sampled_from(self.events))
+            self._do(death, lambda: self.world.ring(path, by=self.world.faulty))
+
+    @rule(n=drops, death=deaths)
+    def attach_over_http(self, n: int, death: tuple[int, bool] | None) -> None:
+        content = document(self.version[n])
+        self._do(death, lambda: attach(self.world.faulty, self.orders[n], content))
+
+    @rule(key=keys, death=deaths)
+    def place(self, key: str, death: tuple[int, bool] | None) -> None:
+        self.asked.add(key)
+        self._do(death, lambda: self._place(key))
+
+    @rule(death=deaths)
+    def sweep(self, death: tuple[int, bool] | None) -> None:
+        self._do(death, lambda: self.world.faulty.sweep.run(CORRELATION, self.world.deadline()))
+
+    @rule(minutes=st.sampled_from([1, 3, 6, 25, 120]))
+    def time_passes(self, minutes: int) -> None:
+        self.world.clock.forward(minutes=minutes)
+
+    @rule(what=st.sampled_from(["POST attachment", "POST order"]), behaviour=behaviours, deaf=st.booleans())
+    def partner_center_misbehaves(self, what: str, behaviour: dict[str, object], deaf: bool) -> None:
+        self.world.partner.faults.add({"on": what, "do": behaviour})
+        if deaf:  # and cannot be asked either
+            for asked in ("GET attachments", "GET orders"):
+                fault = {"kind": "status", "status": 503}
+                self.world.partner.faults.add({"on": asked, "times": 3, "do": fault})
+
+    @invariant()
+    def never_twice(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        bought: Counter[int] = Counter()
+        for order in list(self.world.partner.state.orders.values()):
+            times = Counter(item.sha256 for item in order.attachments)
+            assert set(times.values()) <= {1}, f"attached twice to {order.id}"
+            bought += Counter(line["quantity"] for line in order.body["lineItems"])  # type: ignore[attr-defined]
+        wanted = Counter(QUANTITY[key] for key in self.asked)
+        assert bought <= wanted, f"bought {bought}, asked for {wanted}"
+
+    def teardown(self) -> None:
+        """Never lost: Partner Center and storage are well again, and the sweep runs as it always does."""
+        if not hasattr(self, "world"):
+            return
+        self.world.heal()
+        for _ in range(16):
+            self.world.clock.forward(minutes=15)
+            self.world.sweep()
+            self.never_twice()
+        complete = [n for n in range(3) if self.halves[n] == {"pdf", "json"}]
+        for n in complete:
+            receipt = self.world.receipt(f"{n}/PO.json")
+            attached = [item.size for item in self.world.partner.state.orders[self.orders[n]].attachments]
+            explained = receipt["state"] == "review" and "gave up after 1 day" in receipt["why"]
+            assert receipt["state"] == "attached" or explained, receipt
+            assert len(document(self.version[n])) in attached or explained, receipt
+        outcomes = {key: self._place(key).record for key in self.asked}
+        assert {r.state for r in outcomes.values()} <= {State.DONE}, outcomes
+        ids = {str(r.answer and r.answer["body"]) for r in outcomes.values()}
+        assert len(ids) == len(self.asked)
+        self.never_twice()
+
+    def _place(self, key: str) -> Outcome:
+        request = validation.order_request(place_body(QUANTITY[key]), CUSTOMER)
+        world = self.world
+        return world.faulty.orders.place(CUSTOMER, request, key, CORRELATION, world.deadline())
+
+    def _do(self, death: tuple[int, bool] | None, what: Callable[[], object]) -> None:
+        """Let an instance do it, and die of it; another takes its place."""
+        with self._dying(*death) if death else contextlib.nullcontext(), contextlib.suppress(StorageError):
+            what()
+        self.world.storage.clear()
+
+    @contextlib.contextmanager
+    def _dying(self, at: int, after: bool) -> Iterator[None]:
+        """Cut the instance off at its write number `at`: from then on it does and learns nothing more."""
+        left = at
+
+        def fault(seen: Seen) -> Fault | None:
+            nonlocal left
+            dead, left = left < 0, left - seen.writes
+            if dead or left < 0:
+                kind: Literal["cut", "status"] = "cut" if seen.method == "POST" else "status"
+                return Fault(kind, status=DENIED, code="Gone", after=after and not dead)
+            return None
+
+        self.world.storage.decide = self.world.line.decide = fault
+        try:
+            yield
+        finally:
+            self.world.storage.decide = self.world.line.decide = None
+            self.world.faulty = self.world.instance(self.world.faulty_env)
+
+
+def test_never_twice_never_lost(behind_proxies: Lines) -> None:
+    Machine.lines = behind_proxies
+    run_state_machine_as_test(Machine, settings=CHECKED)
