@@ -73,7 +73,7 @@ class TokenService:
         self.faults: list[Fault] = []
         self.calls: list[Call] = []
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
+        self._silence = threading.Event()
         self._web = Web(self._answer, port=port, tls=self.pki.server_context())
 
     @property
@@ -93,8 +93,14 @@ class TokenService:
 
     def stop(self) -> None:
         """Close the port and every connection, and wait until all threads are through."""
-        self._stopping.set()
+        self.release()
         self._web.stop()
+
+    def release(self) -> None:
+        """End the silences that faults have ordered so far."""
+        with self._lock:
+            ended, self._silence = self._silence, threading.Event()
+        ended.set()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -158,7 +164,8 @@ class TokenService:
             fault.times -= 1
             if fault.times <= 0:
                 self.faults.pop(0)
-        self._stopping.wait(fault.hang)
+            silence = self._silence
+        silence.wait(fault.hang)
         if fault.status == 200:
             whole = said_json(200, self.directory.token(asked.form, endpoint))
             return Said(200, whole.body[:-20]), 0

@@ -107,6 +107,11 @@ class _Server(http.server.ThreadingHTTPServer):
         """Accept; the handshake waits for the connection's own thread."""
         connection, address = super().get_request()
         if self._tls:
+            try:
+                connection.getpeername()  # wrap_socket leaves the socket of a client that is gone unclosed
+            except OSError:
+                connection.close()
+                raise
             connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return connection, address
 

@@ -183,6 +183,13 @@ def test_a_good_token_has_no_fault(entra: TokenService, claims: dict[str, object
     assert not [finding for finding in found if finding.ok is False]
 
 
+def test_a_tenant_that_is_configured_by_its_domain_is_not_compared(entra: TokenService) -> None:
+    settings = identity(entra, PARTNER_TENANT_ID="partner.example")
+    found = judge_token(GOOD, settings, Mode.APP_USER, now=1000)
+
+    assert not [finding for finding in found if finding.ok is False]
+
+
 @pytest.mark.parametrize("token", ["", "opaque", "a.b.c", "a.e30.c.d", "..", "a.W10.c"])
 def test_a_token_that_cannot_be_read_decides_nothing(entra: TokenService, token: str) -> None:
     assert claims_of(token) is None

@@ -77,6 +77,14 @@ def test_an_unknown_number_is_looked_up_at_entra() -> None:
     assert not error.retryable
 
 
+def test_too_many_requests_are_told_by_the_status_alone() -> None:
+    error = explain(Refusal(429, 7, ""))
+
+    assert error.retryable
+    assert error.retry_after == 7
+    assert "rate" in str(error)
+
+
 @pytest.mark.parametrize("text", ["", "<html>no JSON</html>", "[]", '{"error": 7}', "\x00" * 50])
 def test_any_body_is_explained(text: str) -> None:
     assert str(explain(Refusal(400, 0, text)))

@@ -45,6 +45,15 @@ def test_the_number_of_users_that_are_remembered_is_bounded(entra: TokenService)
     assert entra.count() == 4
 
 
+def test_of_the_remembered_users_the_one_not_seen_for_longest_is_forgotten(entra: TokenService) -> None:
+    exchanges = Exchanges(Entra(identity(entra), timeout=5), Clock(), most=2)
+    first, second, third = (Secret(entra.directory.issue_user_assertion()) for _ in range(3))
+
+    for user in (first, second, first, third, first):
+        exchanges.get(user)
+    assert entra.count() == 3
+
+
 def test_a_token_for_another_application_is_refused_with_the_cause(entra: TokenService) -> None:
     assertion = entra.directory.issue_user_assertion(audience="another application")
 

@@ -82,11 +82,14 @@ def test_no_success_shows_a_secret(
     vault.versions[NAME] = [entra.directory.issue_refresh_token()]
     settings = identity(entra, PARTNER_REFRESH_TOKEN_VAULT=vault.url)
 
+    for name in ("azure", "msal"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
     with caplog.at_level(logging.DEBUG):
         source = tokens(settings)
         got = [source.get(Mode.APP), source.get(Mode.APP_USER)]
     seen = _logged(caplog) + repr(source) + repr(vars(source)) + repr(settings)
 
+    assert not [r for r in caplog.records if r.name.startswith(("azure", "msal"))]
     hidden = [SECRET, *vault.versions[NAME], *got, "eyJ"]
     assert [secret for secret in hidden if secret in seen] == []
 

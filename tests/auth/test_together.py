@@ -63,14 +63,14 @@ def test_while_one_caller_renews_early_the_others_go_on_with_the_old_token(
     source = tokens(identity(entra), clock)
     old = source.get(Mode.APP)
     clock.ahead = 3400
-    entra.faults.append(Fault(status=503, hang=5))
+    entra.faults.append(Fault(status=503, hang=30))
     renewing = threading.Thread(target=source.get, args=(Mode.APP,), daemon=True)
     renewing.start()
     while entra.faults:
-        time.sleep(0.01)
+        time.sleep(0.01)  # until the renewal has arrived
 
     assert set(_together(lambda: source.get(Mode.APP))) == {old}
-    entra.stop()
+    entra.release()
     renewing.join()
 
 
