@@ -1,0 +1,135 @@
+"""Clients over HTTP that behave as flows do: the same request again until an answer is final."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from local.soak.orders import OrderCase
+from local.soak.papers import PO, Case
+from local.stack import Host
+
+ATTEMPTS = 6
+"""How often a client asks before it gives up for the time being."""
+
+_PATIENCE = 15.0
+_LONGEST_WAIT = 4.0
+
+DONE, REFUSED, REVIEW, OPEN = "done", "refused", "review", "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the last answer said; `order_id` of an order that was placed."""
+
+    state: str = OPEN
+    status: int = 0
+    order_id: str = ""
+    detail: str = ""
+    location: str = ""
+    wait: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One request that may be repeated: all arguments of `requests.Session.request` but the host."""
+
+    name: str
+    path: str
+    polls: bool
+    options: Mapping[str, Any] = field(repr=False)
+
+
+def order_asking(case: OrderCase) -> Asking:
+    """The request to place an order."""
+    options = {"json": case.body, "headers": {"Idempotency-Key": case.key}}
+    return Asking(case.key, f"/api/customers/{case.customer}/orders", case.polls, options)
+
+
+def attach_asking(case: Case) -> Asking:
+    """The request to attach documents, as a form."""
+    parts: list[tuple[str, tuple[str | None, bytes, str]]] = [
+        ("metadata", (None, json.dumps(case.metadata).encode(), "application/json"))
+    ]
+    for paper in case.papers:
+        part = "pofiles" if paper.kind == PO else "tenderfiles"
+        parts.append((part, (paper.name, paper.content, "application/pdf")))
+    path = f"/api/customers/{case.customer}/orders/{case.order}/attachments"
+    return Asking(f"{case.order} {case.fingerprint}", path, polls=True, options={"files": parts})
+
+
+class Flows:
+    """All clients. They know every host, as a load balancer does, and not which of them lives."""
+
+    def __init__(self, hosts: Sequence[Host], seed: int, stop: threading.Event) -> None:
+        self._hosts = hosts
+        self._random = random.Random(f"{seed}/flows")
+        self._stop = stop
+        self._lock = threading.Lock()
+        self.told: dict[str, list[Told]] = {}
+        self.requests = 0
+
+    def insist(self, asking: Asking, attempts: int = ATTEMPTS) -> Told:
+        """Ask until the answer is final, or `attempts` times, and note the answer."""
+        told = Told()
+        with requests.Session() as http:
+            http.trust_env = False
+            for _ in range(attempts):
+                told = self._ask(http, asking, told)
+                if told.state != OPEN or self._stop.wait(min(told.wait, _LONGEST_WAIT)):
+                    break
+        with self._lock:
+            self.told.setdefault(asking.name, []).append(told)
+        return told
+
+    def last(self, name: str) -> Told:
+        """The best that was told under a name: an answer that is final, if there was one."""
+        with self._lock:
+            heard = self.told.get(name, [])
+        return next((told for told in reversed(heard) if told.state != OPEN), Told())
+
+    def _ask(self, http: requests.Session, asking: Asking, before: Told) -> Told:
+        with self._lock:
+            host = self._random.choice(self._hosts)
+            self.requests += 1
+        poll = asking.polls and before.location
+        options = {} if poll else dict(asking.options)
+        headers = {**options.pop("headers", {}), "x-functions-key": host.key}
+        try:
+            answer = http.request(
+                "GET" if poll else "POST",
+                host.url + (before.location if poll else asking.path),
+                headers=headers,
+                timeout=_PATIENCE,
+                **options,
+            )
+        except requests.RequestException as error:
+            return Told(detail=type(error).__name__, location=before.location)
+        return read(answer)
+
+
+def read(answer: requests.Response) -> Told:
+    """What an answer says to a flow."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = {}
+    detail = str(body.get("detail", ""))
+    wait = float(answer.headers.get("Retry-After") or 1)
+    if answer.status_code in (200, 201):
+        return Told(DONE, answer.status_code, str(body.get("id", "")), detail)
+    if answer.status_code == 202:
+        url = urlsplit(answer.headers["Location"])
+        location = url.path + (f"?{url.query}" if url.query else "")
+        return Told(OPEN, 202, "", detail, location, wait)
+    if str(body.get("type", "")).endswith("needs-review"):
+        return Told(REVIEW, answer.status_code, "", detail)
+    again = answer.status_code in (408, 409, 429) or answer.status_code >= 500
+    return Told(OPEN if again else REFUSED, answer.status_code, "", detail, "", wait)

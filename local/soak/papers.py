@@ -1,0 +1,79 @@
+"""Documents and what is said about them, and the fingerprint by which a submission is known again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.pdf import one_page
+
+PO = "POAttachment"
+TENDER = "TenderAttachment"
+_LARGE = 9_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A document: its file name, its kind as Partner Center names it, its bytes."""
+
+    name: str
+    kind: str
+    content: bytes = field(repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """Of the content, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What somebody wants attached: which documents, to which order, and what is said about them."""
+
+    customer: str
+    order: str
+    metadata: Mapping[str, Any]
+    papers: tuple[Paper, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same documents and metadata, whatever the files are called."""
+        return fingerprint(self.metadata, ((p.kind, p.sha256) for p in self.papers))
+
+    def sidecar(self, *, named: bool) -> bytes:
+        """The sidecar's JSON; `named` lists the files in it."""
+        said: dict[str, Any] = {"customerId": self.customer, "orderId": self.order, **self.metadata}
+        if named:
+            said["poFiles"] = [p.name for p in self.papers if p.kind == PO]
+            said["tenderFiles"] = [p.name for p in self.papers if p.kind == TENDER]
+        return json.dumps(said).encode()
+
+
+def fingerprint(metadata: Mapping[str, Any], files: Iterable[tuple[str, str]]) -> str:
+    """Of metadata as Partner Center receives it, and (kind, SHA-256) of each file."""
+    said = {name: value for name, value in metadata.items() if value is not None}
+    said.setdefault("isPartOfTender", False)
+    text = json.dumps([said, sorted(files)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def paper(rng: random.Random, name: str, kind: str = PO) -> Paper:
+    """A new document; one in a hundred is large enough for a receipt that says `submitting`."""
+    filler = _LARGE if rng.random() < 0.01 else rng.choice([0, 2_000, rng.randrange(60_000)])
+    return Paper(name, kind, one_page(f"{name} {rng.getrandbits(64):x}", filler=filler))
+
+
+def metadata(rng: random.Random, *, tender: bool = False) -> dict[str, Any]:
+    """Metadata as a sidecar holds it."""
+    said: dict[str, Any] = {
+        "isPartOfTender": tender,
+        "customerPrice": f"{rng.randrange(1, 9999)}.{rng.randrange(100):02}",
+        "currency": rng.choice(["EUR", "CAD", "USD"]),
+    }
+    if rng.random() < 0.3:
+        said["fxRate"] = f"1.{rng.randrange(1, 99)}"
+    return said

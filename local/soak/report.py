@@ -1,0 +1,110 @@
+"""What a campaign shows: one line of progress while it runs, a table at its end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from local.soak.flows import OPEN, REVIEW
+from local.soak.options import Options
+from local.soak.verdict import DISAGREE, LOST, ONCE, REJECTED, TWICE, UNEXPLAINED, WITHDRAWN, Finding, Verdict
+
+_EVERY = 10.0
+_FATES = (ONCE, REJECTED, WITHDRAWN, REVIEW, OPEN, TWICE, LOST, DISAGREE, UNEXPLAINED)
+
+
+class Progress:
+    """One line that changes on a terminal; elsewhere a line every ten seconds."""
+
+    def __init__(self) -> None:
+        self._live = sys.stdout.isatty()
+        self._next = 0.0
+
+    def show(self, line: str) -> None:
+        """Show the present state."""
+        if self._live:
+            print(f"\r\x1b[K{line}", end="", flush=True)
+        elif time.monotonic() >= self._next:
+            print(line, flush=True)
+            self._next = time.monotonic() + _EVERY
+
+    def done(self) -> None:
+        """Leave the line."""
+        if self._live:
+            print("\r\x1b[K", end="", flush=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What became of the events of `files` blobs, by the hosts' logs."""
+
+    files: int
+    delivered: int
+    repeated: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What happened around the drops and orders."""
+
+    kills: int
+    died: list[str]
+    events: Events
+    partner_center: Mapping[str, int]
+    partner_center_requests: int
+    storage: Mapping[str, int]
+    storage_requests: int
+    client_requests: int
+    honours_request_id: bool
+
+
+def table(options: Options, verdict: Verdict, story: Story, seconds: float) -> str:
+    """The whole result as text."""
+    e = story.events
+    rows = [
+        "",
+        _row("", "drops", "over HTTP", "orders"),
+        *(_fates(verdict)),
+        "",
+        f"hosts                 {options.hosts}, kills {story.kills}"
+        + (f"; ENDED BY THEMSELVES: {', '.join(story.died)}" if story.died else ""),
+        f"events                {e.files} files, {e.delivered} deliveries, {e.repeated} files delivered more "
+        f"than once, {e.lost} never",
+        f"Partner Center        {story.partner_center_requests} requests; {_counts(story.partner_center)}",
+        "                      it "
+        + ("honours" if story.honours_request_id else "ignores")
+        + " MS-RequestId",
+        f"storage               {story.storage_requests} requests; {_counts(story.storage)}",
+        f"clients               {story.client_requests} requests",
+        f"seed                  {options.seed}",
+        f"duration              {seconds:.0f} s",
+        f"again                 {options.command}",
+    ]
+    rows += _told("In review, each with its reason:", verdict.of(REVIEW))
+    rows += _told("Still open, each with a next attempt:", verdict.of(OPEN))
+    rows += _told("VIOLATIONS:", verdict.violations)
+    return "\n".join(rows)
+
+
+def _fates(verdict: Verdict) -> list[str]:
+    columns = [Counter(f.fate for f in found) for found in (verdict.drops, verdict.posts, verdict.orders)]
+    asked = [sum(not f.what.startswith("order ") for f in verdict.drops), len(verdict.posts)]
+    rows = [_row("asked for", *asked, sum(f.fate != TWICE for f in verdict.orders))]
+    return rows + [_row(fate, *(column[fate] for column in columns)) for fate in _FATES]
+
+
+def _row(name: str, *values: object) -> str:
+    return f"{name:<22}" + "".join(f"{value:>12}" for value in values)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items())) or "no faults"
+
+
+def _told(title: str, findings: Iterable[Finding]) -> list[str]:
+    lines = [f"  {f.what}: {f.fate}: {f.why}" for f in findings]
+    return ["", title, *lines] if lines else []

@@ -1,0 +1,104 @@
+"""Carries out what the seed decided: files are dropped at their moments, clients ask at theirs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from local.soak.drops import Delete, Drop, Post, Put, all_drops
+from local.soak.flows import OPEN, Asking, Flows, attach_asking, order_asking
+from local.soak.options import Options
+from local.soak.orders import OrderCase, all_orders
+from local.stack import Stack
+from shared.settings import Settings
+
+_AT_ONCE = 48
+
+Act = tuple[float, Callable[[], object]]
+
+
+class Work:
+    """Everything that people and flows do. Files go straight to storage; only the hosts' way is faulty."""
+
+    def __init__(self, options: Options, stack: Stack) -> None:
+        self.drops: list[Drop] = all_drops(options.seed, options.drops, options.seconds)
+        self.cases: list[OrderCase] = all_orders(options.seed, options.orders, options.seconds)
+        self.stop = threading.Event()
+        self.flows = Flows(stack.hosts, options.seed, self.stop)
+        self.done = 0
+        self.failed: list[str] = []
+        """What the campaign itself could not do."""
+        self._service = stack.blob_service()
+        self._incoming = Settings.read(stack.settings).storage.incoming
+        self._pool = ThreadPoolExecutor(_AT_ONCE, "work")
+        self._acts = sorted(self._planned(), key=lambda act: act[0])
+        self._asking: set[str] = set()
+
+    @property
+    def left(self) -> int:
+        """How much has not begun yet."""
+        return len(self._acts)
+
+    def begin(self, now: float) -> None:
+        """Begin what is due `now` seconds after the beginning."""
+        while self._acts and self._acts[0][0] <= now:
+            self._pool.submit(self._guarded, self._acts.pop(0)[1])
+
+    def ask_again(self) -> None:
+        """Let the clients without a final answer ask again, as when somebody resubmits a failed flow."""
+        for asking in self._askings():
+            if asking.name not in self._asking and self.flows.last(asking.name).state == OPEN:
+                self._asking.add(asking.name)
+                self._pool.submit(self._guarded, partial(self._resubmit, asking))
+
+    def end(self) -> None:
+        """Stop all clients and wait for them."""
+        self.stop.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._service.close()
+
+    def _planned(self) -> list[Act]:
+        acts: list[Act] = []
+        latest: dict[str, threading.Event] = {}
+        steps = [step for drop in self.drops for step in drop.steps]
+        for step in sorted(steps, key=lambda step: step.at):
+            if isinstance(step, Post):
+                acts.append((step.at, partial(self.flows.insist, attach_asking(step.case))))
+                continue
+            before, latest[step.name] = latest.get(step.name), threading.Event()
+            acts.append((step.at, partial(self._write, step, before, latest[step.name])))
+        for case in self.cases:
+            acts += [(case.at, partial(self.flows.insist, order_asking(case)))] * case.clients
+        return acts
+
+    def _askings(self) -> list[Asking]:
+        posts = [attach_asking(s.case) for d in self.drops for s in d.steps if isinstance(s, Post)]
+        return [*posts, *(order_asking(case) for case in self.cases)]
+
+    def _resubmit(self, asking: Asking) -> None:
+        try:
+            self.flows.insist(asking)
+        finally:
+            self._asking.discard(asking.name)
+
+    def _write(self, step: Put | Delete, before: threading.Event | None, done: threading.Event) -> None:
+        """Write or delete a blob, once the step `before` it on the same blob is done."""
+        if before is not None:
+            before.wait()
+        try:
+            blob = self._service.get_blob_client(self._incoming, step.name)
+            if isinstance(step, Put):
+                blob.upload_blob(step.content, overwrite=True)
+            else:
+                blob.delete_blob()
+        finally:
+            done.set()
+
+    def _guarded(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except Exception as error:
+            self.failed.append(f"{type(error).__name__}: {error}")
+        self.done += 1

@@ -1,0 +1,130 @@
+"""What can be seen from outside: receipts, ledger records, and what Partner Center holds."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+from azure.core.exceptions import ResourceNotFoundError
+
+from local.soak.papers import fingerprint
+from local.stack import Host, Stack
+from shared.settings import Settings
+
+_DELIVERY = re.compile(r"Executing blob_trigger \(Reason=New blob detected, delivery \d+: [^/]+/(.*), Id=")
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order at Partner Center: its submissions as (fingerprint, ids of its attachments)."""
+
+    id: str
+    customer: str
+    group: str
+    submissions: Sequence[tuple[str, frozenset[str]]]
+
+    @property
+    def attachment_ids(self) -> frozenset[str]:
+        """Of all submissions."""
+        return frozenset[str]().union(*(ids for _, ids in self.submissions))
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything at one moment."""
+
+    receipts: Mapping[str, dict[str, Any]]
+    records: Mapping[str, dict[str, Any]]
+    orders: Mapping[str, Placed]
+    raw: Mapping[str, Any] = field(repr=False)
+    """Partner Center's orders as the simulator tells them, by id."""
+
+
+class Reader:
+    """Looks at the world again and again, reading only what changed."""
+
+    def __init__(self, stack: Stack) -> None:
+        storage = Settings.read(stack.settings).storage
+        self._stack = stack
+        self._containers = {"receipts": storage.receipts, "records": storage.ledger}
+        self._kept: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self._blobs = stack.blob_service()
+
+    def look(self) -> World:
+        """The world now."""
+        raw = {order["id"]: order for order in self.simulated("/_sim/state")["orders"]}
+        return World(
+            receipts=self._read("receipts", ""),
+            records={**self._read("records", "attachments/"), **self._read("records", "orders/")},
+            orders={name: _placed(order) for name, order in raw.items()},
+            raw=raw,
+        )
+
+    def simulated(self, path: str) -> dict[str, Any]:
+        """What the simulator shows."""
+        url = self._stack.simulator["partnerCenter"] + path
+        shown: dict[str, Any] = self._http.get(url, timeout=60).json()
+        return shown
+
+    def control(self, what: str, body: object) -> None:
+        """Turn one of the simulator's knobs."""
+        url = f"{self._stack.simulator['partnerCenter']}/_sim/{what}"
+        self._http.post(url, json=body, timeout=60).raise_for_status()
+
+    def no_faults(self) -> None:
+        """Call off every fault at Partner Center."""
+        url = f"{self._stack.simulator['partnerCenter']}/_sim/faults"
+        self._http.delete(url, timeout=60).raise_for_status()
+
+    def sweep(self, host: Host) -> None:
+        """Let a host sweep now."""
+        url, headers = f"{host.url}/admin/functions/sweep", {"x-functions-key": host.master_key}
+        self._http.post(url, json={}, headers=headers, timeout=60).raise_for_status()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+        self._blobs.close()
+
+    def _read(self, what: str, prefix: str) -> dict[str, dict[str, Any]]:
+        client = self._blobs.get_container_client(self._containers[what])
+        found = {}
+        for blob in client.list_blobs(name_starts_with=prefix or None):
+            kept = self._kept.get((what, blob.name))
+            if kept is None or kept[0] != blob.etag:
+                try:
+                    kept = (blob.etag, json.loads(client.download_blob(blob.name).readall()))
+                except ResourceNotFoundError:
+                    continue
+                self._kept[what, blob.name] = kept
+            found[blob.name if what == "receipts" else blob.name.removesuffix(".json")] = kept[1]
+        return found
+
+
+def deliveries(logs: Sequence[Path]) -> Counter[str]:
+    """How often the event of each blob reached the function, by the hosts' logs."""
+    found: Counter[str] = Counter()
+    for log in logs:
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            found.update(match[1] for line in lines if (match := _DELIVERY.search(line)))
+    return found
+
+
+def _placed(order: Mapping[str, Any]) -> Placed:
+    lines = order["order"].get("lineItems") or [{}]
+    submissions = [
+        (
+            fingerprint(json.loads(s["metadata"]), ((f["attachmentType"], f["sha256"]) for f in s["files"])),
+            frozenset(f["attachmentId"] for f in s["files"]),
+        )
+        for s in order["submissions"]
+    ]
+    return Placed(order["id"], order["customerId"], str(lines[0].get("friendlyName", "")), submissions)
