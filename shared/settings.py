@@ -57,7 +57,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("PARTNER_CLIENT_CERTIFICATE_PASSWORD", "", "password of that file", secret=True),
     Setting(
-        "PARTNER_FEDERATED_CREDENTIAL", "", "`system`, or the client id of a user-assigned managed identity"
+        "PARTNER_FEDERATED_CREDENTIAL",
+        "",
+        "client id of a user-assigned managed identity that vouches for the app",
     ),
     Setting("PARTNER_REFRESH_TOKEN_VAULT", "", "App+User: URL of the Key Vault that holds the refresh token"),
     Setting(
@@ -106,10 +108,10 @@ CLOUDS: Mapping[str, Cloud] = {
         "https://login.microsoftonline.us",
         "https://api.partnercenter.microsoft.com",
     ),
-    # the sources disagree on China's authority (facts: 5.6), hence PARTNER_CENTER_AUTHORITY
+    # https://learn.microsoft.com/en-us/entra/identity-platform/authentication-national-cloud
     "china": Cloud(
         "https://partner.partnercenterapi.microsoftonline.cn",
-        "https://login.chinacloudapi.cn",
+        "https://login.partner.microsoftonline.cn",
         "https://partner.partnercenterapi.microsoftonline.cn",
     ),
 }
@@ -235,12 +237,13 @@ class _Reader:
             return float(_DEFAULTS[name])
         return value
 
-    def url(self, name: str, default: str) -> str:
+    def url(self, name: str, default: str, *, plain_on_loopback: bool = True) -> str:
         value = (self.env.get(name, "").strip() or default).rstrip("/")
         parts = urlsplit(value)
-        loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        loopback = plain_on_loopback and parts.hostname in ("localhost", "127.0.0.1", "::1")
         if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-            self.problems[name] = "must be an https URL (http only on loopback)"
+            allowed = " (http only on loopback)" if plain_on_loopback else ""
+            self.problems[name] = f"must be an https URL{allowed}"
         return value
 
     def storage(self) -> StorageSettings:
@@ -270,7 +273,8 @@ class _Reader:
         cloud = CLOUDS.get(name, CLOUDS["global"])
         return Cloud(
             base_url=self.url("PARTNER_CENTER_BASE_URL", cloud.base_url),
-            authority=self.url("PARTNER_CENTER_AUTHORITY", cloud.authority),
+            # azure-identity and MSAL take no other
+            authority=self.url("PARTNER_CENTER_AUTHORITY", cloud.authority, plain_on_loopback=False),
             audience=self.env.get("PARTNER_CENTER_AUDIENCE", "").strip().rstrip("/") or cloud.audience,
         )
 

@@ -53,6 +53,11 @@ class Server(http.server.ThreadingHTTPServer):
         """Accept a connection; the TLS handshake waits for the connection's own thread."""
         connection, address = super().get_request()
         if self._ssl_context:
+            try:
+                connection.getpeername()  # wrap_socket leaves the socket of a client that is gone unclosed
+            except OSError:
+                connection.close()
+                raise
             connection = self._ssl_context.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
             )

@@ -1,0 +1,79 @@
+"""Settings: every fault named at once, nothing raised, no secret shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shared.settings import CLOUDS, SETTINGS, Settings, trigger_binding
+
+GOOD = {
+    "DocumentStorage": "UseDevelopmentStorage=true",
+    "PARTNER_TENANT_ID": "t",
+    "PARTNER_CLIENT_ID": "c",
+    "PARTNER_CLIENT_SECRET": "hunter2-hunter2",
+}
+
+
+def test_an_empty_environment_names_everything_that_is_missing() -> None:
+    assert set(Settings.read({}).problems) == set(GOOD)
+
+
+def test_what_is_needed_and_nothing_else_is_enough() -> None:
+    assert Settings.read(GOOD).problems == {}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"MAX_FILE_MB": "many"}, "MAX_FILE_MB"),
+        ({"MAX_FILES": "0"}, "MAX_FILES"),
+        ({"REQUEST_SECONDS": "inf"}, "REQUEST_SECONDS"),
+        ({"REQUEST_SECONDS": "nan"}, "REQUEST_SECONDS"),
+        ({"PARTNER_CENTER_CLOUD": "moon"}, "PARTNER_CENTER_CLOUD"),
+        ({"PARTNER_CENTER_BASE_URL": "http://example.com"}, "PARTNER_CENTER_BASE_URL"),
+        ({"PARTNER_CENTER_AUTHORITY": "http://127.0.0.1:1"}, "PARTNER_CENTER_AUTHORITY"),
+        ({"BLOB_TRIGGER_SOURCE": "eventgrid"}, "BLOB_TRIGGER_SOURCE"),
+        ({"INCOMING_CONTAINER": "receipts"}, "INCOMING_CONTAINER"),
+        ({"PARTNER_CLIENT_CERTIFICATE": "/nowhere.pem"}, "PARTNER_CLIENT_CERTIFICATE"),
+        ({"PARTNER_FEDERATED_CREDENTIAL": "x"}, "PARTNER_CLIENT_SECRET"),
+        (
+            {"PARTNER_REFRESH_TOKEN_FILE": "f", "PARTNER_REFRESH_TOKEN_VAULT": "https://v.example"},
+            "PARTNER_REFRESH_TOKEN_FILE",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(wrong: dict[str, str], named: str) -> None:
+    assert named in Settings.read({**GOOD, **wrong}).problems
+
+
+def test_partner_center_may_be_on_loopback_without_tls() -> None:
+    assert Settings.read({**GOOD, "PARTNER_CENTER_BASE_URL": "http://127.0.0.1:7072"}).problems == {}
+
+
+@pytest.mark.parametrize("cloud", sorted(CLOUDS))
+def test_a_cloud_brings_base_url_authority_and_audience_that_belong_together(cloud: str) -> None:
+    assert Settings.read({**GOOD, "PARTNER_CENTER_CLOUD": cloud.upper()}).identity.cloud == CLOUDS[cloud]
+
+
+def test_each_part_of_a_cloud_can_be_overridden() -> None:
+    given = {"PARTNER_CENTER_BASE_URL": "https://a.example/", "PARTNER_CENTER_AUDIENCE": "https://b.example/"}
+    cloud = Settings.read({**GOOD, **given}).identity.cloud
+
+    assert (cloud.base_url, cloud.audience) == ("https://a.example", "https://b.example")
+    assert cloud.authority == CLOUDS["global"].authority
+
+
+def test_no_secret_is_shown(tmp_path: Path) -> None:
+    certificate = tmp_path / "certificate.pem"
+    certificate.touch()
+    secrets = {s.name: f"very-secret-{n}" for n, s in enumerate(SETTINGS) if s.secret}
+    settings = Settings.read({**GOOD, **secrets, "PARTNER_CLIENT_CERTIFICATE": str(certificate)})
+
+    assert "very-secret" not in f"{settings!r} {settings.problems}"
+
+
+def test_what_the_decorators_need_never_fails() -> None:
+    assert trigger_binding({}) == ("incoming", "EventGrid", "0 */5 * * * *")
+    assert trigger_binding({"BLOB_TRIGGER_SOURCE": "nonsense"})[1] == "EventGrid"
