@@ -117,6 +117,15 @@ class SupportIds:
     cv: str = ""
     server_id: str = ""
 
+    def told(self) -> dict[str, str]:
+        """The ids as records, receipts and problems hold them."""
+        return {
+            "requestId": self.request_id,
+            "correlationId": self.correlation_id,
+            "cv": self.cv,
+            "serverId": self.server_id,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:

@@ -24,14 +24,14 @@ from shared.errors import (
 from shared.ledger import Record, State
 from shared.partner_center.statuses import next_step, normal
 from shared.partner_center.wire import Answer, parse_object
-from shared.services.effect import Outcome, ids_of
+from shared.services.effect import Outcome
 
 JSON = "application/json"
 
 
 def passed_on(answer: Answer) -> func.HttpResponse:
     """Partner Center's answer as it came, with the ids that its support asks for."""
-    return _json(answer.body, answer.status, ids_of(answer.ids), _status_headers(answer.body))
+    return _json(answer.body, answer.status, answer.ids.told(), _status_headers(answer.body))
 
 
 def stored(record: Record, status: int, headers: Mapping[str, str]) -> func.HttpResponse:

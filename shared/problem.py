@@ -31,7 +31,6 @@ from shared.errors import (
     RefusedError,
     ResellerError,
     StorageError,
-    SupportIds,
     ThrottledError,
     TokenError,
     TokenRejectedError,
@@ -112,10 +111,10 @@ def problem_of(error: Exception, correlation: str = "") -> dict[str, Any]:
         members["settings"] = list(error.settings)
     if isinstance(error, RefusedError):
         answer = {"status": error.status, "code": error.code, "description": error.description}
-        members["partnerCenter"] = answer | _ids(error.ids)
+        members["partnerCenter"] = answer | error.ids.told()
         members |= {"actor": error.advice.actor, "remedy": error.advice.remedy}
     if isinstance(error, OutcomeUnknownError):
-        members["partnerCenter"] = _ids(error.ids)
+        members["partnerCenter"] = error.ids.told()
     return members
 
 
@@ -216,12 +215,3 @@ def _detail(error: Exception, row: ProblemType) -> str:
     if isinstance(error, InvalidInputError) and len(error.violations) > 1:
         return f"{len(error.violations)} violations; `errors` names each."
     return str(error)
-
-
-def _ids(ids: SupportIds) -> dict[str, str]:
-    return {
-        "requestId": ids.request_id,
-        "correlationId": ids.correlation_id,
-        "cv": ids.cv,
-        "serverId": ids.server_id,
-    }

@@ -54,6 +54,14 @@ class Services:
         return Deadline.after(self.settings.limits.request_seconds)
 
 
+def _configured(env: Mapping[str, str]) -> Settings:
+    settings = Settings.read(env)
+    if settings.problems:
+        said = "; ".join(f"{name} {problem}" for name, problem in settings.problems.items())
+        raise NotConfiguredError(f"the app is not configured: {said}", list(settings.problems))
+    return settings
+
+
 def _tokens(settings: Settings) -> TokenSource:
     from shared.auth.source import (
         Tokens,  # its libraries cost a cold start what a test of the services need not pay
@@ -91,14 +99,9 @@ def build(
 
     Raises NotConfiguredError.
     """
-    settings = Settings.read(env)
-    if settings.problems:
-        said = "; ".join(f"{name} {problem}" for name, problem in settings.problems.items())
-        raise NotConfiguredError(f"the app is not configured: {said}", list(settings.problems))
-    limits = settings.limits
+    settings = _configured(env)
+    limits, storage = settings.limits, settings.storage
     tokens = tokens or _tokens(settings)
-    blobs = BlobStore(settings.storage)
-    ledger = LedgerStore(blobs, settings.storage.ledger)
     partner = PartnerCenter(
         settings.identity.cloud.base_url,
         tokens,
@@ -106,32 +109,16 @@ def build(
         clock=monotonic,
         sleep=sleep,
     )
-    submissions = Submissions(
-        ledger, clock, sleep, _new_id, timedelta(seconds=limits.request_seconds + LEASE_MARGIN)
-    )
-    attachments = Attachments(
-        submissions,
-        partner,
-        timedelta(seconds=limits.settle_attachment),
-        settings.po_part,
-        settings.tender_part,
-    )
-    orders = Orders(
-        submissions,
-        partner,
-        Resellers(limits.reseller_cache, monotonic),
-        timedelta(seconds=limits.settle_order),
-    )
-    incoming, ledger_container = settings.storage.incoming, settings.storage.ledger
-    drops = Drops(
-        blobs,
-        incoming,
-        Receipts(blobs, settings.storage.receipts),
-        Words(blobs, ledger_container),
-        attachments,
-        limits,
-        clock,
-    )
-    sweep = Sweep(blobs, incoming, ledger_container, ledger, drops, attachments, orders, clock)
+    blobs = BlobStore(storage)
+    ledger = LedgerStore(blobs, storage.ledger)
+    lease = timedelta(seconds=limits.request_seconds + LEASE_MARGIN)
+    submissions = Submissions(ledger, clock, sleep, _new_id, lease)
+    settle = timedelta(seconds=limits.settle_attachment)
+    attachments = Attachments(submissions, partner, settle, settings.po_part, settings.tender_part)
+    resellers = Resellers(limits.reseller_cache, monotonic)
+    orders = Orders(submissions, partner, resellers, timedelta(seconds=limits.settle_order))
+    receipts, words = Receipts(blobs, storage.receipts), Words(blobs, storage.ledger)
+    drops = Drops(blobs, storage.incoming, receipts, words, attachments, limits, clock)
+    sweep = Sweep(blobs, storage.incoming, storage.ledger, ledger, drops, attachments, orders, clock)
     settlement = Settlement(ledger, orders, attachments, drops, clock, _new_id)
     return Services(settings, orders, attachments, drops, sweep, settlement, tokens)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from shared.errors import NotConfiguredError, PartnerCenterError, RefusedError, SupportIds
+from shared.errors import NotConfiguredError, PartnerCenterError, RefusedError
 from shared.ledger import Claim, Record
 from shared.partner_center.wire import Answer, Deadline, RequestIds
 
@@ -96,7 +96,7 @@ def kept_answer(answer: Answer) -> Mapping[str, Any]:
     return {
         "status": answer.status,
         "body": answer.body.decode("utf-8-sig", "replace"),
-        "ids": ids_of(answer.ids),
+        "ids": answer.ids.told(),
     }
 
 
@@ -109,15 +109,5 @@ def refusal(error: RefusedError) -> Mapping[str, Any]:
         "actor": error.advice.actor,
         "retryable": error.advice.retryable or error.advice.actor != "caller",
         "remedy": error.advice.remedy,
-        "ids": ids_of(error.ids),
-    }
-
-
-def ids_of(ids: SupportIds) -> Mapping[str, str]:
-    """The ids for Microsoft's support, as records and receipts hold them."""
-    return {
-        "requestId": ids.request_id,
-        "correlationId": ids.correlation_id,
-        "cv": ids.cv,
-        "serverId": ids.server_id,
+        "ids": error.ids.told(),
     }

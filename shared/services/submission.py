@@ -30,7 +30,7 @@ from shared.errors import (
 )
 from shared.ledger import Record, State, Step, next_step
 from shared.partner_center.wire import Answer, Deadline, RequestIds
-from shared.services.effect import Effect, Failure, Found, Outcome, Unclear, ids_of, kept_answer, refusal
+from shared.services.effect import Effect, Failure, Found, Outcome, Unclear, kept_answer, refusal
 from shared.storage.blobs import Clock
 from shared.storage.ledger import LedgerStore, MovedError, Stored
 
@@ -202,7 +202,7 @@ class Submissions:
 
     def _unknown(self, effect: Effect, stored: Stored, why: str, ids: SupportIds) -> Stored:
         now = self.clock()
-        told = {"ids": ids_of(ids)} if ids.request_id or ids.correlation_id else None
+        told = {"ids": ids.told()} if ids.request_id or ids.correlation_id else None
         return self._to(stored, State.UNKNOWN, why, until=now, absent_after=now + effect.settle, answer=told)
 
     def _look_at_once(

@@ -85,21 +85,41 @@ def drop_later(world: World, path: str, content: bytes | dict[str, object]) -> N
 def test_a_document_overwritten_between_decision_and_read_is_sent_as_it_is_now(
     world: World, blocks: bool
 ) -> None:
+    """The connection breaks as well, so that the rest has to be asked for: the new version has one to give."""
     order = world.order()
-    path = world.drop_pair(order, content=PDF + bytes(600_000))
+    old, new = PDF + bytes(600_000), PDF + b"1" * 600_000
+    path = world.drop_pair(order, content=old)
     world.storage.tells_md5 = not blocks
     once(
         world.storage,
         lambda seen: seen.writes and seen.name.startswith("attachments/"),
-        lambda: drop_later(world, "x/PO.pdf", OTHER_PDF),
+        lambda: drop_later(world, "x/PO.pdf", new),
     )
     world.storage.order(Fault("cut_body", bytes=300_000), name="x/PO.pdf")
     world.ring(path, by=world.faulty)
     world.ring("x/PO.pdf")
     world.settle()
 
-    assert [a.content for a in world.partner.state.orders[order].attachments] == [OTHER_PDF]
+    assert {a.content for a in world.partner.state.orders[order].attachments} <= {old, new}
+    assert world.partner.state.orders[order].attachments[-1].content == new
     assert world.state() == "attached"
+
+
+def test_a_document_that_comes_just_before_word_is_left_for_it_is_found_by_the_second_look(
+    world: World,
+) -> None:
+    order = world.order()
+    world.drop("set/metadata.json", world.sidecar(order, poFiles=["po.pdf"]))
+
+    def bring() -> None:
+        world.drop("set/po.pdf", PDF)
+        world.ring("set/po.pdf")
+
+    once(world.storage, lambda seen: seen.writes and seen.name.startswith("words/"), bring)
+    world.ring("set/metadata.json", by=world.faulty)
+
+    assert world.sets(order) == 1
+    assert world.state("set/metadata.json") == "attached"
 
 
 def test_a_sidecar_overwritten_while_its_documents_are_sent_is_a_drop_of_its_own(world: World) -> None:
