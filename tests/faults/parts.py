@@ -7,7 +7,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -218,3 +218,16 @@ def place_body(quantity: int = 5) -> bytes:
     """The body of an order; another quantity is another order."""
     line = {"offerId": "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P", "quantity": quantity, "termDuration": "P1Y"}
     return json.dumps({"lineItems": [line], "billingCycle": "monthly"}).encode()
+
+
+def once(proxy: Proxy, when: Callable[[Seen], bool], do: Callable[[], object]) -> None:
+    """Do something while the first request that fits is on its way."""
+    done: list[Seen] = []
+
+    def decide(seen: Seen) -> Fault | None:
+        if not done and when(seen):
+            done.append(seen)
+            do()
+        return None
+
+    proxy.decide = decide

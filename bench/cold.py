@@ -1,0 +1,107 @@
+"""Cold start: what importing the app costs beside what cannot be avoided, which modules come with it, and how
+long the local host takes from its start to its first answer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import requests
+
+from bench import parts
+from bench.harness import Case, rounds, spread, table
+from local.azurite.launcher import Azurite
+from local.children import Child
+from local.stack import HOST_STORAGE, ROOT
+
+UNAVOIDABLE = "import azure.functions, azure.storage.blob, pydantic, requests"
+CASES = {
+    "what cannot be avoided": UNAVOIDABLE,
+    "... with one pydantic model": f"{UNAVOIDABLE}\nclass M(pydantic.BaseModel):\n a: int",
+    "... and the blob binding": f"{UNAVOIDABLE}\nclass M(pydantic.BaseModel):\n a: int\n"
+    "import azurefunctions.extensions.bindings.blob",
+    "function_app": "import function_app",
+    "function_app, and its services built": "import function_app, shared.wiring\nshared.wiring.build({})",
+}
+ASKED = ("msal", "azure.identity", "azure.keyvault", "aiohttp", "pydantic", "azure.storage.blob")
+ROUNDS = 9
+
+
+def main() -> None:
+    """Measure and print."""
+    _imports()
+    _first_answer()
+
+
+def _imports() -> None:
+    cases: dict[str, Case] = {name: partial(_import, code) for name, code in CASES.items()}
+    samples = rounds(cases, ROUNDS)
+    plain = samples["what cannot be avoided"]
+    rows = []
+    for name, taken in samples.items():
+        wall = spread([s.wall / p.wall for s, p in zip(taken, plain, strict=True)])
+        cpu = median(s.cpu / p.cpu for s, p in zip(taken, plain, strict=True))
+        rows.append(
+            [name, f"{median(s.wall for s in taken) * 1000:.0f}", wall, f"{cpu:.2f}", _brings(CASES[name])]
+        )
+    table("cold: imports", ["", "ms", "to the first", "CPU to the first", "brings"], rows)
+
+
+def _import(code: str) -> float:
+    """Seconds of the import alone, without the start of the interpreter."""
+    timed = f"import time\nt = time.perf_counter()\n{_tried(code)}\nprint(time.perf_counter() - t)"
+    return float(_python(timed))
+
+
+def _brings(code: str) -> str:
+    names = _python(f"{_tried(code)}\nimport sys\nprint(*sorted(sys.modules))").split()
+    return ", ".join(name for name in ASKED if name in names)
+
+
+def _tried(code: str) -> str:
+    """An app without settings says so when its services are built, after its imports."""
+    return (
+        "try:\n"
+        + "".join(f" {line}\n" for line in code.splitlines())
+        + "except shared.errors.NotConfiguredError: pass"
+    )
+
+
+def _python(code: str) -> str:
+    env = {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def _first_answer() -> None:
+    with TemporaryDirectory() as folder, Azurite(os.environ, Path(folder)) as azurite:
+        ready, answered = [], []
+        for _ in range(5):
+            times = _host(azurite.connection_string, Path(folder))
+            ready.append(times[0] * 1000)
+            answered.append(times[1] * 1000)
+    rows = [["ready to answer", spread(ready)], ["first answer of GET health", spread(answered)]]
+    table("cold: ms from the start of the local host's process", ["", "ms"], rows)
+
+
+def _host(storage: str, folder: Path) -> Sequence[float]:
+    """Seconds until it is ready, and until the first answer is there."""
+    env = {**parts.environment(), **parts.settings(storage, "http://127.0.0.1:9"), HOST_STORAGE: storage}
+    command = [sys.executable, "-m", "local.host", "--app", str(ROOT), "--port", "0", "--no-local-settings"]
+    began = time.perf_counter()
+    host = Child("host", command, env, folder / "host.log")
+    try:
+        url = host.ready(60)["url"]
+        ready = time.perf_counter() - began
+        requests.get(f"{url}/api/health", timeout=10).raise_for_status()
+        return ready, time.perf_counter() - began
+    finally:
+        host.stop()

@@ -1,0 +1,130 @@
+"""Many small drops: the whole application against a bare script that makes the same requests through the
+same clients, on a fresh Azurite each round; then with storage and Partner Center at their real distance."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from bench import parts
+from bench.harness import Case, Sample, rounds, spread, table, times_as_fast
+from bench.server import POST_SECONDS, STORAGE_SECONDS
+from local.azurite.launcher import Azurite
+from shared.ledger import dump
+from shared.models import Document, Role, Submission
+from shared.partner_center.client import PartnerCenter
+from shared.services.attachments import claim_of
+from shared.storage.blobs import BlobStore
+from shared.wiring import Services
+
+WORKERS = (1, 4, 8, 16)
+DROPS = 40
+ROUNDS = 4
+PDF = b"%PDF-1.7\n".ljust(200_000, b"x")
+REQUESTS = 7
+"""Storage requests of a drop whose sidecar comes last; docs/performance.md has the table."""
+INCOMING, LEDGER, RECEIPTS = "incoming", "ledger", "receipts"
+
+
+def main() -> None:
+    """Measure and print."""
+    with parts.servers(2) as (storage, sink):
+        rows = [_row(workers, sink) for workers in WORKERS]
+        columns = ["workers", "bare drops/s", "ours drops/s", "ours to bare"]
+        table(f"small: {DROPS} pairs with 200 kB, fresh Azurite each round", columns, rows)
+        _far(storage, sink)
+
+
+def _row(workers: int, sink: parts.Server) -> Sequence[object]:
+    """Azurite grows slower with what it holds, so each round gets its own; both sides share it, shuffled."""
+    taken: dict[str, list[Sample]] = {"ours": [], "bare": []}
+    for _ in range(ROUNDS):
+        with TemporaryDirectory() as folder, Azurite(os.environ, Path(folder)) as azurite:
+            ours = parts.services(azurite.connection_string, sink.http)
+            bare = partial(_bare, parts.store(azurite.connection_string), parts.partner(sink.http))
+            for events in (partial(_ring, ours), bare):
+                _drops(ours, events, workers, 2 * workers)  # containers, connections, node's compiler
+            cases: dict[str, Case] = {
+                "ours": partial(_drops, ours, partial(_ring, ours), workers, DROPS),
+                "bare": partial(_drops, ours, bare, workers, DROPS),
+            }
+            for name, samples in rounds(cases, 1, dropped=0).items():
+                taken[name] += samples
+    rate = {name: round(DROPS / median(s.wall for s in samples)) for name, samples in taken.items()}
+    return [workers, rate["bare"], rate["ours"], times_as_fast(taken["ours"], taken["bare"])]
+
+
+def _drops(services: Services, events: Callable[[str, str], None], workers: int, number: int) -> float:
+    """Seconds that the events of so many drops take; laying out the blobs with `services` is not counted."""
+    put = services.drops.blobs.put
+    stems = [f"{uuid.uuid4().hex}/PO" for _ in range(number)]
+    seconds = 0.0
+    with ThreadPoolExecutor(workers) as pool:
+        for ending in ("pdf", "json"):
+            for stem in stems:
+                content = PDF if ending == "pdf" else parts.sidecar()
+                put(INCOMING, f"{stem}.{ending}", content, match="*")
+            began = time.perf_counter()
+            list(pool.map(events, stems, itertools.repeat(ending)))
+            seconds += time.perf_counter() - began
+    return seconds
+
+
+def _ring(services: Services, stem: str, ending: str) -> None:
+    services.drops.ring(f"{stem}.{ending}", str(uuid.uuid4()), services.deadline())
+
+
+def _bare(store: BlobStore, client: PartnerCenter, stem: str, ending: str) -> None:
+    """The same requests, in the same order and of the same length; nothing is decided."""
+    if ending == "pdf":
+        store.open(INCOMING, f"{stem}.json")
+        store.get(LEDGER, f"words/{stem}.pdf.json")
+        return
+    sidecar = store.open(INCOMING, f"{stem}.json")
+    assert sidecar is not None
+    list(sidecar.read())
+    pdf = store.open(INCOMING, f"{stem}.pdf")
+    assert pdf is not None
+    etag = store.put(LEDGER, f"{stem}.json", _RECORD)
+    parts.attach(client, [Document(Role.PURCHASE_ORDER, "PO.pdf", pdf.size, pdf.md5, pdf.read)])
+    store.put(LEDGER, f"{stem}.json", _RECORD, match=etag)
+    store.put(RECEIPTS, f"{stem}.json", _RECORD)
+
+
+def _record() -> bytes:
+    pdf = Document(Role.PURCHASE_ORDER, "PO.pdf", len(PDF), "00" * 16, lambda: iter((PDF,)))
+    claim = claim_of(Submission(parts.CUSTOMER, parts.ORDER, parts.METADATA, (pdf,)), {})
+    return dump(claim.record(datetime.now(UTC), parts.GUID, timedelta(minutes=4), parts.GUID, parts.GUID))
+
+
+_RECORD = _record()
+
+
+def _far(storage: parts.Server, sink: parts.Server) -> None:
+    """The ideal is what the network alone takes: every request, one after the other."""
+    rows = []
+    near = parts.services(parts.connection_string(storage.http), sink.http)
+    far = parts.services(parts.connection_string(f"{storage.http}/slow"), f"{sink.http}/slow")
+    for workers in (1, 8, 16):
+        number = workers * 8
+        taken = [
+            s.wall
+            for s in rounds({"ours": partial(_drops, near, partial(_ring, far), workers, number)}, 3)["ours"]
+        ]
+        ideal = (REQUESTS * STORAGE_SECONDS + POST_SECONDS) * number / workers
+        ratio = spread([ideal / t for t in taken])
+        rows.append([workers, round(number / ideal), round(number / median(taken)), ratio])
+    table(
+        "small: 10 ms a storage request, 50 ms a POST",
+        ["workers", "ideal drops/s", "ours drops/s", "ours to ideal"],
+        rows,
+    )

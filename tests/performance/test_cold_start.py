@@ -1,0 +1,61 @@
+"""What importing the app brings with it: it decides how fast a function starts cold."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+BINDING = "import azurefunctions.extensions.bindings.blob"
+
+
+def imported_by(code: str) -> set[str]:
+    """The modules of a fresh interpreter after `code`, in an empty environment."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"],
+        cwd=ROOT,
+        env={},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+def of(package: str, modules: set[str]) -> set[str]:
+    return {name for name in modules if name == package or name.startswith(f"{package}.")}
+
+
+def test_importing_the_app_brings_no_more_of_the_identity_libraries_than_the_blob_binding_does() -> None:
+    app, binding = imported_by("import function_app"), imported_by(BINDING)
+
+    for package in ("azure.identity", "msal", "cryptography"):
+        assert of(package, app) <= of(package, binding)
+
+
+def test_importing_the_app_brings_nothing_that_only_a_first_call_needs() -> None:
+    app = imported_by("import function_app")
+
+    for package in (
+        "azure.keyvault",
+        "aiohttp",
+        "azure.storage.blob.aio",
+        "shared.auth.source",
+        "local",
+        "hypothesis",
+    ):
+        assert not of(package, app), package
+
+
+def test_what_a_token_needs_is_there_when_it_is_asked_for() -> None:
+    asked = imported_by("import function_app, shared.auth.source")
+
+    assert of("msal", asked)
+
+
+def test_the_deployed_packages_do_not_bring_aiohttp() -> None:
+    wanted = (ROOT / "requirements.txt").read_text().lower()
+
+    assert "aio" not in wanted

@@ -1,0 +1,374 @@
+"""What each path costs in requests, counted at storage and at Partner Center.
+
+The counts are exact. docs/performance.md holds the same table, and the test reads it there. Whoever makes a
+path dearer, or cheaper, changes both.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from shared.models import Document, Metadata, Role, Submission
+from tests.performance.conftest import Counted
+from tests.services.conftest import CUSTOMER, PDF
+
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+OTHERS = [10, 300]
+"""How many other drops lie in the container."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One path: `walk` does what is named, and calls `begin` when counting starts."""
+
+    name: str
+    posts: int
+    requests: str
+    walk: Callable[[Counted], None]
+
+    @property
+    def row(self) -> str:
+        """The row of the table in docs/performance.md."""
+        total = sum(int(part.split()[0]) for part in self.requests.split(", "))
+        return f"| {self.name} | {total} | {self.posts} | {self.requests} |"
+
+
+def pair(counted: Counted, sidecar: str = "x/PO.json", pdf: bytes = PDF, **more: object) -> None:
+    """Drop both halves; ring for none."""
+    ours = counted.office
+    ours.drop("x/PO.pdf", pdf)
+    ours.drop(sidecar, ours.sidecar(ours.order(), **more))
+
+
+def both_events(counted: Counted, sidecar: str, *, document_first: bool) -> None:
+    ours = counted.office
+    drops: list[tuple[str, bytes | dict[str, object]]]
+    drops = [("x/PO.pdf", PDF), (sidecar, ours.sidecar(ours.order()))]
+    counted.begin()
+    for path, content in drops if document_first else drops[::-1]:
+        ours.drop(path, content)
+        counted.ring(path)
+
+
+def sidecar_last(counted: Counted) -> None:
+    both_events(counted, "x/PO.json", document_first=True)
+
+
+def sidecar_first(counted: Counted) -> None:
+    both_events(counted, "x/PO.json", document_first=False)
+
+
+def appended_last(counted: Counted) -> None:
+    both_events(counted, "x/PO.pdf.json", document_first=True)
+
+
+def appended_first(counted: Counted) -> None:
+    both_events(counted, "x/PO.pdf.json", document_first=False)
+
+
+def both_there(counted: Counted) -> None:
+    pair(counted)
+    counted.begin()
+    counted.ring("x/PO.pdf", "x/PO.json")
+
+
+def set_of_three(counted: Counted) -> None:
+    ours = counted.office
+    named = {"poFiles": ["one.pdf", "two.pdf"], "tenderFiles": ["t.pdf"]}
+    counted.begin()
+    for name in ("one.pdf", "two.pdf", "t.pdf"):
+        ours.drop(f"s/{name}", PDF + name.encode())
+        counted.ring(f"s/{name}")
+    ours.drop("s/metadata.json", ours.sidecar(ours.order(), isPartOfTender=True, **named))
+    counted.ring("s/metadata.json")
+
+
+def large(counted: Counted) -> None:
+    pair(counted, pdf=PDF + bytes(9_000_000))
+    counted.begin()
+    counted.ring("x/PO.json")
+
+
+def sidecar_again(counted: Counted) -> None:
+    pair(counted)
+    counted.ring("x/PO.json")
+    counted.begin()
+    counted.ring("x/PO.json")
+
+
+def document_again(counted: Counted) -> None:
+    pair(counted)
+    counted.ring("x/PO.json")
+    counted.begin()
+    counted.ring("x/PO.pdf")
+
+
+def from_another_folder(counted: Counted) -> None:
+    ours, order = counted.office, counted.office.order()
+    for folder in ("x", "y"):
+        ours.drop(f"{folder}/PO.pdf", PDF)
+        ours.drop(f"{folder}/PO.json", ours.sidecar(order))
+    counted.ring("x/PO.json")
+    counted.begin()
+    counted.ring("y/PO.json")
+
+
+def orphan(counted: Counted) -> None:
+    counted.office.drop("x/PO.pdf", PDF)
+    counted.begin()
+    counted.ring("x/PO.pdf")
+
+
+def bad_sidecar(counted: Counted) -> None:
+    counted.office.drop("x/PO.json", {"orderId": "of nobody"})
+    counted.begin()
+    counted.ring("x/PO.json")
+
+
+def bad_document(counted: Counted) -> None:
+    pair(counted, pdf=b"not a PDF")
+    counted.begin()
+    counted.ring("x/PO.json")
+
+
+def throttled(counted: Counted) -> None:
+    pair(counted)
+    counted.office.partner.faults.add({"on": "POST attachment", "do": {"kind": "throttle", "retry_after": 2}})
+    counted.begin()
+    counted.ring("x/PO.json")
+
+
+def reply_lost(counted: Counted) -> None:
+    pair(counted)
+    counted.office.partner.faults.add({"on": "POST attachment", "do": {"kind": "lose_reply"}})
+    counted.begin()
+    counted.ring("x/PO.json")
+
+
+def submission(counted: Counted) -> Submission:
+    pdf = Document(Role.PURCHASE_ORDER, "PO.pdf", len(PDF), "00" * 16, lambda: iter((PDF,)))
+    metadata = Metadata(is_part_of_tender=False, customer_price="156.87", currency="CAD")
+    return Submission(CUSTOMER, counted.office.order(), metadata, (pdf,))
+
+
+def attach_over_http(counted: Counted) -> None:
+    sent = submission(counted)
+    counted.begin()
+    counted.services.attachments.attach(sent, str(uuid.uuid4()), counted.office.deadline())
+
+
+def attach_over_http_again(counted: Counted) -> None:
+    sent = submission(counted)
+    for _ in range(2):
+        counted.begin()
+        counted.services.attachments.attach(sent, str(uuid.uuid4()), counted.office.deadline())
+
+
+def create(counted: Counted) -> None:
+    counted.begin()
+    counted.office.place(by=counted.services)
+
+
+def create_again(counted: Counted) -> None:
+    counted.office.place(by=counted.services)
+    counted.begin()
+    counted.office.place(by=counted.services)
+
+
+def receipt_of_a_sidecar(counted: Counted) -> None:
+    sidecar_last(counted)
+    counted.begin()
+    counted.services.drops.receipt_of("x/PO.json")
+
+
+def receipt_of_a_document(counted: Counted) -> None:
+    sidecar_last(counted)
+    counted.begin()
+    counted.services.drops.receipt_of("x/PO.pdf")
+
+
+ROUTES = [
+    Route(
+        "pair, sidecar last, both events together",
+        1,
+        "3 GET incoming, 1 GET ledger, 2 PUT ledger, 1 PUT receipts",
+        sidecar_last,
+    ),
+    Route(
+        "pair, sidecar first, both events together",
+        1,
+        "5 GET incoming, 1 GET ledger, 2 PUT ledger, 2 GET receipts, 3 PUT receipts",
+        sidecar_first,
+    ),
+    Route(
+        "pair, both there before the first of two events",
+        1,
+        "4 GET incoming, 2 GET ledger, 3 PUT ledger, 1 GET receipts, 1 PUT receipts",
+        both_there,
+    ),
+    Route(
+        "pair with PO.pdf.json last, both events",
+        1,
+        "3 GET incoming, 1 GET ledger, 2 PUT ledger, 1 PUT receipts",
+        appended_last,
+    ),
+    Route(
+        "pair with PO.pdf.json first, both events",
+        1,
+        "7 GET incoming, 1 GET ledger, 3 PUT ledger, 2 GET receipts, 3 PUT receipts",
+        appended_first,
+    ),
+    Route(
+        "set of three files, metadata.json last, four events",
+        1,
+        "7 GET incoming, 3 GET ledger, 5 PUT ledger, 1 PUT receipts",
+        set_of_three,
+    ),
+    Route(
+        "sidecar's event, 8 MiB or more to send",
+        1,
+        "2 GET incoming, 2 PUT ledger, 1 GET receipts, 2 PUT receipts",
+        large,
+    ),
+    Route(
+        "sidecar's event again, after it was attached",
+        0,
+        "2 GET incoming, 1 GET ledger, 1 PUT ledger, 1 GET receipts",
+        sidecar_again,
+    ),
+    Route(
+        "document's event again, after it was attached",
+        0,
+        "2 GET incoming, 2 GET ledger, 1 PUT ledger, 1 GET receipts",
+        document_again,
+    ),
+    Route(
+        "same documents, attached before from another folder",
+        0,
+        "2 GET incoming, 1 GET ledger, 1 PUT ledger, 1 GET receipts, 1 PUT receipts",
+        from_another_folder,
+    ),
+    Route("document's event, no sidecar yet", 0, "1 GET incoming, 1 GET ledger", orphan),
+    Route(
+        "sidecar's event, sidecar rejected", 0, "1 GET incoming, 1 GET receipts, 1 PUT receipts", bad_sidecar
+    ),
+    Route(
+        "sidecar's event, document rejected",
+        0,
+        "2 GET incoming, 1 GET receipts, 1 PUT receipts",
+        bad_document,
+    ),
+    Route(
+        "sidecar's event, throttled once, then attached",
+        2,
+        "3 GET incoming, 4 PUT ledger, 1 PUT receipts",
+        throttled,
+    ),
+    Route(
+        "sidecar's event, reply lost, found by asking",
+        1,
+        "2 GET incoming, 1 LIST ledger, 4 PUT ledger, 1 PUT receipts",
+        reply_lost,
+    ),
+    Route("HTTP attach", 1, "2 PUT ledger", attach_over_http),
+    Route("HTTP attach again (replayed)", 0, "1 GET ledger, 1 PUT ledger", attach_over_http_again),
+    Route("HTTP create order", 1, "2 PUT ledger", create),
+    Route("HTTP create order again (replayed)", 0, "1 GET ledger, 1 PUT ledger", create_again),
+    Route("GET drops, by the sidecar's path", 0, "1 GET receipts", receipt_of_a_sidecar),
+    Route("GET drops, by the document's path", 0, "1 GET ledger, 1 GET receipts", receipt_of_a_document),
+]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_a_path_costs_what_the_table_says(counted: Counted, route: Route) -> None:
+    route.walk(counted)
+
+    assert (counted.requests(), counted.posted()) == (route.requests, route.posts)
+
+
+def test_the_page_tells_what_is_counted_here() -> None:
+    page = PAGE.read_text()
+
+    assert [route.row for route in ROUTES if route.row not in page] == []
+
+
+@pytest.mark.parametrize("others", OTHERS)
+def test_a_drop_costs_the_same_however_full_the_container_is(counted: Counted, others: int) -> None:
+    for number in range(others):
+        counted.office.drop(f"x/PO_{number}.pdf", PDF)
+
+    sidecar_last(counted)
+
+    assert counted.requests() == ROUTES[0].requests
+
+
+def test_a_sweep_does_not_read_what_was_done_before(counted: Counted) -> None:
+    for number in range(40):
+        attached_pair(counted, f"old/{number}")
+    for _ in range(2):
+        counted.office.clock.forward(hours=1)
+        counted.office.sweep()
+
+    counted.begin()
+    sweep(counted)
+
+    assert counted.requests() == IDLE_SWEEP
+
+
+def test_a_sweep_reads_one_receipt_for_each_new_blob_of_a_pair(counted: Counted) -> None:
+    counted.office.sweep()
+    for number in range(39):
+        attached_pair(counted, f"new/{number}")
+    counted.office.clock.forward(minutes=5)
+
+    counted.begin()
+    sweep(counted)
+
+    # 39 here, and the pair that made the containers
+    assert counted.requests() == f"{IDLE_SWEEP}, 80 GET receipts"
+
+
+def test_a_sweep_reads_four_small_blobs_for_each_new_file_of_a_set(counted: Counted) -> None:
+    counted.office.sweep()
+    set_of_three(counted)
+    counted.office.clock.forward(minutes=5)
+
+    counted.begin()
+    sweep(counted)
+
+    # for each file the receipts of its own name, which are not there, the word that was left, the receipt of
+    # whoever left it; the sidecar's receipt; and those of the pair that made the containers
+    cost = IDLE_SWEEP.replace("1 GET ledger", "4 GET ledger")
+    assert counted.requests() == f"{cost}, {3 * 3 + 1 + 2} GET receipts"
+
+
+IDLE_SWEEP = "1 LIST incoming, 1 FIND ledger, 1 GET ledger, 1 PUT ledger, 1 FIND receipts"
+
+
+def attached_pair(counted: Counted, stem: str, pdf: bytes = PDF) -> None:
+    ours = counted.office
+    ours.drop(f"{stem}.pdf", pdf)
+    counted.ring(f"{stem}.pdf")
+    ours.drop(f"{stem}.json", ours.sidecar(ours.order()))
+    counted.ring(f"{stem}.json")
+
+
+def sweep(counted: Counted) -> None:
+    counted.services.sweep.run(str(uuid.uuid4()), counted.office.deadline())
+
+
+def test_connections_are_kept_and_used_again(counted: Counted) -> None:
+    counted.begin()
+    for number in range(20):
+        attached_pair(counted, f"many/{number}", PDF + bytes(600_000))
+
+    entries = counted.office.partner.journal.entries()
+    attachments = [e for e in entries if e.operation == "POST attachment"][-20:]
+    assert len(attachments) == 20
+    assert len({e.connection for e in attachments}) == 1
+    assert len(counted.threads) == 2  # one holds the open document while the other writes the claim
