@@ -92,7 +92,7 @@ def test_children_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
 
 def test_ctrl_c_stops_everything_that_run_started() -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-m", "local", "run", "--in-memory", *FREE_PORTS],
+        [sys.executable, "-m", "local", "run", *FREE_PORTS],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
@@ -119,7 +119,7 @@ def test_a_busy_port_gets_a_sentence_with_the_way_out() -> None:
         busy.listen()
         port = busy.getsockname()[1]
         done = subprocess.run(
-            [sys.executable, "-m", "local", "run", "--in-memory", *FREE_PORTS, f"--blob-port={port}"],
+            [sys.executable, "-m", "local", "run", *FREE_PORTS, f"--blob-port={port}"],
             capture_output=True,
             text=True,
             cwd=ROOT,
