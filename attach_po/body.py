@@ -65,7 +65,8 @@ def read(
     if len(body) > limits.max_body:
         raise TooLargeError(f"The body has {len(body)} bytes; at most {limits.max_body} are read.")
     media_type, options = parse_options_header(content_type)
-    reader = _READERS.get(media_type.lower())
+    kind = media_type.lower()
+    reader = _json if kind.endswith("+json") else _READERS.get(kind)
     if reader is None:
         raise UnsupportedMediaTypeError(f"The Content-Type must be {' or '.join(_READERS)}.")
     with Collector() as faults:
@@ -108,6 +109,10 @@ def _parts(body: bytes, boundary: str, most: int) -> list[tuple[Field | File, by
         return list(_decoded_parts(body, boundary, most))
     except RequestEntityTooLarge:
         raise _invalid("", f"holds more than {most} parts") from None
+    except UnicodeDecodeError:
+        raise _invalid(
+            "", "has a part header that is not UTF-8; give the form accept-charset=utf-8"
+        ) from None
     except ValueError:
         raise _invalid(
             "", "is not complete multipart/form-data with the boundary that its Content-Type names"

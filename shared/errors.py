@@ -168,6 +168,12 @@ class RefusedError(PartnerCenterError):
 
     replayed = False
 
+    @property
+    def passes(self) -> bool:
+        """Whether the very same request may succeed later with nothing mended: the code says so, or a 403 or
+        404 bears no code of Partner Center's and so is none of its own answers."""
+        return self.advice.retryable or (not self.code and self.status in (403, 404))
+
     def __init__(
         self, status: int, code: str, description: str, advice: Advice, ids: SupportIds | None = None
     ) -> None:

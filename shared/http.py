@@ -109,7 +109,9 @@ def wait_of(record: Record, now: datetime) -> int:
 def here(req: func.HttpRequest, path: str, route_prefix: str = "/api") -> str:
     """An absolute URL of this app, on the host under which the caller reached it."""
     parts = urlsplit(req.url)
-    return f"{parts.scheme}://{parts.netloc}{route_prefix}/{path}"
+    code = req.params.get("code", "")  # whoever sends the key in the query polls with it too
+    key = f"{'&' if '?' in path else '?'}code={quote(code, safe='')}" if code else ""
+    return f"{parts.scheme}://{parts.netloc}{route_prefix}/{path}{key}"
 
 
 def json_body(req: func.HttpRequest) -> bytes:

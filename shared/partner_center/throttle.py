@@ -26,9 +26,11 @@ class Throttle:
         with self._lock:
             left = self._not_before.get(customer, 0.0) - self._clock()
         if left > 0:
-            raise throttled(
-                Fault("", "Not sent: the limit for this customer is used up."), left, SupportIds()
+            error = throttled(Fault("", ""), left, SupportIds())
+            error.args = (
+                f"Not sent: Partner Center asks to wait {left:.0f} more seconds for this customer.",
             )
+            raise error
 
     def note(self, customer: str, seconds: float) -> None:
         """Remember that `customer` must wait; forget those who need not any more."""

@@ -267,7 +267,7 @@ class Drops:
     def _reject(self, look: Look, violations: tuple[Violation, ...]) -> None:
         body = {
             **files_of(look),
-            "whoseFault": "the one who dropped it",
+            "whoseFault": "caller",
             "violations": [{"pointer": v.pointer, "detail": v.detail} for v in violations],
             "remedy": "mend what is named and drop it again under the same name",
         }

@@ -107,7 +107,7 @@ def refusal(error: RefusedError) -> Mapping[str, Any]:
         "code": error.code,
         "description": error.description,
         "actor": error.advice.actor,
-        "retryable": error.advice.retryable or error.advice.actor != "caller",
+        "retryable": error.passes or error.advice.actor != "caller",
         "remedy": error.advice.remedy,
         "ids": error.ids.told(),
     }

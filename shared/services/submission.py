@@ -42,6 +42,9 @@ GIVE_UP = timedelta(hours=24)
 PATIENCE = 30.0
 """Most seconds that one invocation waits by itself between attempts; longer waits are the sweep's."""
 
+REFUSED_FOR_NOW = 600.0
+"""Seconds until the sweep tries again what a refusal that passes by itself kept back; then twice as long."""
+
 _MOST_STEPS = 12
 
 
@@ -145,6 +148,9 @@ class Submissions:
                 except MovedError as moved:
                     return Outcome(moved.current.record, replayed=True)
             except RefusedError as error:
+                if effect.resumes and error.passes:
+                    later = min(REFUSED_FOR_NOW * 2 ** (record.attempt - 1), 6 * 3600.0)
+                    return Outcome(self._ready(effect, stored, error, later).record, error=error)
                 return Outcome(
                     self._noted(stored, State.REFUSED, str(error), answer=refusal(error)), error=error
                 )

@@ -25,6 +25,8 @@ def opaque_id(text: str) -> str:
 def _visible(text: str) -> str:
     if not re.fullmatch(r"[!-~]{1,255}", text):
         raise ValueError("must be 1 to 255 visible ASCII characters without spaces")
+    if text in (".", ".."):
+        raise ValueError("must not be . or .., which no URL can carry")
     return text
 
 

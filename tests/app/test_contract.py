@@ -70,6 +70,22 @@ def test_an_order_that_waits_for_documents_says_what_to_do_next(app: App) -> Non
     assert "attach" in later.headers["X-Next-Step"]
 
 
+def test_who_sends_the_key_in_the_query_can_poll_the_location_as_it_stands(app: App) -> None:
+    fault = [{"on": "POST attachment", "do": {"kind": "status", "status": 503}}]
+    app.http.post(f"{app.partner_center}/_sim/faults", json=fault)
+    url = f"{app.attach_url(app.new_order())}?code={app.stack.hosts[0].key}"
+    answer = requests.post(url, files=form(("PO.pdf", PDF)), timeout=20)
+
+    assert answer.status_code == 202, answer.text
+    assert requests.get(answer.headers["Location"], timeout=20).status_code == 202
+
+
+@pytest.mark.parametrize("key", [".", "..", "a b", "x" * 256])
+def test_a_key_that_nobody_could_poll_for_is_refused(app: App, key: str) -> None:
+    assert app.place(ORDER, key).status_code == 400
+    assert app.seen()["orders"] == []
+
+
 def test_what_became_of_a_request_is_told_under_its_key(app: App) -> None:
     key = uuid.uuid4().hex
     order = app.place(ORDER, key).json()

@@ -168,6 +168,46 @@ def test_what_partner_center_refuses_is_rejected_with_the_remedy_and_not_repeate
     assert office.posts() == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (403, {"code": "900192", "description": "Try again later."}),
+        (409, {"code": "800014", "description": "Adjustment pending."}),
+        (404, "<html>a gateway's page</html>"),
+    ],
+)
+def test_a_refusal_that_passes_by_itself_is_retried_and_told(
+    office: Office, status: int, body: object
+) -> None:
+    order = office.order()
+    refusal = {"kind": "status", "status": status, "body": body}
+    office.partner.faults.add({"on": "POST attachment", "do": refusal})
+    office.drop("x/PO.pdf", PDF)
+    office.drop("x/PO.json", office.sidecar(order))
+    office.ring("x/PO.json")
+    told = office.receipt("x/PO.json")
+    office.clock.forward(minutes=11)
+    office.sweep()
+
+    assert told["state"] == "retrying"
+    assert told["nextAttempt"]
+    assert office.receipt("x/PO.json")["state"] == "attached"
+
+
+def test_a_refusal_that_passes_by_itself_and_never_does_ends_with_a_person(office: Office) -> None:
+    order = office.order()
+    later = {"kind": "status", "status": 403, "body": {"code": "900192", "description": "Try again later."}}
+    office.partner.faults.add({"on": "POST attachment", "times": -1, "do": later})
+    office.drop("x/PO.pdf", PDF)
+    office.drop("x/PO.json", office.sidecar(order))
+    office.ring("x/PO.json")
+    for _ in range(12):
+        office.clock.forward(hours=3)
+        office.sweep()
+
+    assert office.receipt("x/PO.json")["state"] == "review"
+
+
 def test_throttling_is_waited_out_and_told(office: Office) -> None:
     order = office.order()
     office.partner.faults.add({"on": "POST attachment", "do": {"kind": "throttle", "retry_after": 600}})

@@ -224,7 +224,6 @@ def test_a_sidecar_of_a_pair_names_no_files() -> None:
         "a.txt",
         "a/b.pdf",
         "..\\b.pdf",
-        "..pdf",
         "a\n.pdf",
         "a\x00.pdf",
         "x" * 252 + ".pdf",
