@@ -32,7 +32,8 @@ def test_the_same_drop_again_after_days_is_tried_for_as_long_as_the_first_time(w
     """The app lacked a permission; now it has it, and Partner Center throttles for a while."""
     order = world.order()
     path = world.drop_pair(order)
-    world.partner.faults.add({"on": "POST attachment", "do": {"kind": "status", "status": 403}})
+    no_role = {"kind": "status", "status": 403, "body": {"code": "900150", "description": "No role."}}
+    world.partner.faults.add({"on": "POST attachment", "do": no_role})
     world.ring(path)
     assert world.state() == "rejected"
     world.clock.forward(days=3)

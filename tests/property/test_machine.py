@@ -23,6 +23,7 @@ from shared import validation
 from shared.errors import StorageError
 from shared.ledger import State
 from shared.services.effect import Outcome
+from shared.services.orders import order_key
 from tests.faults.parts import DENIED, Lines, World, attach, place_body
 from tests.services.conftest import CUSTOMER, PDF
 
@@ -59,8 +60,16 @@ behaviours = st.sampled_from(
 )
 
 
+weathers = st.none() | st.tuples(behaviours, st.booleans())
+"""What happens to the next POST, and whether Partner Center cannot be asked about it for a while either."""
+
+
 def document(version: int) -> bytes:
     return PDF + b"v" * 20_000 * version
+
+
+Weather = tuple[dict[str, object], bool] | None
+Death = tuple[int, bool] | None
 
 
 class Machine(RuleBasedStateMachine):
@@ -75,6 +84,7 @@ class Machine(RuleBasedStateMachine):
         self.halves: list[set[str]] = [set(), set(), set()]
         self.asked: set[str] = set()
         self.events: list[str] = []
+        self.drop(0, "both")
 
     @rule(n=drops, half=st.sampled_from(["pdf", "json", "both"]))
     def drop(self, n: int, half: str) -> None:
@@ -91,38 +101,30 @@ class Machine(RuleBasedStateMachine):
         self.version[n] += 1
         self.drop(n, "pdf")
 
-    @rule(data=st.data(), death=deaths)
-    def deliver(self, data: st.DataObject, death: tuple[int, bool] | None) -> None:
+    @rule(data=st.data(), weather=weathers, death=deaths)
+    def deliver(self, data: st.DataObject, weather: Weather, death: Death) -> None:
         """Any event, in any order; it stays, so it may come again."""
         if self.events:
             path = data.draw(st.sampled_from(self.events))
-            self._do(death, lambda: self.world.ring(path, by=self.world.faulty))
+            self._do(weather, death, lambda: self.world.ring(path, by=self.world.faulty))
 
-    @rule(n=drops, death=deaths)
-    def attach_over_http(self, n: int, death: tuple[int, bool] | None) -> None:
+    @rule(n=drops, weather=weathers, death=deaths)
+    def attach_over_http(self, n: int, weather: Weather, death: Death) -> None:
         content = document(self.version[n])
-        self._do(death, lambda: attach(self.world.faulty, self.orders[n], content))
+        self._do(weather, death, lambda: attach(self.world.faulty, self.orders[n], content))
 
-    @rule(key=keys, death=deaths)
-    def place(self, key: str, death: tuple[int, bool] | None) -> None:
+    @rule(key=keys, weather=weathers, death=deaths)
+    def place(self, key: str, weather: Weather, death: Death) -> None:
         self.asked.add(key)
-        self._do(death, lambda: self._place(key))
+        self._do(weather, death, lambda: self._place(key))
 
-    @rule(death=deaths)
-    def sweep(self, death: tuple[int, bool] | None) -> None:
-        self._do(death, lambda: self.world.faulty.sweep.run(CORRELATION, self.world.deadline()))
+    @rule(weather=weathers, death=deaths)
+    def sweep(self, weather: Weather, death: Death) -> None:
+        self._do(weather, death, lambda: self.world.faulty.sweep.run(CORRELATION, self.world.deadline()))
 
     @rule(minutes=st.sampled_from([1, 3, 6, 25, 120]))
     def time_passes(self, minutes: int) -> None:
         self.world.clock.forward(minutes=minutes)
-
-    @rule(what=st.sampled_from(["POST attachment", "POST order"]), behaviour=behaviours, deaf=st.booleans())
-    def partner_center_misbehaves(self, what: str, behaviour: dict[str, object], deaf: bool) -> None:
-        self.world.partner.faults.add({"on": what, "do": behaviour})
-        if deaf:  # and cannot be asked either
-            for asked in ("GET attachments", "GET orders"):
-                fault = {"kind": "status", "status": 503}
-                self.world.partner.faults.add({"on": asked, "times": 3, "do": fault})
 
     @invariant()
     def never_twice(self) -> None:
@@ -152,6 +154,9 @@ class Machine(RuleBasedStateMachine):
             explained = receipt["state"] == "review" and "gave up after 1 day" in receipt["why"]
             assert receipt["state"] == "attached" or explained, receipt
             assert len(document(self.version[n])) in attached or explained, receipt
+        ledger = self.world.services.orders.submissions.ledger
+        kept = [stored.record for key in self.asked if (stored := ledger.read(order_key(CUSTOMER, key)))]
+        assert not {r.state for r in kept} & {State.CLAIMED, State.UNKNOWN}, "no sweep went on with an order"
         outcomes = {key: self._place(key).record for key in self.asked}
         assert {r.state for r in outcomes.values()} <= {State.DONE}, outcomes
         ids = {str(r.answer and r.answer["body"]) for r in outcomes.values()}
@@ -163,11 +168,18 @@ class Machine(RuleBasedStateMachine):
         world = self.world
         return world.faulty.orders.place(CUSTOMER, request, key, CORRELATION, world.deadline())
 
-    def _do(self, death: tuple[int, bool] | None, what: Callable[[], object]) -> None:
+    def _do(self, weather: Weather, death: Death, what: Callable[[], object]) -> None:
         """Let an instance do it, and die of it; another takes its place."""
+        faults = self.world.partner.faults
+        if weather:
+            behaviour, deaf = weather
+            faults.add(*({"on": post, "do": behaviour} for post in ("POST attachment", "POST order")))
+            for asked in ("GET attachments", "GET orders") if deaf else ():
+                faults.add({"on": asked, "times": 3, "do": {"kind": "status", "status": 503}})
         with self._dying(*death) if death else contextlib.nullcontext(), contextlib.suppress(StorageError):
             what()
         self.world.storage.clear()
+        faults.clear()
 
     @contextlib.contextmanager
     def _dying(self, at: int, after: bool) -> Iterator[None]:
