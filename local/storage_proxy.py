@@ -234,6 +234,8 @@ class _Connection(http.server.BaseHTTPRequestHandler):
         self._head(response.status, headers, body)
         while streams and has_body and (piece := response.read(_PIECE)):
             self.wfile.write(piece)
+        if streams and has_body and response.length:
+            raise _CutError  # the server broke off, so nobody must wait here for the rest
 
     def _head(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         reason = self.responses.get(status, ("",))[0]
