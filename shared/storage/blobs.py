@@ -1,9 +1,7 @@
 """Blobs as the application uses them: small reads and conditional writes, and streams pinned to an ETag.
 
-The hot calls (GET, PUT) go through azure-core's pipeline, which brings authentication, retries and pooled
-connections and really streams; `BlobClient.download_blob` of the storage SDK reads its first 32 MiB into
-memory before it returns, and each of its calls costs two to four times the CPU (docs/performance.md).
-What is rare (listing, tag queries, creating a container) goes through the SDK itself.
+The hot calls (GET, PUT) go through `shared.storage.transport`; what is rare (listing, tag queries, creating a
+container) goes through the storage SDK itself.
 
 Nothing but `shared.errors.StorageError` and its subclasses leaves this module, and their messages hold no
 URL: a connection by shared access signature has its secret there.
@@ -17,32 +15,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-import requests
-from azure.core import PipelineClient
-from azure.core.credentials import AzureSasCredential, TokenCredential
+from azure.core.credentials import AzureSasCredential
 from azure.core.exceptions import AzureError, ResourceExistsError
-from azure.core.pipeline import PipelineRequest
-from azure.core.pipeline.policies import (
-    AzureSasCredentialPolicy,
-    BearerTokenCredentialPolicy,
-    HTTPPolicy,
-    RetryPolicy,
-    SansIOHTTPPolicy,
-)
-from azure.core.pipeline.transport import RequestsTransport
-from azure.core.rest import HttpRequest, HttpResponse
+from azure.core.pipeline.policies import AzureSasCredentialPolicy, BearerTokenCredentialPolicy
 from azure.storage.blob import BlobServiceClient
-from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
 
 from shared.errors import BlobMissingError, ConditionFailedError, NotConfiguredError, StorageError
 from shared.settings import DOCUMENT_STORAGE, StorageSettings
-from shared.storage.stream import CHUNK, BlobStream, http_date
-
-API_VERSION = "2023-11-03"
-"""A fixed service version, so that neither an SDK update nor an emulator changes what is spoken.
-https://learn.microsoft.com/en-us/rest/api/storageservices/versioning-for-the-azure-storage-services"""
+from shared.storage.stream import BlobStream, http_date
+from shared.storage.transport import API_VERSION, Signer, Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +61,9 @@ class BlobStore:
         if _walks(name):
             return None
         response = self.send("GET", container, name)
-        if response.status_code == 404:
+        if response.status == 404:
             return None
-        return Blob(name, response.headers["ETag"], http_date(response.headers), response.read())
+        return Blob(name, response.headers["ETag"], http_date(response.headers), response.data)
 
     def open(self, container: str, name: str) -> BlobStream | None:
         """Open a blob for streaming; None when it does not exist. The open is also the look-up: its
@@ -86,7 +71,7 @@ class BlobStore:
         if _walks(name):
             return None
         response = self.send("GET", container, name, stream=True)
-        if response.status_code == 404:
+        if response.status == 404:
             return None
         return BlobStream(self.send, container, name, response)
 
@@ -114,12 +99,12 @@ class BlobStore:
         if due is not None:
             headers["x-ms-tags"] = f"due={quote(stamp(due), safe='')}"
         response = self.send("PUT", container, name, headers=headers, content=content)
-        if response.status_code == 404:
+        if response.status == 404:
             if response.headers.get("x-ms-error-code") != "ContainerNotFound":
                 raise BlobMissingError(f"{container}/{name} does not exist")
             self._make(container)
             response = self.send("PUT", container, name, headers=headers, content=content)
-            if response.status_code == 404:
+            if response.status == 404:
                 raise BlobMissingError(f"the container {container} does not exist")
         return str(response.headers["ETag"])
 
@@ -157,22 +142,17 @@ class BlobStore:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         stream: bool = False,
-    ) -> HttpResponse:
+    ) -> BaseHTTPResponse:
         """One request to a blob. Answers 2xx and 404 come back; everything else is raised."""
         if _walks(name):
             raise StorageError("a blob name with a segment '.' or '..' would lead elsewhere")
-        request = HttpRequest(
-            method,
-            f"{self._endpoint}/{container}/{quote(name, safe='/~')}",
-            headers={"x-ms-version": API_VERSION, **(headers or {})},
-            content=content,
-        )
         what = f"{method} {container}/{name}"
         with _translated(what):
-            response = self._pipeline.send_request(request, stream=stream)
-            if response.status_code >= 300:
-                response.read()  # an answer that is left unread costs its connection
-        status = response.status_code
+            path = f"{container}/{quote(name, safe='/~')}"
+            response = self._transport.send(method, path, headers or {}, content, stream=stream)
+            if response.status >= 300:
+                response.drain_conn()  # an answer that is left unread costs its connection
+        status = response.status
         if status < 300 or status == 404:
             return response
         code = response.headers.get("x-ms-error-code", "")
@@ -203,71 +183,31 @@ class BlobStore:
                 raise NotConfiguredError(
                     f"{DOCUMENT_STORAGE} is no connection string", [DOCUMENT_STORAGE]
                 ) from None
-        return BlobServiceClient(s.blob_service_uri, credential=_identity(s.client_id), **options)
+        from azure.identity import ManagedIdentityCredential  # a connection string does without
+
+        credential = ManagedIdentityCredential(client_id=s.client_id or None)
+        return BlobServiceClient(s.blob_service_uri, credential=credential, **options)
 
     @cached_property
-    def _endpoint(self) -> str:
-        return self._service.url.partition("?")[0].rstrip("/")
+    def _transport(self) -> Transport:
+        endpoint, _, query = self._service.url.partition("?")
+        return Transport(endpoint.rstrip("/"), self._signer(query))
 
-    @cached_property
-    def _pipeline(self) -> PipelineClient[HttpRequest, HttpResponse]:
-        retry = RetryPolicy(retry_total=4, retry_backoff_factor=0.4, retry_backoff_max=5, timeout=60)
-        return PipelineClient(
-            self._endpoint,
-            policies=[retry, _StampPolicy(), self._authentication()],
-            transport=_transport(self._endpoint),
-        )
-
-    def _authentication(self) -> _Policy:
-        if not self._settings.connection_string:
-            credential = _identity(self._settings.client_id)
-            return BearerTokenCredentialPolicy(credential, "https://storage.azure.com/.default")
-        query = urlsplit(self._service.url).query
-        if query:
-            return AzureSasCredentialPolicy(AzureSasCredential(query))
-        policy: _Policy = self._service.credential
-        return policy
-
-
-_Policy = HTTPPolicy[HttpRequest, HttpResponse] | SansIOHTTPPolicy[HttpRequest, HttpResponse]
-
-
-class _StampPolicy(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
-    """Dates each try; the shared-key signature covers the date and is refused after 15 minutes."""
-
-    def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
-        request.http_request.headers["x-ms-date"] = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-
-
-def _identity(client_id: str) -> TokenCredential:
-    from azure.identity import ManagedIdentityCredential  # 25 ms that a connection string does not need
-
-    return ManagedIdentityCredential(client_id=client_id) if client_id else ManagedIdentityCredential()
-
-
-def _transport(url: str) -> RequestsTransport:
-    session = requests.Session()
-    # proxies and CA bundle of the environment are read once here; requests would read them for every request
-    settings = session.merge_environment_settings(url, {}, None, None, None)
-    session.trust_env = False
-    session.proxies.update(settings["proxies"])
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=64, max_retries=0)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return RequestsTransport(
-        session=session,
-        connection_verify=settings["verify"],
-        connection_timeout=5,
-        read_timeout=20,
-        connection_data_block_size=CHUNK,
-    )
+    def _signer(self, signature: str) -> Signer:
+        if signature:
+            return AzureSasCredentialPolicy(AzureSasCredential(signature))
+        credential: Any = self._service.credential
+        if self._settings.connection_string:
+            shared_key: Signer = credential
+            return shared_key
+        return BearerTokenCredentialPolicy(credential, "https://storage.azure.com/.default")
 
 
 @contextmanager
 def _translated(what: str) -> Iterator[None]:
     try:
         yield
-    except (AzureError, requests.RequestException, OSError) as error:
+    except (AzureError, HTTPError, OSError) as error:
         status = getattr(error, "status_code", None)
         if status == 404:
             raise BlobMissingError(f"{what}: not there") from None

@@ -1,0 +1,211 @@
+"""How requests reach storage: what signs them, which way they go, and what happens when they fail."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+
+from local.azurite.launcher import ACCOUNT, KEY, Azurite
+from local.simulator.managed_identity import ManagedIdentity
+from local.simulator.pki import Pki, make_pki
+from local.simulator.web import Asked, Said, Web
+from shared.errors import ConditionFailedError, StorageError
+from shared.settings import Settings
+from shared.storage.blobs import BlobStore
+
+DATE = "Sat, 21 Nov 2026 10:00:00 GMT"
+
+
+class Storage:
+    """A blob service that answers what the test says, and keeps what it was asked."""
+
+    def __init__(self, *said: Said) -> None:
+        self.asked: list[Asked] = []
+        self._said = list(said)
+
+    def __call__(self, asked: Asked) -> Said:
+        self.asked.append(asked)
+        return self._said.pop(0) if len(self._said) > 1 else self._said[0]
+
+
+def blob(content: bytes = b"{}") -> Said:
+    return Said(200, content, headers={"ETag": '"1"', "Last-Modified": DATE})
+
+
+def busy(**headers: str) -> Said:
+    return Said(503, headers={"x-ms-error-code": "ServerBusy", **headers})
+
+
+def store(settings: Mapping[str, str]) -> BlobStore:
+    return BlobStore(Settings.read(settings).storage)
+
+
+def by_key(url: str) -> BlobStore:
+    connection = f"AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={url}/{ACCOUNT};"
+    return store({"DocumentStorage": f"DefaultEndpointsProtocol=http;{connection}"})
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return make_pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Web]]:
+    servers: list[Web] = []
+
+    def start(storage: Storage, tls: ssl.SSLContext | None = None) -> Web:
+        servers.append(Web(storage, tls=tls).start())
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+def by_signature(azurite: Azurite, permission: AccountSasPermissions) -> BlobStore:
+    kinds = ResourceTypes(service=True, container=True, object=True)
+    signature = generate_account_sas(ACCOUNT, KEY, kinds, permission, expiry="2099-01-01")
+    return store(
+        {"DocumentStorage": f"BlobEndpoint={azurite.blob_endpoint};SharedAccessSignature={signature}"}
+    )
+
+
+def test_a_connection_by_shared_access_signature_reads_writes_and_lists(azurite: Azurite) -> None:
+    everything = AccountSasPermissions(read=True, write=True, list=True, create=True, tag=True)
+    blobs = by_signature(azurite, everything)
+
+    etag = blobs.put("signed", "a b/ü~.json", b"{}")
+    with pytest.raises(ConditionFailedError):
+        blobs.put("signed", "a b/ü~.json", b"{}")
+    found = blobs.get("signed", "a b/ü~.json")
+
+    assert found is not None
+    assert (found.content, found.etag) == (b"{}", etag)
+    assert [listed.name for listed in blobs.page("signed")[0]] == ["a b/ü~.json"]
+
+
+def test_what_a_signature_does_not_allow_is_told_without_the_signature(azurite: Azurite) -> None:
+    by_signature(azurite, AccountSasPermissions(read=True, write=True, create=True)).put("signed", "x", b"{}")
+
+    with pytest.raises(StorageError) as raised:
+        by_signature(azurite, AccountSasPermissions(read=True)).put("signed", "y", b"{}")
+
+    assert "403" in str(raised.value)
+    assert "sig=" not in repr(raised.value)
+    assert raised.value.__cause__ is None
+
+
+def test_an_identity_sends_its_token_and_asks_for_it_once(
+    pki: Pki, serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pki.ca))
+    storage = Storage(blob())
+    with ManagedIdentity(b"key", "object", header="header", client_id="chosen") as identity:
+        for name, value in identity.environment.items():
+            monkeypatch.setenv(name, value)
+        settings = {
+            "DocumentStorage__blobServiceUri": serve(storage, pki.server_context()).url,
+            "DocumentStorage__credential": "managedidentity",
+            "DocumentStorage__clientId": "chosen",
+        }
+        blobs = store(settings)
+        blobs.get("incoming", "a.json")
+        blobs.get("incoming", "b.json")
+
+    assert identity.asked == ["https://storage.azure.com"]
+    tokens = [asked.headers["authorization"] for asked in storage.asked]
+    assert tokens[0].startswith("Bearer ")
+    assert tokens[0] == tokens[1]
+
+
+def test_a_server_whose_certificate_nobody_vouches_for_gets_no_request(
+    pki: Pki, serve: Callable[..., Web]
+) -> None:
+    storage = Storage(blob())
+
+    with pytest.raises(StorageError):
+        by_key(serve(storage, pki.server_context()).url).get("incoming", "a.json")
+
+    assert storage.asked == []
+
+
+@pytest.mark.parametrize("folder", [False, True], ids=["file", "folder"])
+def test_the_environments_own_authority_is_believed(
+    pki: Pki, folder: bool, serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bundle = pki.ca
+    if folder:
+        # OpenSSL looks a certificate up in a folder by its subject's hash
+        bundle = tmp_path
+        for hashed in subject_hashes(pki.ca):
+            (tmp_path / f"{hashed}.0").write_bytes(pki.ca.read_bytes())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+
+    assert by_key(serve(Storage(blob()), pki.server_context()).url).get("incoming", "a.json")
+
+
+def subject_hashes(certificate: Path) -> list[str]:
+    command = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(certificate)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_a_proxy_of_the_environment_is_used_with_its_credentials(
+    serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = Storage(blob())
+    monkeypatch.setenv("HTTP_PROXY", serve(proxy).url.replace("://", "://user:p%40ss@"))
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+    assert by_key("http://storage.example").get("incoming", "a.json")
+
+    (asked,) = proxy.asked
+    assert asked.headers["host"] == "storage.example"
+    assert asked.headers["proxy-authorization"] == f"Basic {base64.b64encode(b'user:p@ss').decode()}"
+
+
+def test_a_busy_server_is_asked_again(serve: Callable[..., Web]) -> None:
+    storage = Storage(busy(), busy(**{"Retry-After": "1"}), blob(b'{"a":1}'))
+
+    found = by_key(serve(storage).url).get("incoming", "a.json")
+
+    assert found is not None
+    assert json.loads(found.content) == {"a": 1}
+    assert len(storage.asked) == 3
+
+
+def test_a_server_that_stays_busy_is_given_up_with_its_own_words(serve: Callable[..., Web]) -> None:
+    storage = Storage(busy())
+
+    with pytest.raises(StorageError, match="503 ServerBusy"):
+        by_key(serve(storage).url).get("incoming", "a.json")
+
+    assert len(storage.asked) == 5
+
+
+def test_a_redirect_is_not_followed_with_our_signature(serve: Callable[..., Web]) -> None:
+    elsewhere = Storage(blob())
+    storage = Storage(Said(302, headers={"Location": serve(elsewhere).url}))
+
+    with pytest.raises(StorageError, match="302"):
+        by_key(serve(storage).url).get("incoming", "a.json")
+
+    assert elsewhere.asked == []
+
+
+def test_content_is_taken_as_it_is_stored_whatever_its_encoding_says(serve: Callable[..., Web]) -> None:
+    stored = Said(200, b"%PDF-1.7 not gzip", headers={**blob().headers, "Content-Encoding": "gzip"})
+    blobs = by_key(serve(Storage(stored)).url)
+
+    stream = blobs.open("incoming", "a.pdf")
+
+    assert stream is not None
+    assert b"".join(stream.read()) == stored.body
