@@ -10,11 +10,9 @@ import azure.functions as func
 import attach_po
 import blob_trigger
 import create_order
-from shared import http, validation
+from shared.first_call import services
 from shared.problem import correlation_id, problems
-from shared.services.settlement import as_told
 from shared.settings import Settings
-from shared.wiring import services
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 app.register_functions(create_order.bp)
@@ -36,7 +34,11 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 @problems
 def settle(req: func.HttpRequest) -> func.HttpResponse:
     """Settle a submission in review by an operator's decision (docs/operations.md)."""
-    asked = validation.settlement(http.json_body(req))
+    from shared import http
+    from shared.services.settlement import as_told
+    from shared.validation.settlements import settlement
+
+    asked = settlement(http.json_body(req))
     s = services()
     key = req.route_params.get("key", "")
     record = s.settlement.settle(key, asked, correlation_id(), s.deadline())

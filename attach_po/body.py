@@ -17,12 +17,14 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from shared import validation
 from shared.errors import InvalidInputError, TooLargeError, UnsupportedMediaTypeError, Violation
 from shared.models import Document, Metadata, Role, Submission, Wire
 from shared.settings import Limits
 from shared.strict_json import Json, below, loads
-from shared.validation import Collector
+from shared.validation import ids
+from shared.validation.attachments import metadata, metadata_of
+from shared.validation.collecting import Collector
+from shared.validation.files import document_faults, file_name
 from shared.validation.shapes import build, member
 
 PIECE = 256 * 1024
@@ -70,8 +72,8 @@ def read(
     if reader is None:
         raise UnsupportedMediaTypeError(f"The Content-Type must be {' or '.join(_READERS)}.")
     with Collector() as faults:
-        customer = faults.check(lambda: validation.customer_id(customer_id))
-        order = faults.check(lambda: validation.order_id(order_id))
+        customer = faults.check(lambda: ids.customer_id(customer_id))
+        order = faults.check(lambda: ids.order_id(order_id))
         form = reader(body, options, limits, faults)
         documents = _documents(form.uploads, limits, faults)
     assert customer is not None
@@ -100,7 +102,7 @@ def _multipart(body: bytes, options: Mapping[str, str], limits: Limits, faults: 
     if len(described) != 1:
         faults.add("/metadata", f"must be given once; it is given {len(described)} times")
         return _Form(None, uploads)
-    read = partial(validation.metadata, described[0], tender_files=_tenders(uploads), pointer="/metadata")
+    read = partial(metadata, described[0], tender_files=_tenders(uploads), pointer="/metadata")
     return _Form(faults.check(read), uploads)
 
 
@@ -189,7 +191,7 @@ def _json(body: bytes, _: Mapping[str, str], limits: Limits, faults: Collector) 
         return _Form(None, uploads)
     place = below("", written)
     return _Form(
-        validation.metadata_of(described, tender_files=_tenders(uploads), pointer=place, faults=faults),
+        metadata_of(described, tender_files=_tenders(uploads), pointer=place, faults=faults),
         uploads,
     )
 
@@ -237,12 +239,12 @@ def _documents(uploads: list[_Upload], limits: Limits, faults: Collector) -> tup
 
 
 def _document(upload: _Upload, limits: Limits, faults: Collector) -> Document | None:
-    name = faults.check(lambda: validation.file_name(upload.name, upload.name_place))
+    name = faults.check(lambda: file_name(upload.name, upload.name_place))
     view = upload.content
     if view is None:
         return None
     head = bytes(view[:1024])
-    for fault in validation.document_faults(name or "the file", view.nbytes, head, limits.max_file):
+    for fault in document_faults(name or "the file", view.nbytes, head, limits.max_file):
         faults.add(upload.place, fault)
     if name is None:
         return None

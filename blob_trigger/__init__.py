@@ -10,10 +10,9 @@ import uuid
 import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
 
-from shared import http
+from shared.first_call import services
 from shared.problem import problems
 from shared.settings import DOCUMENT_STORAGE, trigger_binding
-from shared.wiring import services
 
 bp = func.Blueprint()
 
@@ -65,4 +64,6 @@ def poisoned(message: func.QueueMessage) -> None:
 def get_drop(req: func.HttpRequest) -> func.HttpResponse:
     """The receipt of a drop, by the path of its sidecar or of its document."""
     receipt = services().drops.receipt_of(req.route_params.get("path", ""))
-    return func.HttpResponse(json.dumps(receipt, ensure_ascii=False), status_code=200, mimetype=http.JSON)
+    return func.HttpResponse(
+        json.dumps(receipt, ensure_ascii=False), status_code=200, mimetype="application/json"
+    )

@@ -10,7 +10,6 @@ from urllib.parse import quote, urlsplit
 
 import azure.functions as func
 
-from shared import validation
 from shared.errors import (
     Advice,
     AppError,
@@ -25,6 +24,8 @@ from shared.ledger import Record, State
 from shared.partner_center.statuses import next_step, normal
 from shared.partner_center.wire import Answer, parse_object
 from shared.services.effect import Outcome
+from shared.validation import ids
+from shared.validation.collecting import Collector
 
 JSON = "application/json"
 
@@ -134,9 +135,9 @@ def user_token(req: func.HttpRequest) -> str:
 
 def order_of(req: func.HttpRequest) -> tuple[str, str]:
     """The customer and the order that a path names. Raises InvalidInputError, naming both faults."""
-    with validation.Collector() as faults:
-        customer = faults.check(lambda: validation.customer_id(req.route_params["customerId"]))
-        order = faults.check(lambda: validation.order_id(req.route_params["orderId"]))
+    with Collector() as faults:
+        customer = faults.check(lambda: ids.customer_id(req.route_params["customerId"]))
+        order = faults.check(lambda: ids.order_id(req.route_params["orderId"]))
     assert customer
     assert order
     return customer, order

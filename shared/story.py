@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
+from typing import TYPE_CHECKING
 
-from shared.ledger import Record
+if TYPE_CHECKING:
+    from shared.ledger import Record
 
 log = logging.getLogger("story")
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 
 from shared.auth.mode import TokenSource, UserTokenSource
 from shared.errors import NotConfiguredError
@@ -76,15 +74,6 @@ def _now() -> datetime:
 
 def _new_id() -> str:
     return str(uuid.uuid4())
-
-
-@cache
-def services() -> Services:
-    """The services of this process, built at the first call that needs them.
-
-    Raises NotConfiguredError, naming every setting that is missing or wrong.
-    """
-    return build(os.environ)
 
 
 def build(

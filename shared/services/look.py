@@ -15,8 +15,9 @@ from shared.models import Document
 from shared.settings import Limits
 from shared.storage.blobs import BlobStore
 from shared.storage.stream import BlobStream
-from shared.validation import Sidecar, document_faults, file_name
-from shared.validation import sidecar as read_sidecar
+from shared.validation.attachments import Sidecar
+from shared.validation.attachments import sidecar as read_sidecar
+from shared.validation.files import document_faults, file_name
 
 SIDECAR_BYTES = 64 * 1024
 

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from shared import validation
+from shared.validation.orders import order_request
 from shared.wiring import Services
 from tests.faults.parts import attach, place_body
 from tests.services.conftest import CUSTOMER, PDF
@@ -28,7 +28,7 @@ def work(services: Services, job: Mapping[str, Any]) -> None:
         case "attach":
             attach(services, job["order"], PDF)
         case "place":
-            request = validation.order_request(place_body(), CUSTOMER)
+            request = order_request(place_body(), CUSTOMER)
             services.orders.place(CUSTOMER, request, job["key"], correlation, services.deadline())
         case "sweep":
             services.sweep.run(correlation, services.deadline())

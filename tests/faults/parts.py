@@ -19,11 +19,11 @@ from local.proxy_faults import Fault, Seen
 from local.simulator.partner_center import PartnerCenterSimulator
 from local.simulator.tokens import mint
 from local.storage_proxy import Proxy
-from shared import validation
 from shared.auth.mode import Mode
 from shared.models import Document, Metadata, Role, Submission
 from shared.partner_center.wire import Deadline
 from shared.services.effect import Outcome
+from shared.validation.orders import order_request
 from shared.wiring import Services, build
 from tests.services.conftest import AUDIENCE, CUSTOMER, KEY, PDF, TENANT, Clock, Office
 
@@ -135,7 +135,7 @@ class World(Office):
 
     def place_within(self, seconds: float, key: str = "flow-1") -> Outcome:
         """Ask for an order with so little time, in real seconds."""
-        request = validation.order_request(place_body(), CUSTOMER)
+        request = order_request(place_body(), CUSTOMER)
         return self.services.orders.place(CUSTOMER, request, key, str(uuid.uuid4()), Deadline.after(seconds))
 
     def sets(self, order: str) -> int:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench import parts
+
 ROOT = Path(__file__).parents[2]
 
 BINDING = "import azurefunctions.extensions.bindings.blob"
@@ -42,7 +44,11 @@ def test_importing_the_app_brings_nothing_that_only_a_first_call_needs() -> None
         "azure.keyvault",
         "aiohttp",
         "azure.storage.blob.aio",
+        "pydantic",
         "shared.auth.source",
+        "shared.partner_center",
+        "shared.storage",
+        "shared.services",
         "local",
         "hypothesis",
     ):
@@ -59,3 +65,24 @@ def test_the_deployed_packages_do_not_bring_aiohttp() -> None:
     wanted = (ROOT / "requirements.txt").read_text().lower()
 
     assert "aio" not in wanted
+
+
+def test_first_calls_that_come_together_share_one_set_of_services() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TOGETHER],
+        cwd=ROOT,
+        env=parts.settings("UseDevelopmentStorage=true", "http://127.0.0.1:9"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == "1"
+
+
+TOGETHER = """
+from concurrent.futures import ThreadPoolExecutor
+from shared.first_call import services
+with ThreadPoolExecutor(8) as pool:
+    print(len({id(s) for s in pool.map(lambda _: services(), range(8))}))
+"""

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from local.proxy_faults import Fault, Seen
-from shared import validation
 from shared.errors import StorageError
 from shared.ledger import State
 from shared.services.effect import Outcome
 from shared.services.orders import order_key
+from shared.validation.orders import order_request
 from tests.faults.parts import DENIED, Lines, World, attach, place_body
 from tests.services.conftest import CUSTOMER, PDF
 
@@ -164,7 +164,7 @@ class Machine(RuleBasedStateMachine):
         self.never_twice()
 
     def _place(self, key: str) -> Outcome:
-        request = validation.order_request(place_body(QUANTITY[key]), CUSTOMER)
+        request = order_request(place_body(QUANTITY[key]), CUSTOMER)
         world = self.world
         return world.faulty.orders.place(CUSTOMER, request, key, CORRELATION, world.deadline())
 

@@ -15,10 +15,10 @@ import pytest
 from local.azurite.launcher import Azurite
 from local.simulator.partner_center import PartnerCenterSimulator
 from local.simulator.tokens import mint
-from shared import validation
 from shared.auth.mode import Mode
 from shared.partner_center.wire import Deadline
 from shared.services.effect import Outcome
+from shared.validation.orders import order_request
 from shared.wiring import Services, build
 
 KEY = b"the key of these tests' tokens"
@@ -131,7 +131,7 @@ class Office:
         """Ask for an order as the HTTP function does."""
         line = {"offerId": "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P", "quantity": 5, "termDuration": "P1Y"}
         raw = json.dumps({"lineItems": [line], "billingCycle": "monthly", **more}).encode()
-        request = validation.order_request(raw, CUSTOMER)
+        request = order_request(raw, CUSTOMER)
         correlation = str(uuid.uuid4())
         return (by or self.services).orders.place(CUSTOMER, request, key, correlation, self.deadline())
 

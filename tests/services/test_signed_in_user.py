@@ -7,12 +7,12 @@ import uuid
 
 import pytest
 
-from shared import validation
 from shared.auth.mode import Mode
 from shared.errors import TokenError
 from shared.ledger import State
 from shared.services.effect import Outcome
 from shared.services.orders import Orders
+from shared.validation.orders import order_request
 from shared.wiring import build
 from tests.services.conftest import CUSTOMER, MintedTokens, Office
 
@@ -32,7 +32,7 @@ class NobodyConsented(MintedTokens):
 
 def place(orders: Orders, office: Office) -> Outcome:
     line = {"offerId": "A", "quantity": 1, "partnerIdOnRecord": "4847383"}
-    request = validation.order_request(json.dumps({"lineItems": [line]}).encode(), CUSTOMER)
+    request = order_request(json.dumps({"lineItems": [line]}).encode(), CUSTOMER)
     return orders.place(CUSTOMER, request, uuid.uuid4().hex, str(uuid.uuid4()), office.deadline())
 
 

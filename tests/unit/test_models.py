@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from shared.models import Document, Metadata, OrderRequest, Role, Submission
-from shared.validation import order_request
+from shared.validation.orders import order_request
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 METADATA = Metadata(True, "156.870", "CAD", "1.2", "https://onedrive.com/x")

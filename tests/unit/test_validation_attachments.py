@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from shared.errors import AppError, InvalidInputError
 from shared.models import Metadata
-from shared.validation import Sidecar, metadata, sidecar
-from shared.validation.attachments import MAX_SIDECAR
+from shared.validation.attachments import MAX_SIDECAR, Sidecar, metadata, sidecar
 from shared.validation.currencies import CURRENCIES
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"

@@ -7,14 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import InvalidInputError
-from shared.validation import (
-    Collector,
-    customer_id,
-    document_faults,
-    file_name,
-    idempotency_key,
-    order_id,
-)
+from shared.validation.collecting import Collector
+from shared.validation.files import document_faults, file_name
+from shared.validation.ids import customer_id, idempotency_key, order_id
 
 MANY = 1000
 

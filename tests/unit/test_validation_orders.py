@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import AppError, InvalidInputError, TooLargeError
-from shared.validation import Collector, order_request
-from shared.validation.collecting import MAX_VIOLATIONS
-from shared.validation.orders import MAX_ORDER
+from shared.validation.collecting import MAX_VIOLATIONS, Collector
+from shared.validation.orders import MAX_ORDER, order_request
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 LINE = {"offerId": "DB2E705F-B82A-4024-A3D5-D88E12F2DB35", "quantity": 5}

@@ -1,0 +1,66 @@
+"""What the functions of this folder do. Loaded by the first call: it brings pydantic and the clients."""
+
+from __future__ import annotations
+
+import uuid
+from urllib.parse import quote
+
+import azure.functions as func
+
+from shared import http
+from shared.first_call import services
+from shared.ledger import State
+from shared.partner_center.wire import RequestIds
+from shared.problem import correlation_id
+from shared.validation import ids
+from shared.validation.collecting import Collector
+from shared.validation.orders import order_request
+
+
+def place(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer `create_order`."""
+    with Collector() as faults:
+        customer = faults.check(lambda: ids.customer_id(req.route_params["customerId"]))
+        key = faults.check(lambda: ids.idempotency_key(req.headers.get("idempotency-key")))
+        order = faults.check(lambda: order_request(http.json_body(req), req.route_params["customerId"]))
+    assert customer
+    assert key
+    assert order
+    s = services()
+    outcome = s.orders_for(http.user_token(req)).place(customer, order, key, correlation_id(), s.deadline())
+    record = http.settled(outcome)
+    now = http.utc_now()
+    if record is None:
+        if outcome.replayed and outcome.record.state is State.CLAIMED:
+            raise http.in_progress(outcome.record, now)
+        location = http.here(req, f"customers/{customer}/order-requests/{quote(key, safe='')}")
+        return http.accepted(outcome.record, location, now)
+    headers = {"Location": http.here(req, f"customers/{customer}/orders/{http.order_id(record)}")}
+    if outcome.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return http.stored(record, 201, headers)
+
+
+def show(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer `get_order`."""
+    customer, order = http.order_of(req)
+    s = services()
+    sent_as = RequestIds(str(uuid.uuid4()), correlation_id())
+    return http.passed_on(s.orders.get(customer, order, sent_as, s.deadline()))
+
+
+def tell(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer `get_order_request`."""
+    with Collector() as faults:
+        customer = faults.check(lambda: ids.customer_id(req.route_params["customerId"]))
+        key = faults.check(lambda: ids.idempotency_key(req.route_params["key"]))
+    assert customer
+    assert key
+    s = services()
+    # a host may leave an encoded slash in the path as it is
+    outcome = s.orders.look(customer, [key, key.replace("%2F", "/")], s.deadline())
+    record = http.settled(outcome)
+    if record is None:
+        location = http.here(req, f"customers/{customer}/order-requests/{quote(key, safe='')}")
+        return http.accepted(outcome.record, location, http.utc_now())
+    return http.stored(record, 200, {"Idempotency-Replayed": "true"})
