@@ -12,7 +12,6 @@ import blob_trigger
 import create_order
 from shared.first_call import services
 from shared.problem import correlation_id, problems
-from shared.settings import Settings
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 app.register_functions(create_order.bp)
@@ -24,6 +23,8 @@ app.register_functions(blob_trigger.bp)
 @app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Says that the app runs, and which settings are missing or wrong: their names, never their values."""
+    from shared.settings import Settings
+
     problems = Settings.read(os.environ).problems
     body = {"status": "misconfigured" if problems else "ok", "settings": dict(problems)}
     return func.HttpResponse(json.dumps(body), status_code=200, mimetype="application/json")

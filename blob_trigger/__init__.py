@@ -12,7 +12,7 @@ import azurefunctions.extensions.bindings.blob as blob
 
 from shared.first_call import services
 from shared.problem import problems
-from shared.settings import DOCUMENT_STORAGE, trigger_binding
+from shared.settings_table import DOCUMENT_STORAGE, trigger_binding
 
 bp = func.Blueprint()
 

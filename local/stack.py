@@ -24,7 +24,8 @@ from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, gener
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.children import Child, StackError, claim_port
 from local.events import webhook
-from shared.settings import DOCUMENT_STORAGE, SETTINGS, Settings
+from shared.settings import Settings
+from shared.settings_table import DOCUMENT_STORAGE, SETTINGS
 
 ROOT = Path(__file__).parent.parent
 HOST_STORAGE = "AzureWebJobsStorage"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.azurite.launcher import Azurite
-from shared.settings import SETTINGS
+from shared.settings_table import SETTINGS
 
 _NAMES = {setting.name for setting in SETTINGS} | {"AzureWebJobsStorage", "REQUESTS_CA_BUNDLE"}
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy"}

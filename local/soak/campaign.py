@@ -20,7 +20,7 @@ from local.soak.work import Work
 from local.soak.world import Reader, World
 from local.stack import ROOT, Plan, Stack
 from local.storage_proxy import Proxy
-from shared.settings import DOCUMENT_STORAGE
+from shared.settings_table import DOCUMENT_STORAGE
 
 _TICK = 0.05
 _LOOK = 3.0

@@ -25,7 +25,8 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from shared.errors import BlobMissingError, ConditionFailedError, NotConfiguredError, StorageError
-from shared.settings import DOCUMENT_STORAGE, StorageSettings
+from shared.settings import StorageSettings
+from shared.settings_table import DOCUMENT_STORAGE
 from shared.storage.stream import BlobStream, http_date
 from shared.storage.transport import API_VERSION, Signer, Transport
 

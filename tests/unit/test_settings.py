@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import CLOUDS, SETTINGS, Settings, trigger_binding
+from shared.settings import CLOUDS, Settings
+from shared.settings_table import SETTINGS, trigger_binding
 
 GOOD = {
     "DocumentStorage": "UseDevelopmentStorage=true",

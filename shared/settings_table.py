@@ -1,0 +1,96 @@
+"""The settings' names, defaults and meanings, and the three of them that the triggers are declared with.
+
+Apart from `shared.settings`, which reads them all into values, because every cold start waits for this.
+README's settings table is checked against SETTINGS by a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+DOCUMENT_STORAGE = "DocumentStorage"
+"""Name of the storage connection: a connection string under this name, or identity-based settings
+`DocumentStorage__blobServiceUri`, `__queueServiceUri`, `__credential`, `__clientId`.
+https://learn.microsoft.com/en-us/azure/azure-functions/functions-reference#configure-an-identity-based-connection"""
+
+
+class Setting(NamedTuple):
+    """One row of the settings table."""
+
+    name: str
+    default: str
+    meaning: str
+    secret: bool = False
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(DOCUMENT_STORAGE, "", "storage account of the three containers: connection string", secret=True),
+    Setting(f"{DOCUMENT_STORAGE}__blobServiceUri", "", "the same account by identity: its blob endpoint"),
+    Setting(
+        f"{DOCUMENT_STORAGE}__queueServiceUri", "", "by identity: its queue endpoint (the trigger needs it)"
+    ),
+    Setting(f"{DOCUMENT_STORAGE}__credential", "", "by identity: `managedidentity`"),
+    Setting(f"{DOCUMENT_STORAGE}__clientId", "", "by identity: client id of a user-assigned identity"),
+    Setting("INCOMING_CONTAINER", "incoming", "container into which documents and sidecars are dropped"),
+    Setting("RECEIPTS_CONTAINER", "receipts", "container of the receipts"),
+    Setting("LEDGER_CONTAINER", "ledger", "container of the ledger"),
+    Setting("BLOB_TRIGGER_SOURCE", "EventGrid", "`EventGrid`, or `LogsAndContainerScan` to poll"),
+    Setting("SWEEP_SCHEDULE", "0 */5 * * * *", "when the sweep runs (NCRONTAB, six fields)"),
+    Setting("PARTNER_CENTER_CLOUD", "global", "`global`, `usgov` or `china`: base URL, authority, audience"),
+    Setting("PARTNER_CENTER_BASE_URL", "of the cloud", "overrides the cloud's base URL"),
+    Setting("PARTNER_CENTER_AUTHORITY", "of the cloud", "overrides the cloud's token authority"),
+    Setting("PARTNER_CENTER_AUDIENCE", "of the cloud", "overrides the cloud's token audience"),
+    Setting("PARTNER_TENANT_ID", "", "the partner's tenant"),
+    Setting("PARTNER_CLIENT_ID", "", "client id of the app registration"),
+    Setting("PARTNER_CLIENT_SECRET", "", "its secret, or one of the next two", secret=True),
+    Setting(
+        "PARTNER_CLIENT_CERTIFICATE",
+        "",
+        "path of its certificate with private key (PEM or PFX)",
+        secret=True,
+    ),
+    Setting("PARTNER_CLIENT_CERTIFICATE_PASSWORD", "", "password of that file", secret=True),
+    Setting(
+        "PARTNER_FEDERATED_CREDENTIAL",
+        "",
+        "client id of a user-assigned managed identity that vouches for the app",
+    ),
+    Setting("PARTNER_REFRESH_TOKEN_VAULT", "", "App+User: URL of the Key Vault that holds the refresh token"),
+    Setting(
+        "PARTNER_REFRESH_TOKEN_SECRET", "partner-center-refresh-token", "App+User: name of the vault's secret"
+    ),
+    Setting("PARTNER_REFRESH_TOKEN_FILE", "", "App+User, local use: file that holds the refresh token"),
+    Setting("PO_PART_NAME", "POFiles", "name of the multipart parts with purchase orders"),
+    Setting(
+        "TENDER_PART_NAME",
+        "TenderFiles",
+        "name of the multipart parts with tenders (REST reference: `Tender`)",
+    ),
+    Setting("MAX_FILE_MB", "50", "largest file, in MiB; our own guard, Microsoft publishes none"),
+    Setting("MAX_FILES", "20", "most files in one submission; our own guard"),
+    Setting("MAX_BODY_MB", "90", "largest HTTP body, in MiB; the host's own limit is 100"),
+    Setting("REQUEST_SECONDS", "180", "total time for one submission; HTTP callers are cut off at 230"),
+    Setting("SETTLE_ATTACHMENT_SECONDS", "120", "how long after a lost reply an absent attachment is absent"),
+    Setting(
+        "SETTLE_ORDER_SECONDS", "1200", "the same for orders; Partner Center's list lags up to 15 minutes"
+    ),
+    Setting("RESELLER_CACHE_SECONDS", "300", "how long the list of indirect resellers is believed"),
+    Setting("MAX_CALLS_IN_FLIGHT", "16", "most calls to Partner Center at once from one instance"),
+)
+
+DEFAULTS = {s.name: s.default for s in SETTINGS}
+"""What a setting is when nobody gives it, by its name."""
+
+
+def trigger_binding(env: Mapping[str, str]) -> tuple[str, str, str]:
+    """Container, source and sweep schedule, which the decorators need while the app is being indexed.
+
+    A source that is misspelt falls back to EventGrid here and stands in `Settings.problems`.
+    """
+    source = env.get("BLOB_TRIGGER_SOURCE", "")
+    return (
+        env.get("INCOMING_CONTAINER") or DEFAULTS["INCOMING_CONTAINER"],
+        source if source == "LogsAndContainerScan" else "EventGrid",
+        env.get("SWEEP_SCHEDULE") or DEFAULTS["SWEEP_SCHEDULE"],
+    )
