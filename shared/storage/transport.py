@@ -7,6 +7,7 @@ its first 32 MiB into memory before it returns (docs/performance.md).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,3 +102,14 @@ def _pool(url: str) -> urllib3.PoolManager:
     user = ":".join(get_auth_from_url(proxy))
     secret = urllib3.make_headers(proxy_basic_auth=user) if user != ":" else None
     return urllib3.ProxyManager(proxy, proxy_headers=secret, **options)
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Keep a shared access signature out of the URLs that urllib3 logs, at WARNING what it tries again."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(a.partition("?")[0] if isinstance(a, str) else a for a in record.args)
+    return True
+
+
+for _logger in ("urllib3.connectionpool", "urllib3.util.retry"):
+    logging.getLogger(_logger).addFilter(_without_query)

@@ -103,6 +103,20 @@ def test_what_a_signature_does_not_allow_is_told_without_the_signature(azurite: 
     assert raised.value.__cause__ is None
 
 
+def test_no_log_of_what_is_tried_again_holds_the_signature(
+    serve: Callable[..., Web], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    url = serve(Storage(busy(), Said(0), blob())).url
+
+    blobs = store({"DocumentStorage": f"BlobEndpoint={url}/{ACCOUNT};SharedAccessSignature=sv=1&sig=secret"})
+    assert blobs.get("incoming", "a.json")
+
+    assert "Retrying" in caplog.text
+    assert "/incoming/a.json" in caplog.text
+    assert "secret" not in caplog.text
+
+
 def test_an_identity_sends_its_token_and_asks_for_it_once(
     pki: Pki, serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch
 ) -> None:
