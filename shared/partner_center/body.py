@@ -1,8 +1,7 @@
 """Request bodies that know whether they have left whole.
 
-An object with `__len__` and `__iter__` and without `read` makes requests and urllib3 send item by item under
-an exact Content-Length. An own `read` would be called in blocks of 16 KiB, and a bare generator would be sent
-with Transfer-Encoding: chunked.
+An object with `__iter__` and without `read` makes urllib3 send item by item; an own `read` would be called in
+blocks of 16 KiB. Whoever sends it sets Content-Length to its `len`, or it would go out chunked.
 """
 
 from __future__ import annotations

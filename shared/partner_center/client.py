@@ -19,15 +19,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
 from shared.auth.mode import Mode, TokenSource
 from shared.errors import NotSentError, RefusedError, ThrottledError, TokenError, TokenRejectedError
 from shared.partner_center.body import BytesBody
 from shared.partner_center.multipart import MultipartBody
 from shared.partner_center.reply import judge
 from shared.partner_center.throttle import Throttle
-from shared.partner_center.transport import Transport, new_session
+from shared.partner_center.transport import Transport
 from shared.partner_center.wire import Answer, Call, Deadline, RequestIds, order_path
 
 _WAITS = (0.5, 1.5)
@@ -56,15 +54,13 @@ class PartnerCenter:
         self,
         base_url: str,
         tokens: TokenSource,
-        session: requests.Session | None = None,
         *,
         calls_in_flight: int = 16,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._tokens = tokens
-        self._session = session or new_session(calls_in_flight)
-        self._transport = Transport(base_url, self._session)
+        self._transport = Transport(base_url, calls_in_flight)
         self._places = threading.BoundedSemaphore(calls_in_flight)
         self._throttle = Throttle(clock)
         self._sleep = sleep
@@ -77,7 +73,7 @@ class PartnerCenter:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._session.close()
+        self._transport.close()
 
     def create_order(
         self, customer_id: str, body: bytes, mode: Mode, ids: RequestIds, deadline: Deadline

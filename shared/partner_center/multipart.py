@@ -2,7 +2,7 @@
 
 No I/O of its own: parts say how to open themselves, and every iteration opens them anew, so that a request
 can be sent again. A part that breaks off, or whose size is not the announced one, raises SourceFailedError
-before the closing boundary is out; that is neither OSError nor HTTPException, so requests and urllib3 let it
+before the closing boundary is out; that is neither OSError nor HTTPException, so urllib3 lets it
 pass, and a source that fails is never taken for an upload that failed.
 """
 

@@ -7,15 +7,12 @@ body been handed out? Only the kind of the failure is told; texts of network err
 from __future__ import annotations
 
 import socket
-from typing import Any
 
-import requests
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Timeout
 
+from shared.connections import connections
 from shared.errors import AppError, NotSentError, OutcomeUnknownError, SupportIds
 from shared.partner_center.wire import Call, Deadline, Reply, RequestIds
 
@@ -31,13 +28,13 @@ _READ_SIZE = 64 * 1024
 class Transport:
     """Sends calls to one server. Safe to use from many threads."""
 
-    def __init__(self, base_url: str, session: requests.Session) -> None:
+    def __init__(self, base_url: str, calls_in_flight: int) -> None:
         self._base_url = base_url.rstrip("/")
-        self._adapter = session.get_adapter(self._base_url)
-        # read once: proxies from the environment; a CA bundle of the session goes before the environment's
-        self._settings = session.merge_environment_settings(
-            self._base_url, {}, True, session.verify, session.cert
-        )
+        self._pool = connections(base_url, calls_in_flight, retries=False)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._pool.clear()
 
     def exchange(self, call: Call, token: str, ids: RequestIds, deadline: Deadline) -> Reply:
         """Send `call` once and return the reply, whatever its status.
@@ -66,35 +63,26 @@ class Transport:
         raise NotSentError(f"Partner Center did not answer ({kind}).")
 
     def _perform(self, call: Call, token: str, ids: RequestIds, deadline: Deadline) -> Reply:
-        request = requests.Request(
+        headers = {**call.headers(ids), "Authorization": f"Bearer {token}"}
+        if call.body is not None:
+            headers["Content-Length"] = str(len(call.body))
+        left = max(deadline.remaining(), 0.001)
+        response = self._pool.urlopen(
             call.method,
             self._base_url + call.path,
-            headers=call.headers(ids),
-            data=call.body,
-            auth=_Bearer(token),
-        ).prepare()
-        response = self._adapter.send(request, **self._options(deadline))
-        with response:
-            body, whole = _read(response.raw, deadline)
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, headers, body, whole)
-
-    def _options(self, deadline: Deadline) -> dict[str, Any]:
-        # a Timeout with a total: the wait for the reply is what the sending has left of it
-        left = max(deadline.remaining(), 0.001)
-        timeout = Timeout(total=left, connect=min(_CONNECT_SECONDS, left))
-        return {**self._settings, "timeout": timeout}
-
-
-class _Bearer(AuthBase):
-    """Sets the header itself; without an `auth`, requests may look into ~/.netrc."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
+            body=call.body,
+            headers=headers,
+            redirect=False,
+            preload_content=False,
+            # with a total: the wait for the reply is what the sending has left of it
+            timeout=Timeout(total=left, connect=min(_CONNECT_SECONDS, left)),
+        )
+        try:
+            body, whole = _read(response, deadline)
+        finally:
+            response.close()
+        told = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status, told, body, whole)
 
 
 def _read(raw: BaseHTTPResponse, deadline: Deadline) -> tuple[bytes, bool]:
@@ -124,28 +112,3 @@ def _root(error: BaseException) -> str:
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return type(error).__name__
-
-
-def new_session(calls_in_flight: int) -> requests.Session:
-    """Return a session that keeps one connection for each call in flight."""
-    session = requests.Session()
-    adapter = _KeptAlive(pool_maxsize=calls_in_flight, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
-class _KeptAlive(HTTPAdapter):
-    """Probes idle connections, so that one that a firewall has forgotten is not used for an order.
-
-    Azure forgets idle outbound flows after 4 minutes; a request on such a connection is sent and never
-    answered. https://learn.microsoft.com/en-us/azure/load-balancer/load-balancer-tcp-idle-timeout
-    """
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as HTTPAdapter has it
-        """Set the socket options of every connection in the pool."""
-        options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
-        for name in ("TCP_KEEPIDLE", "TCP_KEEPINTVL"):
-            if hasattr(socket, name):
-                options.append((socket.IPPROTO_TCP, getattr(socket, name), 30))
-        super().init_poolmanager(*args, socket_options=options, **kwargs)

@@ -10,19 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import requests
 import urllib3
 from azure.core.pipeline import PipelineContext, PipelineRequest
 from azure.core.rest import HttpRequest
-from requests.utils import (
-    DEFAULT_CA_BUNDLE_PATH,
-    get_auth_from_url,
-    select_proxy,
-)
 from urllib3.response import BaseHTTPResponse
+
+from shared.connections import connections
 
 API_VERSION = "2023-11-03"
 """A fixed service version, so that neither an SDK update nor an emulator changes what is spoken.
@@ -55,7 +50,7 @@ class Transport:
     def __init__(self, endpoint: str, signer: Signer) -> None:
         self._endpoint = endpoint
         self._signer = signer
-        self._pool = _pool(endpoint)
+        self._pool = connections(endpoint, _POOL, timeout=_TIMEOUT, retries=_RETRIES)
 
     def send(
         self, method: str, path: str, headers: Mapping[str, str], content: bytes | None, *, stream: bool
@@ -82,26 +77,6 @@ class Transport:
             preload_content=not stream,
             decode_content=False,
         )
-
-
-def _pool(url: str) -> urllib3.PoolManager:
-    """Connections as requests makes them: with the proxies and the CA bundle of the environment."""
-    environment = requests.Session().merge_environment_settings(url, {}, None, None, None)
-    trusted = environment["verify"] if isinstance(environment["verify"], str) else DEFAULT_CA_BUNDLE_PATH
-    options: dict[str, Any] = {
-        "num_pools": 1,
-        "maxsize": _POOL,
-        "timeout": _TIMEOUT,
-        "retries": _RETRIES,
-        "ca_cert_dir" if Path(trusted).is_dir() else "ca_certs": trusted,
-    }
-    proxy = select_proxy(url, environment["proxies"])
-    if not proxy:
-        return urllib3.PoolManager(**options)
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
-    user = ":".join(get_auth_from_url(proxy))
-    secret = urllib3.make_headers(proxy_basic_auth=user) if user != ":" else None
-    return urllib3.ProxyManager(proxy, proxy_headers=secret, **options)
 
 
 def _without_query(record: logging.LogRecord) -> bool:
