@@ -13,28 +13,25 @@ connections that are kept alive. What can be done, and to which requests: local/
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import http.server
 import os
 import re
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from local.guard import refuse_inside_azure
+from local.loopback import Loopback
 from local.proxy_faults import Fault, Order, Seen
 
 _PIECE = 64 * 1024
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host"}
 
 
-class Proxy:
+class Proxy(Loopback):
     """Forwards to `target` (a URL; its path is the path here too) from a free port of 127.0.0.1.
 
     `decide` is asked about each request that no order hits; it returns a Fault or None.
@@ -45,18 +42,15 @@ class Proxy:
         self.target = (parts.hostname or "127.0.0.1", parts.port or 80)
         self.path = parts.path.rstrip("/")
         self.decide = decide
-        self.stopping = threading.Event()
         self._lock = threading.Lock()
         self._orders: list[Order] = []
         self._seen: list[Seen] = []
-        self._server: _Server | None = None
-        self._thread: threading.Thread | None = None
+        super().__init__(lambda *args: _Connection(self, *args))
 
     @property
     def url(self) -> str:
         """What to use instead of the target's URL; known once it was started."""
-        assert self._server
-        return f"http://127.0.0.1:{self._server.server_address[1]}{self.path}"
+        return super().url + self.path
 
     def connection_string(self, direct: str) -> str:
         """The connection string `direct`, with its blobs here."""
@@ -92,57 +86,6 @@ class Proxy:
         """For those who derive from this class: change an answer's headers, or the body of one that has no
         Content-Length (a listing); `body` is None when it streams."""
         return body
-
-    def start(self) -> Self:
-        """Listen. Raises InsideAzureError."""
-        refuse_inside_azure(os.environ)
-        self._server = _Server(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Close the port and every connection, and wait for their threads."""
-        if self._server and self._thread:
-            self.stopping.set()
-            self._server.stop()
-            self._thread.join()
-            self._server = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, proxy: Proxy) -> None:
-        self.live: dict[threading.Thread, socket.socket] = {}
-        super().__init__(("127.0.0.1", 0), lambda *args: _Connection(proxy, *args))
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
-        self.live[threading.current_thread()] = request
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self.live.pop(threading.current_thread(), None)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
-        """Say nothing: clients that go away are what this is for."""
-
-    def stop(self) -> None:
-        self.shutdown()
-        for thread, connection in self.live.copy().items():
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-            thread.join()
-        self.server_close()
 
 
 class _CutError(Exception):

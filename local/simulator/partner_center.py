@@ -12,24 +12,20 @@ Other processes see and turn the same things under /_sim (control).
 
 from __future__ import annotations
 
-import os
 import ssl
-import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
-from local.guard import refuse_inside_azure
+from local.loopback import Loopback
+from local.simulator.connection import Connection
 from local.simulator.faults import Faults
 from local.simulator.journal import Journal
-from local.simulator.server import Server
 from local.simulator.simulation import Simulation
 from local.simulator.state import State
 from local.simulator.switches import Switches
 
 
-class PartnerCenterSimulator:
+class PartnerCenterSimulator(Loopback):
     """A simulated Partner Center that listens on 127.0.0.1.
 
     `port` 0 takes a free one. `token_key` is the key of the tokens it accepts (tokens.mint). With an
@@ -46,15 +42,7 @@ class PartnerCenterSimulator:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.simulation = Simulation(token_key, switches or Switches(), clock)
-        self.port = port
-        self._ssl_context = ssl_context
-        self._server: Server | None = None
-        self._thread: threading.Thread | None = None
-
-    @property
-    def url(self) -> str:
-        """The base URL, without a slash at its end; known once the simulator was started."""
-        return f"http{'s' if self._ssl_context else ''}://127.0.0.1:{self.port}"
+        super().__init__(lambda *args: Connection(self.simulation, self.stopping, *args), port, ssl_context)
 
     @property
     def state(self) -> State:
@@ -78,28 +66,3 @@ class PartnerCenterSimulator:
     def reset(self) -> None:
         """Forget everything, call off all faults and put the switches back."""
         self.simulation.reset()
-
-    def start(self) -> Self:
-        """Listen. Raises InsideAzureError, or OSError when the port is taken."""
-        refuse_inside_azure(os.environ)
-        if self._server is None:
-            self._server = Server(self.port, self.simulation, self._ssl_context)
-            self.port = self._server.server_address[1]
-            self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-            self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Close every connection and the port, and wait until all threads are through."""
-        if self._server and self._thread:
-            self._server.stop()
-            self._thread.join()
-            self._server = self._thread = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
