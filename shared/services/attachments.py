@@ -17,6 +17,7 @@ from shared.partner_center.multipart import attachment_body
 from shared.partner_center.wire import Answer, Deadline, RequestIds
 from shared.services.effect import Absent, Finding, Found, Outcome, Unclear
 from shared.services.submission import Submissions
+from shared.storage.blobs import Clock
 from shared.storage.ledger import LedgerStore
 
 KIND = "attachment"
@@ -39,6 +40,7 @@ class AttachmentEffect:
     settle: timedelta
     partner: PartnerCenter
     ledger: LedgerStore
+    clock: Clock
     po_part: str
     tender_part: str
     submission: Submission | None = None
@@ -97,12 +99,15 @@ class AttachmentEffect:
         open_states = (State.CLAIMED, State.UNKNOWN, State.REVIEW)
         in_flight = [s for s in siblings if s.state in open_states and not attachment_ids(s)]
         rest = [i for i in items if i not in matched]
-        for alike in (
-            s.request["documents"] for s in in_flight if _match(s.request["documents"], matched)[0]
-        ):
-            theirs, lacking = _match(alike, rest)
-            if lacking:
+        for sibling in (s for s in in_flight if _match(s.request["documents"], matched)[0]):
+            theirs, lacking = _match(sibling.request["documents"], rest)
+            if lacking and self._may_still_arrive(sibling):
                 raise OutcomeUnknownError("another submission with the same file names is in flight")
+            if lacking:
+                return Unclear(
+                    "Partner Center has these documents once, and they may be those of another submission "
+                    f"with the same file names, {sibling.key}: first settle the one that is not there"
+                )
             rest = [i for i in rest if i not in theirs]
         if missing:
             names = ", ".join(str(d["fileName"]) for d in missing)
@@ -110,6 +115,12 @@ class AttachmentEffect:
         body = {"totalCount": len(matched), "items": matched, "attributes": {"objectType": "Collection"}}
         owns = tuple(str(i["attachmentId"]) for i in matched)
         return Found(Answer(201, json.dumps(body).encode(), answer.ids), owns)
+
+    def _may_still_arrive(self, sibling: Record) -> bool:
+        """Whether what is not listed of it now may be listed later."""
+        if sibling.state is State.UNKNOWN and sibling.absent_after is not None:
+            return self.clock() < sibling.absent_after
+        return sibling.state is State.CLAIMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +176,7 @@ class Attachments:
             settle=self.settle,
             partner=self.partner,
             ledger=self.submissions.ledger,
+            clock=self.submissions.clock,
             po_part=self.po_part,
             tender_part=self.tender_part,
             submission=submission,

@@ -62,6 +62,36 @@ def test_what_is_there_in_part_is_sent_again_by_the_sweep_only_on_that_very_word
     assert sorted(office.attached(order)) == ["a.pdf", "a.pdf", "t.pdf"], "as the person decided"
 
 
+def test_of_two_with_the_same_names_the_one_that_is_not_there_is_settled_first(office: Office) -> None:
+    order = office.order()
+    for arrives in (True, False):
+        office.partner.faults.add(
+            {"on": "POST attachment", "do": {"kind": "status", "status": 503, "commit": arrives}}
+        )
+    office.partner.faults.add({"on": "GET attachments", "times": 6, "do": {"kind": "status", "status": 503}})
+    keys = []
+    for stem, content in (("x/PO", PDF), ("y/PO", PDF[:-1] + b"?")):
+        office.drop(f"{stem}.pdf", content)
+        office.drop(f"{stem}.json", office.sidecar(order))
+        office.ring(f"{stem}.json")
+        keys.append(str(office.receipt(f"{stem}.json")["submission"]))
+    for _ in range(3):
+        office.clock.forward(minutes=3)
+        office.sweep()
+    there, absent = keys
+    assert [office.receipt(f"{stem}/PO.json")["state"] for stem in "xy"] == ["review", "review"]
+
+    with pytest.raises(InvalidInputError, match=absent):
+        settle(office, there, "adopt")
+    settle(office, absent, "send-again")
+    office.clock.forward(minutes=1)
+    office.sweep()
+    settle(office, there, "adopt")
+
+    assert [office.receipt(f"{stem}/PO.json")["state"] for stem in "xy"] == ["attached", "attached"]
+    assert len(office.attached(order)) == 2
+
+
 def test_a_retry_adopts_what_is_there_after_all(office: Office) -> None:
     order = office.order()
     key = drop_in_review(office, order)
