@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import azure.functions as func
 
 import attach_po
 import blob_trigger
 import create_order
+from shared.errors import NotConfiguredError
 from shared.first_call import services
 from shared.problem import correlation_id, problems
 
@@ -22,12 +26,19 @@ app.register_functions(blob_trigger.bp)
 @app.function_name("health")
 @app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def health(req: func.HttpRequest) -> func.HttpResponse:
-    """Says that the app runs, and which settings are missing or wrong: their names, never their values."""
-    from shared.settings import Settings
+    """Says whether the app can work, and which settings keep it from it: their names, never their values."""
+    try:
+        from shared.settings import Settings
 
-    problems = Settings.read(os.environ).problems
-    body = {"status": "misconfigured" if problems else "ok", "settings": dict(problems)}
-    return func.HttpResponse(json.dumps(body), status_code=200, mimetype="application/json")
+        settings = dict(Settings.read(os.environ).problems)
+        if not settings:
+            services()
+    except NotConfiguredError as error:
+        settings = dict.fromkeys(error.settings, str(error))
+    except Exception as error:  # packages that were built for another Python, say: nothing works then
+        logging.exception("the app cannot be loaded")
+        return _told(503, {"status": "broken", "cause": type(error).__name__})
+    return _told(200, {"status": "misconfigured" if settings else "ok", "settings": settings})
 
 
 @app.function_name("settle")
@@ -43,4 +54,8 @@ def settle(req: func.HttpRequest) -> func.HttpResponse:
     s = services()
     key = req.route_params.get("key", "")
     record = s.settlement.settle(key, asked, correlation_id(), s.deadline())
-    return func.HttpResponse(json.dumps(as_told(record)), status_code=200, mimetype="application/json")
+    return _told(200, as_told(record))
+
+
+def _told(status: int, body: Mapping[str, Any]) -> func.HttpResponse:
+    return func.HttpResponse(json.dumps(body), status_code=status, mimetype="application/json")

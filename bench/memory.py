@@ -20,7 +20,7 @@ from shared.wiring import Services
 
 LARGEST = 50
 """MB; no file may be larger, so that a drop of 200 MB is four of them."""
-CASES = [(10, 1), (200, 1), (50, 8)]
+CASES = [("http", 10, 1), ("http", 200, 1), ("http", 50, 8), ("https", 200, 1), ("https", 50, 8)]
 """MB of a drop, and how many at once."""
 TIMES = 2
 
@@ -29,16 +29,16 @@ def main() -> None:
     """Measure and print."""
     rows = []
     with parts.servers(2) as (source, sink):
-        for size, number in CASES:
+        for scheme, size, number in CASES:
             # three drops at once would be throttled as one customer's, so attempts are made for single ones
-            partner_center = f"{sink.http}/thrice" if number == 1 else sink.http
+            partner_center = sink.url(scheme) + ("/thrice" if number == 1 else "")
             before = sink.requests().get("POST", 0)
-            taken = [_child(source.http, partner_center, size, number) for _ in range(TIMES)]
+            taken = [_child(source, scheme, partner_center, size, number) for _ in range(TIMES)]
             posts = (sink.requests().get("POST", 0) - before) / TIMES / (number + 1)
             added = [(peak - idle) / 1024 for idle, peak in taken]
             rows.append(
                 [
-                    f"{number} x {size} MB",
+                    f"{scheme}, {number} x {size} MB",
                     f"{posts:g}",
                     f"{taken[0][0] / 1024:.1f}",
                     spread(added),
@@ -52,9 +52,18 @@ def main() -> None:
     )
 
 
-def _child(storage: str, partner_center: str, size: int, number: int) -> tuple[int, int]:
-    command = [sys.executable, "-m", "bench.memory", storage, partner_center, str(size), str(number)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=parts.environment())
+def _child(source: parts.Server, scheme: str, partner_center: str, size: int, number: int) -> tuple[int, int]:
+    command = [
+        sys.executable,
+        "-m",
+        "bench.memory",
+        source.url(scheme),
+        partner_center,
+        str(size),
+        str(number),
+    ]
+    env = {**parts.environment(), "REQUESTS_CA_BUNDLE": source.authority}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
     idle, peak = json.loads(done.stdout)
     return idle, peak
 

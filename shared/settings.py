@@ -154,7 +154,11 @@ class _Reader:
 
     def url(self, name: str, default: str, *, plain_on_loopback: bool = True) -> str:
         value = (self.env.get(name, "").strip() or default).rstrip("/")
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError:
+            parts = urlsplit("")
         loopback = plain_on_loopback and parts.hostname in ("localhost", "127.0.0.1", "::1")
         if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
             allowed = " (http only on loopback)" if plain_on_loopback else ""

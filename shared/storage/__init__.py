@@ -1,1 +1,1 @@
-"""Blob storage: the only place that speaks to azure-core and azure-storage-blob."""
+"""Blob storage: the only place that speaks its protocol and knows azure-storage-blob."""

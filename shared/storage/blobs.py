@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -55,7 +54,10 @@ class BlobStore:
     """One storage account. Thread-safe; keeps its connections."""
 
     def __init__(self, settings: StorageSettings) -> None:
-        self._settings = settings
+        """Connects to nothing yet. Raises NotConfiguredError."""
+        self._service = _service(settings)
+        endpoint = self._service.url.partition("?")[0].rstrip("/")
+        self._transport = Transport(endpoint, _signer(settings, self._service))
 
     def get(self, container: str, name: str) -> Blob | None:
         """Read a small blob whole; None when it (or its container) does not exist."""
@@ -167,41 +169,38 @@ class BlobStore:
         with _translated(f"create container {container}"), suppress(ResourceExistsError):
             self._service.create_container(container)
 
-    @cached_property
-    def _service(self) -> BlobServiceClient:
-        options: dict[str, Any] = {
-            "api_version": API_VERSION,
-            "retry_total": 3,
-            "initial_backoff": 1,  # usually 15 s before the second try: longer than a caller may wait
-            "increment_base": 2,
-            "random_jitter_range": 1,
-        }
-        s = self._settings
-        if s.connection_string:
-            try:
-                return BlobServiceClient.from_connection_string(s.connection_string, **options)
-            except ValueError:  # its message may quote the string
-                raise NotConfiguredError(
-                    f"{DOCUMENT_STORAGE} is no connection string", [DOCUMENT_STORAGE]
-                ) from None
-        from azure.identity import ManagedIdentityCredential  # a connection string does without
 
-        credential = ManagedIdentityCredential(client_id=s.client_id or None)
-        return BlobServiceClient(s.blob_service_uri, credential=credential, **options)
+def _service(settings: StorageSettings) -> BlobServiceClient:
+    options: dict[str, Any] = {
+        "api_version": API_VERSION,
+        "retry_total": 3,
+        "initial_backoff": 1,  # usually 15 s before the second try: longer than a caller may wait
+        "increment_base": 2,
+        "random_jitter_range": 1,
+    }
+    if settings.connection_string:
+        try:
+            return BlobServiceClient.from_connection_string(settings.connection_string, **options)
+        except ValueError:  # its message may quote the string
+            raise NotConfiguredError(
+                f"{DOCUMENT_STORAGE} is no connection string", [DOCUMENT_STORAGE]
+            ) from None
+    from azure.identity import ManagedIdentityCredential  # a connection string does without
 
-    @cached_property
-    def _transport(self) -> Transport:
-        endpoint, _, query = self._service.url.partition("?")
-        return Transport(endpoint.rstrip("/"), self._signer(query))
+    credential = ManagedIdentityCredential(client_id=settings.client_id or None)
+    return BlobServiceClient(settings.blob_service_uri, credential=credential, **options)
 
-    def _signer(self, signature: str) -> Signer:
-        if signature:
-            return AzureSasCredentialPolicy(AzureSasCredential(signature))
-        credential: Any = self._service.credential
-        if self._settings.connection_string:
-            shared_key: Signer = credential
-            return shared_key
+
+def _signer(settings: StorageSettings, service: BlobServiceClient) -> Signer:
+    credential: Any = service.credential
+    if not settings.connection_string:
         return BearerTokenCredentialPolicy(credential, "https://storage.azure.com/.default")
+    if signature := service.url.partition("?")[2]:
+        return AzureSasCredentialPolicy(AzureSasCredential(signature))
+    if credential is None:
+        raise NotConfiguredError(f"{DOCUMENT_STORAGE} holds no key and no signature", [DOCUMENT_STORAGE])
+    shared_key: Signer = credential
+    return shared_key
 
 
 @contextmanager
@@ -212,7 +211,8 @@ def _translated(what: str) -> Iterator[None]:
         status = getattr(error, "status_code", None)
         if status == 404:
             raise BlobMissingError(f"{what}: not there") from None
-        raise StorageError(f"storage did not answer to {what} ({type(error).__name__})") from None
+        cause = getattr(error, "reason", None) or error  # of urllib3's MaxRetryError
+        raise StorageError(f"storage did not answer to {what} ({type(cause).__name__})") from None
 
 
 def _walks(name: str) -> bool:

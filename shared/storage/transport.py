@@ -38,7 +38,8 @@ _RETRIES = urllib3.Retry(
 
 
 class Signer(Protocol):
-    """One of azure's authentication policies: shared key, shared access signature or bearer token."""
+    """One of azure's authentication policies: shared key, shared access signature or bearer token. A 401 does
+    not make the last one ask for another token; storage sends managed identities no such challenge."""
 
     def on_request(self, request: PipelineRequest[HttpRequest]) -> None:
         """Add to URL or headers what proves who asks."""
@@ -86,5 +87,5 @@ def _without_query(record: logging.LogRecord) -> bool:
     return True
 
 
-for _logger in ("urllib3.connectionpool", "urllib3.util.retry"):
+for _logger in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
     logging.getLogger(_logger).addFilter(_without_query)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import select
+import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -16,9 +19,11 @@ from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.pki import Pki, make_pki
 from local.simulator.web import Asked, Said, Web
+from shared.connections import connections
 from shared.errors import ConditionFailedError, StorageError
 from shared.settings import Settings
 from shared.storage.blobs import BlobStore
+from tests.contract.scripted_server import ScriptedServer, raw
 
 DATE = "Sat, 21 Nov 2026 10:00:00 GMT"
 
@@ -117,6 +122,22 @@ def test_no_log_of_what_is_tried_again_holds_the_signature(
     assert "secret" not in caplog.text
 
 
+@pytest.mark.parametrize("line", [b": broken", b"X-Foo bar"])
+def test_no_log_of_an_odd_header_holds_the_signature(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    head = b'HTTP/1.1 200 OK\r\nETag: "1"\r\nLast-Modified: %s\r\n%s\r\nContent-Length: 2\r\n\r\n{}'
+    server = ScriptedServer(raw(head % (DATE.encode(), line)))
+    url = f"{server.url}/{ACCOUNT}"
+    try:
+        store({"DocumentStorage": f"BlobEndpoint={url};SharedAccessSignature=sv=1&sig=secret"}).get("a", "b")
+    except StorageError:
+        pass
+    finally:
+        server.close()
+
+    assert "secret" not in caplog.text
+
+
 def test_an_identity_sends_its_token_and_asks_for_it_once(
     pki: Pki, serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +205,54 @@ def test_a_proxy_of_the_environment_is_used_with_its_credentials(
     (asked,) = proxy.asked
     assert asked.headers["host"] == "storage.example"
     assert asked.headers["proxy-authorization"] == f"Basic {base64.b64encode(b'user:p@ss').decode()}"
+
+
+def test_a_proxy_is_asked_to_tunnel_to_a_server_over_tls(
+    pki: Pki, serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = serve(Storage(blob()), pki.server_context())
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=tunnel, args=(listener, storage.port, asked), daemon=True).start()
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pki.ca))
+        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{listener.getsockname()[1]}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+
+        assert by_key(storage.url).get("incoming", "a.json")
+
+    assert asked[0].startswith(f"CONNECT localhost:{storage.port} ".encode())
+    assert len(asked) == 1
+
+
+def tunnel(listener: socket.socket, port: int, asked: list[bytes]) -> None:
+    """A proxy for one connection: note the CONNECT, then pass bytes both ways until an end closes."""
+    client, _ = listener.accept()
+    with client, socket.create_connection(("127.0.0.1", port)) as server:
+        asked.append(client.recv(65536))
+        client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        while True:
+            for end in select.select([client, server], [], [], 10)[0]:
+                data = end.recv(65536)
+                if not data:
+                    return
+                (server if end is client else client).sendall(data)
+
+
+def test_all_connections_trust_by_one_context(monkeypatch: pytest.MonkeyPatch, pki: Pki) -> None:
+    """Loading the authorities for each of them takes more time and memory than the connection."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pki.ca))
+    pools = [connections(url, 1) for url in ("https://a.example", "https://b.example")]
+
+    assert pools[0].connection_pool_kw["ssl_context"] is pools[1].connection_pool_kw["ssl_context"]
+
+
+def test_an_error_names_what_happened_on_the_network() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    with pytest.raises(StorageError, match="NewConnectionError"):
+        by_key(url).get("incoming", "a.json")
 
 
 def test_a_busy_server_is_asked_again(serve: Callable[..., Web]) -> None:
