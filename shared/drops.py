@@ -25,6 +25,8 @@ from shared.errors import Violation
 from shared.models import Role
 
 SET_SIDECAR = "metadata.json"
+MAX_NAME = 1024
+"""Characters of a blob's name."""
 
 
 class ReceiptState(StrEnum):
@@ -46,6 +48,13 @@ def is_sidecar(name: str) -> bool:
 def is_document(name: str) -> bool:
     """Whether a blob of that name is a document."""
     return _file_name(name).endswith(".pdf") and _file_name(name) != ".pdf"
+
+
+def can_have_receipt(name: str) -> bool:
+    """Whether storage takes the name that the receipt of that blob would bear: at most 1,024 characters, and
+    no segment that leads elsewhere.
+    https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata#blob-names"""
+    return len(receipt_of_document(name)) <= MAX_NAME and not any(s in (".", "..") for s in name.split("/"))
 
 
 def _file_name(name: str) -> str:
@@ -146,7 +155,7 @@ def decide(
     faults += [Violation("/tenderFiles", f"{name} is wanted twice, once in each role") for name in twice]
     if len(wanted) > most_files:
         faults.append(Violation("/poFiles", f"{len(wanted)} files are named; at most {most_files} are taken"))
-    faults += [Violation("", f"{f.name}: {fault}") for f in seen.values() for fault in f.faults]
+    faults += [Violation("", fault) for f in seen.values() for fault in f.faults]
     if faults:
         return Reject(tuple(faults))
     missing = tuple(w.file_name for w in wanted if w.file_name not in seen)
@@ -154,19 +163,21 @@ def decide(
 
 
 def leaves_word(sidecar: str, wanted: Sequence[Wanted], seen: Mapping[str, SeenFile]) -> list[str]:
-    """Paths under which the sidecar leaves word (rule 4): not where the file's own event looks anyway."""
+    """Paths under which the sidecar leaves word (rule 4): not where the file's own event looks anyway, and
+    always where neither its event nor the sweep would look, as for `PO.JSON`."""
     return [
         path
         for w in wanted
-        if w.named or w.file_name not in seen or seen[w.file_name].faults
         for path in w.paths
+        if w.named or w.file_name not in seen or seen[w.file_name].faults or sidecar not in own_sidecars(path)
         if sidecar != stem_sidecar(path)
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What is told of a drop. `seen` is the moment of its newest input; `body` what a person reads."""
+    """What is told of a drop. `seen` is the moment of its newest input; `body` what a person reads; `step`
+    the moment of the ledger's record that it tells of, None when it tells of none."""
 
     path: str
     state: ReceiptState
@@ -174,6 +185,12 @@ class Receipt:
     sidecar_etag: str
     body: Mapping[str, Any]
     due: datetime | None = None
+    step: datetime | None = None
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Name to ETag of the files that it tells of."""
+        return {str(f.get("fileName")): str(f.get("etag")) for f in self.body.get("files", ())}
 
 
 _RANK = {
@@ -186,25 +203,19 @@ _RANK = {
 }
 
 
-def supersedes(
-    new: Receipt, state: ReceiptState, seen: datetime, sidecar_etag: str, versions: Mapping[str, str]
-) -> bool:
-    """Whether `new` may replace a receipt: a look at newer inputs may, and of two looks at the same
-    inputs the one that came further. Late actors thus never undo what a faster one has told.
-
-    `versions` are those of the files that the receipt there tells of (`versions_of`).
-    """
-    if new.seen != seen:
-        return new.seen > seen or new.state is state is ReceiptState.WAITING  # its newest file was deleted
-    if new.sidecar_etag != sidecar_etag:
+def supersedes(new: Receipt, there: Receipt) -> bool:
+    """Whether `new` may replace the receipt `there`: a look at newer inputs may, and of two looks at the same
+    inputs the one that came further. Late actors thus never undo what a faster one has told."""
+    if new.seen != there.seen:
+        # or its newest file was deleted
+        return new.seen > there.seen or new.state is there.state is ReceiptState.WAITING
+    if new.sidecar_etag != there.sidecar_etag:
         return True  # storage tells times to the second only; the one who looks now has the newer ETag
-    if any(versions.get(name, etag) != etag for name, etag in versions_of(new.body).items()):
+    known = there.versions
+    if any(known.get(name, etag) != etag for name, etag in new.versions.items()):
         return True  # overwritten within the second; should a late look win, the sweep sees the other ETag
-    if _RANK[new.state] == _RANK[state]:
+    if there.step and new.body.get("submission") == there.body.get("submission") and new.step != there.step:
+        return new.step is not None and new.step > there.step
+    if _RANK[new.state] == _RANK[there.state]:
         return new.state is not ReceiptState.ATTACHED
-    return _RANK[new.state] > _RANK[state] or state is ReceiptState.REVIEW
-
-
-def versions_of(body: Mapping[str, Any]) -> dict[str, str]:
-    """Name to ETag of the files that a receipt tells of."""
-    return {str(f.get("fileName")): str(f.get("etag")) for f in body.get("files", ())}
+    return _RANK[new.state] > _RANK[there.state] or there.state is ReceiptState.REVIEW

@@ -128,7 +128,7 @@ class Drops:
         for candidate in paths:
             kept = self.receipts.read(candidate) if candidate else None
             if kept:
-                return kept.body
+                return dict(kept.body)
         raise NotFoundError("there is no receipt for a drop of that name (yet): the path is the sidecar's")
 
     def process(self, path: str, correlation_id: str, deadline: Deadline) -> bool:
@@ -146,9 +146,7 @@ class Drops:
                     self.words.leave(path, words)
                 decision = self._decide(look)
                 if words and isinstance(decision, Wait):
-                    look = (
-                        look_at(self.blobs, self.incoming, self.limits, path, opened) or look
-                    )  # once more, now that word is left
+                    look = self._look(path, opened) or look  # once more, now that word is left
                     decision = self._decide(look)
                 if self._carry_out(look, decision, correlation_id, deadline, last=last):
                     break
@@ -172,9 +170,9 @@ class Drops:
         """Whether that settles it for now; False when a document changed under our hands."""
         match decision:
             case Wait(missing):
-                self._wait(look, missing)
+                self._wait(look, missing, correlation_id)
             case Reject(violations):
-                self._reject(look, violations)
+                self._reject(look, violations, correlation_id)
             case Submit():
                 return self._submit(look, correlation_id, deadline, last=last)
         return True
@@ -185,7 +183,7 @@ class Drops:
             documents = look.documents()
         except SourceFailedError as error:
             if last:
-                self._retry(look, str(error))
+                self._retry(look, str(error), correlation_id)
             return last
         sidecar = look.sidecar
         submission = Submission(sidecar.customer_id, sidecar.order_id, sidecar.metadata, documents)
@@ -201,7 +199,8 @@ class Drops:
 
     def _tell_outcome(self, look: Look, record: Record, *, look_first: bool) -> None:
         body = {**files_of(look), **told(record)}
-        self._tell(look, _STATES[record.state], body, due=self._due(record), look_first=look_first)
+        due, step = self._due(record), record.changed
+        self._tell(look, _STATES[record.state], body, due=due, step=step, look_first=look_first)
         if record.state is State.DONE:
             self._tell_orphans(look)
 
@@ -247,11 +246,13 @@ class Drops:
         else:
             state, due = _STATES[record.state], self._due(record)
             gone = told(record)
-        body = {**{k: v for k, v in kept.body.items() if k not in ("drop", "state", "inputs")}, **gone}
-        receipt = Receipt(path, state, kept.seen, kept.sidecar_etag, body, due)
+        body = {k: kept.body[k] for k in ("files", "customerId", "orderId") if k in kept.body}
+        body |= {**gone, "changed": self.clock().isoformat(timespec="seconds")}
+        step = record.changed if record else None
+        receipt = Receipt(path, state, kept.seen, kept.sidecar_etag, body, due, step)
         self.receipts.write(receipt, expected=kept)
 
-    def _wait(self, look: Look, missing: tuple[str, ...]) -> None:
+    def _wait(self, look: Look, missing: tuple[str, ...], correlation_id: str) -> None:
         kept, now = self.receipts.read(look.path), self.clock()
         since = now
         if kept and kept.state is ReceiptState.WAITING and kept.sidecar_etag == look.etag:
@@ -260,22 +261,25 @@ class Drops:
             **files_of(look),
             "waitingFor": list(missing),
             "since": since.isoformat(timespec="seconds"),
+            "correlationId": correlation_id,
         }
         due = now + min(max(LOOK_AGAIN, (now - since) / 4), A_DAY)
         self._tell(look, ReceiptState.WAITING, body, due=due, expected=kept)
 
-    def _reject(self, look: Look, violations: tuple[Violation, ...]) -> None:
+    def _reject(self, look: Look, violations: tuple[Violation, ...], correlation_id: str) -> None:
         body = {
             **files_of(look),
             "whoseFault": "caller",
             "violations": [{"pointer": v.pointer, "detail": v.detail} for v in violations],
-            "remedy": "mend what is named and drop it again under the same name",
+            "remedy": "mend what is named and drop it again",
+            "correlationId": correlation_id,
         }
         self._tell(look, ReceiptState.REJECTED, body, look_first=True)
 
-    def _retry(self, look: Look, why: str) -> None:
+    def _retry(self, look: Look, why: str, correlation_id: str) -> None:
         due = self.clock() + timedelta(minutes=1)
-        body = {**files_of(look), "why": why, "nextAttempt": due.isoformat(timespec="seconds")}
+        body = {**files_of(look), "why": why, "correlationId": correlation_id}
+        body["nextAttempt"] = due.isoformat(timespec="seconds")
         self._tell(look, ReceiptState.RETRYING, body, due=due, look_first=True)
 
     def _tell(
@@ -285,11 +289,12 @@ class Drops:
         body: Mapping[str, Any],
         *,
         due: datetime | None = None,
+        step: datetime | None = None,
         expected: KeptReceipt | None = None,
         look_first: bool = False,
     ) -> None:
         stamped = {**body, "changed": self.clock().isoformat(timespec="seconds")}
-        receipt = Receipt(look.path, state, look.newest, look.etag, stamped, due)
+        receipt = Receipt(look.path, state, look.newest, look.etag, stamped, due, step)
         if self.receipts.write(receipt, expected=expected, look=look_first):
             ids = {k: body[k] for k in ("customerId", "orderId", "submission", "correlationId") if k in body}
             tell(f"drop {state}", drop=look.path, why=body.get("why"), **ids)

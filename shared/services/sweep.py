@@ -23,6 +23,7 @@ from functools import partial
 from shared.drops import (
     Receipt,
     ReceiptState,
+    can_have_receipt,
     is_document,
     is_sidecar,
     own_sidecars,
@@ -194,6 +195,9 @@ class Sweep:
     def _visit(
         self, listed: Listed, cursor: Cursor, correlation_id: str, deadline: Deadline, counts: dict[str, int]
     ) -> None:
+        if not can_have_receipt(listed.name):
+            tell("ignored: no receipt can have its name", logging.WARNING, drop=listed.name)
+            return
         age = self.clock() - listed.last_modified
         if listed.last_modified > cursor.changed_since and age > GRACE and self._is_news(listed):
             self.drops.rescue(listed.name, correlation_id, deadline)

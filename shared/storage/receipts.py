@@ -7,9 +7,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from shared.drops import Receipt, ReceiptState, supersedes, versions_of
+from shared.drops import Receipt, ReceiptState, supersedes
 from shared.errors import ConditionFailedError, StorageError
 from shared.storage.blobs import Blob, BlobStore
 
@@ -17,14 +16,10 @@ _TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class KeptReceipt:
-    """A receipt as it lies in storage."""
+class KeptReceipt(Receipt):
+    """A receipt as it lies in storage, in the version `etag`."""
 
-    etag: str
-    state: ReceiptState
-    seen: datetime
-    sidecar_etag: str
-    body: dict[str, Any]
+    etag: str = ""
 
 
 class Receipts:
@@ -45,9 +40,7 @@ class Receipts:
         read just now, and `look` reads before writing."""
         kept = expected or (self.read(receipt.path) if look else None)
         for _ in range(_TRIES):
-            if kept and not supersedes(
-                receipt, kept.state, kept.seen, kept.sidecar_etag, versions_of(kept.body)
-            ):
+            if kept and not supersedes(receipt, kept):
                 return False
             try:
                 self._put(receipt, kept.etag if kept else None)
@@ -62,12 +55,9 @@ class Receipts:
         return self._blobs.due_before(self._container, now, most)
 
     def _put(self, receipt: Receipt, match: str | None) -> None:
-        body = {
-            "drop": receipt.path,
-            "state": str(receipt.state),
-            **receipt.body,
-            "inputs": {"newest": receipt.seen.isoformat(), "sidecarETag": receipt.sidecar_etag},
-        }
+        inputs = {"newest": receipt.seen.isoformat(), "sidecarETag": receipt.sidecar_etag}
+        step = {"step": receipt.step.isoformat()} if receipt.step else {}
+        body = {"drop": receipt.path, "state": str(receipt.state), **receipt.body, "inputs": inputs | step}
         content = json.dumps(body, ensure_ascii=False, indent=1).encode()
         self._blobs.put(self._container, receipt.path, content, match=match, due=receipt.due)
 
@@ -78,9 +68,12 @@ def _kept(blob: Blob) -> KeptReceipt:
         body = json.loads(blob.content)
         inputs = body["inputs"]
         newest = datetime.fromisoformat(inputs["newest"])
-        return KeptReceipt(blob.etag, ReceiptState(body["state"]), newest, inputs["sidecarETag"], body)
+        step = datetime.fromisoformat(inputs["step"]) if "step" in inputs else None
+        state, etag = ReceiptState(body["state"]), inputs["sidecarETag"]
+        return KeptReceipt(blob.name, state, newest, etag, body, step=step, etag=blob.etag)
     except (ValueError, KeyError, TypeError):
-        return KeptReceipt(blob.etag, ReceiptState.WAITING, datetime(1, 1, 1, tzinfo=UTC), "", {})
+        never = datetime(1, 1, 1, tzinfo=UTC)
+        return KeptReceipt(blob.name, ReceiptState.WAITING, never, "", {}, etag=blob.etag)
 
 
 class Words:

@@ -99,7 +99,7 @@ class Office:
     def receipt(self, path: str) -> dict[str, Any]:
         kept = self.services.drops.receipts.read(path)
         assert kept is not None, f"no receipt for {path}"
-        return kept.body
+        return dict(kept.body)
 
     def order(self, status: str = "pending_po_upload") -> str:
         """An order at Partner Center that waits for its documents."""

@@ -1,0 +1,111 @@
+"""What receipts tell: of which look, by which record, and for which names."""
+
+from __future__ import annotations
+
+import http.client
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+
+from local.azurite.launcher import ACCOUNT, KEY, Azurite
+from shared.drops import Receipt, ReceiptState
+from shared.validation.settlements import settlement
+from tests.services.conftest import PDF, Office
+
+GIVE_UP = settlement(b'{"decision": "give-up", "by": "Ada"}')
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "document"), [("x/u.JSON", "x/u.pdf"), ("x/U.Json", "x/U.PDF"), ("x/u.pdf.JSON", "x/u.pdf")]
+)
+def test_a_pair_whose_sidecar_is_spelt_in_capitals_is_a_pair_like_any(
+    office: Office, sidecar: str, document: str
+) -> None:
+    order = office.order()
+    office.drop(document, PDF)
+    office.drop(sidecar, office.sidecar(order))
+    office.ring(document, sidecar)
+    assert office.services.drops.receipt_of(document)["state"] == "attached"
+    office.drop(document, PDF + b"% a second version")
+    office.ring(document)
+    assert len(office.attached(order)) == 2
+
+    office.clock.forward(hours=26)
+    office.sweep()
+
+    assert office.services.drops.receipts.read(f"{document}.json") is None
+
+
+def test_what_a_late_look_at_the_record_saw_does_not_hide_where_it_stands_now(office: Office) -> None:
+    receipts, now = office.services.drops.receipts, office.clock.now()
+
+    def told(state: ReceiptState, minutes: float) -> bool:
+        step = now + timedelta(minutes=minutes)
+        return receipts.write(Receipt("x/a.json", state, now, "etag", {"submission": "s"}, step=step))
+
+    assert told(ReceiptState.REVIEW, 1)
+    assert not told(ReceiptState.SUBMITTING, 0)
+    assert office.receipt("x/a.json")["state"] == "review"
+    assert told(ReceiptState.RETRYING, 2)
+    assert not told(ReceiptState.REVIEW, 1)
+    assert told(ReceiptState.ATTACHED, 3)
+    assert not told(ReceiptState.RETRYING, 2)
+    assert office.receipt("x/a.json")["state"] == "attached"
+
+
+def test_a_document_whose_name_no_receipt_can_bear_does_not_hold_up_the_sweep(
+    office: Office, azurite: Azurite
+) -> None:
+    office.drop("x/folder.txt", b"")
+    names = ["a/%2E/b.pdf", f"{'n' * 1017}.pdf"]
+    for name in names:
+        put_raw(azurite, office.services.drops.incoming, name)
+    office.sweep()
+    office.clock.forward(hours=26)
+
+    assert [office.sweep()["failed"] for _ in range(2)] == [0, 0]
+
+
+def put_raw(azurite: Azurite, container: str, name: str) -> None:
+    """Write a blob under a path that clients would resolve to another."""
+    allowed = ContainerSasPermissions(create=True, write=True)
+    signature = generate_container_sas(ACCOUNT, container, KEY, permission=allowed, expiry="2099-01-01")
+    url = urlsplit(azurite.blob_endpoint)
+    connection = http.client.HTTPConnection(url.netloc)
+    headers = {"x-ms-blob-type": "BlockBlob", "Content-Length": str(len(PDF))}
+    connection.request("PUT", f"{url.path}/{container}/{name}?{signature}", PDF, headers)
+    assert connection.getresponse().status == 201
+    connection.close()
+
+
+def test_a_receipt_after_a_settlement_holds_nothing_of_what_was_said_before(office: Office) -> None:
+    order = office.order()
+    office.partner.faults.add({"on": "POST attachment", "do": {"kind": "drop_part", "name": "POFiles"}})
+    office.drop("x/PO.pdf", PDF)
+    office.drop("x/PO.json", office.sidecar(order))
+    office.ring("x/PO.json")
+    before = office.receipt("x/PO.json")
+    assert (before["state"], "partnerCenter" in before) == ("review", True)
+
+    office.services.settlement.settle(before["submission"], GIVE_UP, "c", office.deadline())
+
+    after = office.receipt("x/PO.json")
+    assert (after["state"], after["orderId"], after["files"]) == ("rejected", order, before["files"])
+    assert "partnerCenter" not in after
+    assert after["changed"] >= before["changed"]
+
+
+def test_receipts_that_tell_of_no_record_bear_the_correlation_id_of_the_look(office: Office) -> None:
+    office.drop("x/PO.json", office.sidecar(office.order()))
+    office.drop("y/PO.json", {"orderId": "of nobody"})
+    office.ring("x/PO.json", "y/PO.json")
+
+    told = {
+        office.receipt(path)["state"]: office.receipt(path)["correlationId"]
+        for path in ("x/PO.json", "y/PO.json")
+    }
+
+    assert set(told) == {"waiting", "rejected"}
+    assert all(told.values())
