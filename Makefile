@@ -39,7 +39,7 @@ soak: $(READY) ## many drops and orders under faults; ends with the count of wha
 	@$(PY) -m local soak $(ARGS)
 
 clean: ## remove what the other commands made
-	rm -rf $(VENV) .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .local .python_packages .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY):

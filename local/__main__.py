@@ -88,11 +88,11 @@ def run(given: argparse.Namespace) -> None:
     plan = Plan(
         folder=WORK / "run",
         hosts=given.hosts,
-        host_port=given.port,
-        blob_port=given.blob_port,
-        queue_port=given.queue_port,
-        partner_center_port=given.partner_center_port,
-        token_port=given.token_port,
+        host_port=_port_of(given, "port"),
+        blob_port=_port_of(given, "blob-port"),
+        queue_port=_port_of(given, "queue-port"),
+        partner_center_port=_port_of(given, "partner-center-port"),
+        token_port=_port_of(given, "token-port"),
         show_log=True,
     )
     with Stack(plan) as stack:
@@ -131,13 +131,30 @@ def _short(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
+_PORTS = {
+    "port": (7071, "of the Functions host; 0 takes free ports for all that are not named"),
+    "partner-center-port": (7072, "of the simulator"),
+    "token-port": (7073, "of the token service"),
+    "blob-port": (10000, "of Azurite's blobs"),
+    "queue-port": (10001, "of Azurite's queues"),
+}
+
+
 def _run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, default=7071, help="of the Functions host")
-    parser.add_argument("--partner-center-port", type=int, default=7072, help="of the simulator")
-    parser.add_argument("--token-port", type=int, default=7073, help="of the token service")
-    parser.add_argument("--blob-port", type=int, default=10000, help="of Azurite's blobs")
-    parser.add_argument("--queue-port", type=int, default=10001, help="of Azurite's queues")
+    for name, (usual, what) in _PORTS.items():
+        parser.add_argument(f"--{name}", type=_port, help=f"{what} (usually {usual})", metavar="PORT")
     parser.add_argument("--hosts", type=int, default=1, help="number of hosts")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
+    return int(text)
+
+
+def _port_of(given: argparse.Namespace, name: str) -> int:
+    named: int | None = getattr(given, name.replace("-", "_"))
+    return named if named is not None else 0 if given.port == 0 else _PORTS[name][0]
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -115,13 +115,13 @@ class _Reader:
             identity=self.identity(),
             limits=Limits(
                 max_file=int(self.number("MAX_FILE_MB") * 1024 * 1024),
-                max_files=int(self.number("MAX_FILES")),
+                max_files=self.count("MAX_FILES"),
                 max_body=int(self.number("MAX_BODY_MB") * 1024 * 1024),
                 request_seconds=self.number("REQUEST_SECONDS"),
                 settle_attachment=self.number("SETTLE_ATTACHMENT_SECONDS"),
                 settle_order=self.number("SETTLE_ORDER_SECONDS"),
                 reseller_cache=self.number("RESELLER_CACHE_SECONDS"),
-                calls_in_flight=int(self.number("MAX_CALLS_IN_FLIGHT")),
+                calls_in_flight=self.count("MAX_CALLS_IN_FLIGHT"),
             ),
             po_part=self.text("PO_PART_NAME"),
             tender_part=self.text("TENDER_PART_NAME"),
@@ -151,6 +151,12 @@ class _Reader:
             self.problems[name] = "must be a number greater than 0"
             return float(DEFAULTS[name])
         return value
+
+    def count(self, name: str) -> int:
+        value = self.number(name)
+        if value < 1 or value % 1:
+            self.problems[name] = "must be a whole number of at least 1"
+        return max(1, int(value))
 
     def url(self, name: str, default: str, *, plain_on_loopback: bool = True) -> str:
         value = (self.env.get(name, "").strip() or default).rstrip("/")

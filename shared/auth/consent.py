@@ -103,9 +103,9 @@ def run(
     """Carry the whole command out and return its exit code."""
     identity = settings.identity
     store = identity.vault or identity.token_file
-    say(_NEEDED.format(client=identity.client_id, tenant=identity.tenant_id, store=store))
     try:
         require(identity, Mode.APP_USER)
+        say(_NEEDED.format(client=identity.client_id, tenant=identity.tenant_id, store=store))
         entra = Entra(identity, timeout=TIMEOUT)
         if device_code:
             grant = sign_in_with_device_code(entra, say)

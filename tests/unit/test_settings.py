@@ -30,6 +30,8 @@ def test_what_is_needed_and_nothing_else_is_enough() -> None:
     [
         ({"MAX_FILE_MB": "many"}, "MAX_FILE_MB"),
         ({"MAX_FILES": "0"}, "MAX_FILES"),
+        ({"MAX_FILES": "0.5"}, "MAX_FILES"),
+        ({"MAX_CALLS_IN_FLIGHT": "0.3"}, "MAX_CALLS_IN_FLIGHT"),
         ({"REQUEST_SECONDS": "inf"}, "REQUEST_SECONDS"),
         ({"REQUEST_SECONDS": "nan"}, "REQUEST_SECONDS"),
         ({"PARTNER_CENTER_CLOUD": "moon"}, "PARTNER_CENTER_CLOUD"),
