@@ -27,9 +27,8 @@ class Throttle:
             left = self._not_before.get(customer, 0.0) - self._clock()
         if left > 0:
             error = throttled(Fault("", ""), left, SupportIds())
-            error.args = (
-                f"Not sent: Partner Center asks to wait {left:.0f} more seconds for this customer.",
-            )
+            whose = "for this customer" if customer else "for the partner's own calls"
+            error.args = (f"Not sent: Partner Center asks to wait {left:.0f} more seconds {whose}.",)
             raise error
 
     def note(self, customer: str, seconds: float) -> None:
