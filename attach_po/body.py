@@ -12,7 +12,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
+from pydantic import AfterValidator, AliasChoices
+from pydantic import Field as JsonField
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
@@ -22,7 +25,7 @@ from shared.models import Document, Metadata, Role, Submission, Wire
 from shared.settings import Limits
 from shared.strict_json import Json, below, loads
 from shared.validation import ids
-from shared.validation.attachments import metadata, metadata_of
+from shared.validation.attachments import PO_FILES, metadata, metadata_of
 from shared.validation.collecting import Collector
 from shared.validation.files import document_faults, file_name
 from shared.validation.shapes import build, member
@@ -31,9 +34,10 @@ PIECE = 256 * 1024
 """Bytes that a document is read in."""
 
 _ROLE_OF_PART = {"pofiles": Role.PURCHASE_ORDER, "tenderfiles": Role.TENDER, "tender": Role.TENDER}
-_ROLE_OF_FIELD = {"poFiles": Role.PURCHASE_ORDER, "tenderFiles": Role.TENDER}
+_ROLE_OF_FIELD = {PO_FILES: Role.PURCHASE_ORDER, ("tenderFiles",): Role.TENDER}
 _OTHER_PARTS = 10
 """Parts beside the files that are read before the body is given up."""
+_NO_ORDER = "at least one purchase order is required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +90,36 @@ def _multipart(body: bytes, options: Mapping[str, str], limits: Limits, faults: 
     boundary = options.get("boundary", "")
     if not re.fullmatch(r"[ -~]{0,199}[!-~]", boundary):
         raise _invalid("", "is multipart/form-data without a boundary in its Content-Type")
-    described: list[bytes] = []
+    described: list[tuple[str, bytes]] = []
     uploads: list[_Upload] = []
+    orders_place = "/POFiles"
     for part, content in _parts(body, boundary, limits.max_files + _OTHER_PARTS):
-        name = (part.name or "").lower()
-        if name == "metadata":
-            described.append(bytes(content))
-        elif name not in _ROLE_OF_PART:
-            _unknown_part(part.name, faults)
+        written = part.name or ""
+        named = below("", written)
+        role = _ROLE_OF_PART.get(written.lower())
+        if role is Role.PURCHASE_ORDER:
+            orders_place = named
+        if written.lower() == "metadata":
+            described.append((named, bytes(content)))
+        elif role is None:
+            _unknown_part(written, faults)
         elif isinstance(part, Field):
-            faults.add(below("", name), "must be sent as a file, with a file name")
+            faults.add(named, "must be sent as a file, with a file name")
         elif part.filename or content:
-            place = below(below("", name), sum(upload.place.startswith(f"/{name}/") for upload in uploads))
-            uploads.append(_Upload(_ROLE_OF_PART[name], place, _sent_name(part), place, memoryview(content)))
-    if len(described) != 1:
-        faults.add("/metadata", f"must be given once; it is given {len(described)} times")
-        return _Form(None, uploads)
-    read = partial(metadata, described[0], tender_files=_tenders(uploads), pointer="/metadata")
-    return _Form(faults.check(read), uploads)
+            place = below(named, sum(upload.place.startswith(f"{named}/") for upload in uploads))
+            uploads.append(_Upload(role, place, _sent_name(part), place, memoryview(content)))
+    if not any(upload.role is Role.PURCHASE_ORDER for upload in uploads):
+        faults.add(orders_place, _NO_ORDER)
+    return _Form(_described(described, _tenders(uploads), faults), uploads)
+
+
+def _described(parts: list[tuple[str, bytes]], tender_files: int, faults: Collector) -> Metadata | None:
+    if len(parts) != 1:
+        place = parts[-1][0] if parts else "/metadata"
+        faults.add(place, f"must be given once; it is given {len(parts)} times")
+        return None
+    ((place, content),) = parts
+    return faults.check(lambda: metadata(content, tender_files=tender_files, pointer=place))
 
 
 def _parts(body: bytes, boundary: str, most: int) -> list[tuple[Field | File, bytearray]]:
@@ -152,17 +168,25 @@ def _sent_name(part: File) -> str:
     return name.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
 
 
-def _unknown_part(name: str | None, faults: Collector) -> None:
+def _unknown_part(name: str, faults: Collector) -> None:
     if name:
-        faults.add(below("", name[:100]), "is not a known part; send metadata, pofiles and tenderfiles")
+        faults.add(below("", name[:100]), "is not a known part; send metadata, POFiles and TenderFiles")
     else:
         faults.add("", "holds a part without a name")
 
 
+def _some(files: list[object]) -> list[object]:
+    if not files:
+        raise ValueError(_NO_ORDER)
+    return files
+
+
 class _BodyShape(Wire):
-    metadata: object = None
-    po_files: object = None
-    tender_files: object = None
+    metadata: dict[str, object]
+    po_files: Annotated[list[object], AfterValidator(_some)] = JsonField(
+        validation_alias=AliasChoices(*PO_FILES)
+    )
+    tender_files: list[object] | None = None
 
 
 class _FileShape(Wire):
@@ -176,24 +200,18 @@ def _json(body: bytes, _: Mapping[str, str], limits: Limits, faults: Collector) 
     tree = document.value
     build(_BodyShape, tree, "", faults)
     uploads: list[_Upload] = []
-    for field, role in _ROLE_OF_FIELD.items():
-        written, files = member(tree, field)
+    for spellings, role in _ROLE_OF_FIELD.items():
+        written, files = member(tree, *spellings)
         if isinstance(files, list):
             uploads += (
                 _json_file(item, role, below(below("", written), index), faults)
                 for index, item in enumerate(files)
             )
-        elif files is not None:
-            faults.add(below("", written), "must be an array of files")
     written, described = member(tree, "metadata")
-    if described is None:
-        faults.add(below("", written), "is required")
+    if not isinstance(described, dict):
         return _Form(None, uploads)
-    place = below("", written)
-    return _Form(
-        metadata_of(described, tender_files=_tenders(uploads), pointer=place, faults=faults),
-        uploads,
-    )
+    place, tenders = below("", written), _tenders(uploads)
+    return _Form(metadata_of(described, tender_files=tenders, pointer=place, faults=faults), uploads)
 
 
 def _json_file(item: Json, role: Role, place: str, faults: Collector) -> _Upload:
@@ -232,10 +250,14 @@ def _documents(uploads: list[_Upload], limits: Limits, faults: Collector) -> tup
             )
     if len(uploads) > limits.max_files:
         faults.add("", f"holds {len(uploads)} files; at most {limits.max_files} are allowed")
-    if not any(upload.role is Role.PURCHASE_ORDER for upload in uploads):
-        faults.add("/poFiles", "at least one purchase order is required")
-    found = [_document(upload, limits, faults) for upload in uploads[: limits.max_files]]
-    return tuple(document for document in found if document is not None)
+    found: dict[Document, str] = {}
+    for upload in uploads[: limits.max_files]:
+        document = _document(upload, limits, faults)
+        if document in found:
+            faults.add(upload.place, f"is the same document as {found[document]}")
+        elif document is not None:
+            found[document] = upload.place
+    return tuple(found)
 
 
 def _document(upload: _Upload, limits: Limits, faults: Collector) -> Document | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -136,9 +137,28 @@ def _cycle(text: str) -> str:
         raise ValueError(f"must be one of {', '.join(_CYCLES)}") from None
 
 
+_BREAKS_AND_CONTROLS = ("Cc", "Cs", "Zl", "Zp")
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""They turn the direction of what follows, so that a text reads as another; no script needs them in a name.
+https://www.unicode.org/reports/tr9/#Explicit_Directional_Formatting"""
+
+
+def text_faults(text: str) -> list[str]:
+    """What keeps a name or label from being shown as it is; letters and spaces of any script are fine."""
+    faults = []
+    if any(unicodedata.category(letter) in _BREAKS_AND_CONTROLS for letter in text):
+        faults.append("must not hold control characters or line breaks")
+    if not _TURNS.isdisjoint(text):
+        faults.append("must not hold characters that turn the direction of text (U+202A-202E, U+2066-2069)")
+    return faults
+
+
 def _label(text: str) -> str:
-    if not 1 <= len(text) <= 256 or not text.isprintable():
-        raise ValueError("must be 1 to 256 characters without line breaks or control characters")
+    faults = text_faults(text)
+    if not 1 <= len(text) <= 256:
+        faults.append("must have 1 to 256 characters")
+    if faults:
+        raise ValueError("; ".join(faults))
     return text
 
 

@@ -28,9 +28,11 @@ MAX_SIDECAR = 64 * 1024
 MAX_LINK = 2048
 _PART_OF_TENDER = ("isPartOfTender", "isPartofTender", "IsPartOfTender", "IsPartofTender")
 """One field: the how-to page and the .NET SDK spell it differently."""
+PO_FILES = ("poFiles", "PoFiles", "POFiles")
+"""The last is the name of Partner Center's own parts, which is neither camelCase nor PascalCase."""
 
 
-def _amount(value: object) -> str:
+def _decimal(value: object, places: int, example: str) -> str:
     if isinstance(value, Number):
         value = value.text
     if isinstance(value, int) and not isinstance(value, bool):
@@ -39,16 +41,20 @@ def _amount(value: object) -> str:
         raise ValueError("must be a decimal number, as a JSON number or as a string")
     if value.startswith("-"):
         raise ValueError("must not be negative")
-    if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,6})?", value):
+    if not re.fullmatch(rf"[0-9]{{1,15}}(\.[0-9]{{1,{places}}})?", value):
         raise ValueError(
-            "must be plain digits such as 156.87: at most 15 before and 6 after the point, "
+            f"must be plain digits such as {example}: at most 15 before and {places} after the point, "
             "without sign, exponent, comma or currency"
         )
     return value
 
 
+def _amount(value: object) -> str:
+    return _decimal(value, 6, "156.87")
+
+
 def _rate(value: object) -> str:
-    digits = _amount(value)
+    digits = _decimal(value, 12, "0.00006123")
     if not digits.strip("0."):
         raise ValueError("must be greater than 0")
     return digits
@@ -94,7 +100,7 @@ _Names = Annotated[tuple[Annotated[str, AfterValidator(plain_name)], ...], Field
 class _SidecarShape(_MetadataShape):
     customer_id: Annotated[str, AfterValidator(guid)]
     order_id: Annotated[str, AfterValidator(opaque_id)]
-    po_files: _Names | None = None
+    po_files: _Names | None = Field(default=None, validation_alias=AliasChoices(*PO_FILES))
     tender_files: _Names | None = None
 
 
@@ -151,8 +157,7 @@ def _tender(tree: Json, tender_files: int, pointer: str, faults: Collector) -> N
     """Part of a tender: a link or a file. Not part of one: neither."""
     if not isinstance(tree, dict):
         return
-    name = next((name for name in _PART_OF_TENDER if name in tree), _PART_OF_TENDER[0])
-    part = tree.get(name)
+    name, part = member(tree, *_PART_OF_TENDER)
     link_name, link = member(tree, "tenderLink")
     if part is True and link is None and not tender_files:
         faults.add(below(pointer, name), "is true, so a tenderLink or at least one tender file is required")
@@ -165,8 +170,8 @@ def _tender(tree: Json, tender_files: int, pointer: str, faults: Collector) -> N
 
 def _distinct(tree: Json, faults: Collector) -> None:
     seen: Counter[str] = Counter()
-    for field in ("poFiles", "tenderFiles"):
-        written, names = member(tree, field)
+    for spellings in (PO_FILES, ("tenderFiles",)):
+        written, names = member(tree, *spellings)
         for index, name in enumerate(names if isinstance(names, list) else ()):
             if isinstance(name, str):
                 seen[name] += 1

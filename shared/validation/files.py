@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from shared.errors import InvalidInputError, Violation
+from shared.models import text_faults
 
 MAX_NAME = 255
 """Characters of a file name."""
@@ -14,7 +14,6 @@ PDF_HEAD = 1024
 
 ISO 32000-1, implementation note 13 of the earlier Adobe reference: readers accept the header there.
 """
-_LINES_AND_CONTROLS = ("Cc", "Cs", "Zl", "Zp")
 
 
 def file_name(name: object, pointer: str = "/fileName") -> str:
@@ -54,9 +53,7 @@ def document_faults(name: str, size: int, head: bytes, max_file: int) -> list[st
 
 
 def _name_faults(name: str) -> list[str]:
-    faults = []
-    if any(unicodedata.category(letter) in _LINES_AND_CONTROLS for letter in name):
-        faults.append("must not hold control characters or line breaks")
+    faults = text_faults(name)
     if len(name) > MAX_NAME:
         faults.append(f"must have at most {MAX_NAME} characters")
     if not name.lower().endswith(".pdf") or len(name) == len(".pdf"):

@@ -21,6 +21,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "int_type": lambda _: "must be a whole number, not a string or a decimal",
     "bool_type": lambda _: "must be true or false",
     "tuple_type": lambda _: "must be an array",
+    "list_type": lambda _: "must be an array",
     "dict_type": lambda _: "must be an object",
     "model_type": lambda _: "must be a JSON object",
     "greater_than_equal": lambda ctx: f"must be at least {ctx['ge']}",
@@ -35,7 +36,11 @@ def build(shape: type[Shape], tree: Json, pointer: str, faults: Collector) -> Sh
     try:
         return shape.model_validate(tree)
     except ValidationError as error:
-        for found in error.errors(include_url=False, include_input=False):
+        errors = error.errors(include_url=False, include_input=False)
+        unknown = {_any_case(found) for found in errors if found["type"] == "extra_forbidden"}
+        for found in errors:
+            if found["type"] == "missing" and _any_case(found) in unknown:
+                continue  # it is there in another case, and told under that name
             place = pointer
             for token in found["loc"]:
                 place = below(place, token)
@@ -43,13 +48,19 @@ def build(shape: type[Shape], tree: Json, pointer: str, faults: Collector) -> Sh
         return None
 
 
-def member(node: Json, name: str) -> tuple[str, Json]:
-    """How the caller spells the member `name` (camelCase or PascalCase) and what it holds, None if absent."""
+def member(node: Json, name: str, *others: str) -> tuple[str, Json]:
+    """How the caller spells the member `name` (camelCase, PascalCase or one of `others`) and what it holds,
+    None if absent."""
     if isinstance(node, dict):
-        for written in (name, pascal(name)):
+        for written in (name, pascal(name), *others):
             if written in node:
                 return written, node[written]
     return name, None
+
+
+def _any_case(found: ErrorDetails) -> tuple[int | str, ...]:
+    *path, name = found["loc"]
+    return (*path, str(name).lower())
 
 
 def _sentence(found: ErrorDetails, shape: type[BaseModel]) -> str:
@@ -63,7 +74,7 @@ def _unknown(written: str, shape: type[BaseModel]) -> str:
     fields = _fields(shape)
     if written in fields:
         return "is given twice, in two spellings"
-    known = {name.lower(): name for name in fields if name == camel(name)}
+    known = {name.lower(): name for name in reversed(fields) if name == camel(name)}
     close = get_close_matches(written.lower(), known, n=1, cutoff=0.7)
     return "is not a known field" + (f"; did you mean {known[close[0]]}?" if close else "")
 
