@@ -11,6 +11,7 @@ Whose fault is it, and is it known that nothing happened at Partner Center?
     ├── NotFoundError                the caller's: nothing of that name here
     ├── InProgressError              nobody's: the same request is being carried out right now
     ├── NeedsReviewError             nobody's: what became of it only a person can tell
+    │   └── GivenUpError             … and a person has: it shall not happen any more
     ├── NotConfiguredError           the operator's: settings that are missing or contradictory
     ├── StorageError                 storage's: nothing can be recorded, so nothing is sent
     │   ├── BlobMissingError         the blob (or its container) is not there
@@ -82,7 +83,16 @@ class InProgressError(AppError):
 
 
 class NeedsReviewError(AppError):
-    """Whether Partner Center has it cannot be told by a program; nothing is repeated until a person has."""
+    """Whether Partner Center has it cannot be told by a program; nothing is repeated until a person has.
+    `submission` is the key of its record."""
+
+    def __init__(self, detail: str, submission: str) -> None:
+        self.submission = submission
+        super().__init__(detail)
+
+
+class GivenUpError(NeedsReviewError):
+    """A person has decided that it is not sent any more."""
 
 
 class NotConfiguredError(AppError):

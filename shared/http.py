@@ -13,6 +13,7 @@ import azure.functions as func
 from shared.errors import (
     Advice,
     AppError,
+    GivenUpError,
     InProgressError,
     NeedsReviewError,
     NotSentError,
@@ -65,7 +66,7 @@ def settled(outcome: Outcome) -> Record | None:
         case State.REFUSED:
             raise outcome.error or refusal_of(record)
         case State.REVIEW:
-            raise NeedsReviewError(record.why)
+            raise NeedsReviewError(record.why, record.key)
         case State.READY if outcome.error is not None:
             raise outcome.error
         case State.READY if record.until is None:
@@ -78,7 +79,7 @@ def refusal_of(record: Record) -> AppError:
     """The refusal that a record keeps, as the error that it was."""
     a = record.answer or {}
     if a.get("givenUp"):
-        return NeedsReviewError(record.why)
+        return GivenUpError(record.why, record.key)
     if "status" not in a:
         return NotSentError(record.why)
     ids = a.get("ids", {})

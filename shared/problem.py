@@ -20,6 +20,7 @@ from typing import Any
 import azure.functions as func
 
 from shared.errors import (
+    GivenUpError,
     InProgressError,
     InvalidInputError,
     KeyReusedError,
@@ -28,6 +29,7 @@ from shared.errors import (
     NotFoundError,
     NotSentError,
     OutcomeUnknownError,
+    PartnerCenterError,
     RefusedError,
     ResellerError,
     StorageError,
@@ -74,16 +76,26 @@ PROBLEMS: tuple[ProblemType, ...] = (
     ProblemType(KeyReusedError, 422, "key-reused", "The Idempotency-Key stands for another request"),
     ProblemType(InProgressError, 409, "in-progress", "The same request is being carried out", retryable=True),
     ProblemType(NeedsReviewError, 409, "needs-review", "A person must look before anything is repeated"),
+    ProblemType(GivenUpError, 409, "given-up", "A person has decided that it is not sent any more"),
     ProblemType(NotConfiguredError, 500, "not-configured", "The application lacks settings"),
     ProblemType(RefusedError, 424, "refused", "Partner Center refused the request"),
     ProblemType(ThrottledError, 503, "throttled", "Partner Center asks to slow down", retryable=True),
     ProblemType(TokenRejectedError, 502, "token-rejected", "Partner Center did not accept the access token"),
     ProblemType(TokenError, 502, "no-token", "No access token could be had"),
-    ProblemType(NotSentError, 503, "not-sent", "The request did not reach Partner Center", retryable=True),
+    ProblemType(
+        NotSentError,
+        503,
+        "not-sent",
+        "Nothing was done: Partner Center was not reached or gave no usable answer",
+        retryable=True,
+    ),
     ProblemType(StorageError, 503, "storage", "Storage did not do what was asked", retryable=True),
     ProblemType(OutcomeUnknownError, 504, "outcome-unknown", "No answer tells what became of the request"),
     ProblemType(Exception, 500, "internal", "Something went wrong here"),
 )
+
+_TELL_THEIR_CAUSE = (StorageError, NotConfiguredError, PartnerCenterError)
+"""Errors whose message is logged; those of the others may quote what the caller sent."""
 
 _TYPE_OF = {row.error: row for row in PROBLEMS}
 _current: ContextVar[str] = ContextVar("correlation_id", default="")
@@ -107,6 +119,8 @@ def problem_of(error: Exception, correlation: str = "") -> dict[str, Any]:
     }
     if isinstance(error, InvalidInputError):
         members["errors"] = [{"pointer": v.pointer, "detail": v.detail} for v in error.violations]
+    if isinstance(error, NeedsReviewError):
+        members["submission"] = error.submission
     if isinstance(error, NotConfiguredError):
         members["settings"] = list(error.settings)
     if isinstance(error, RefusedError):
@@ -163,7 +177,15 @@ def _answer(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
         if row.error is Exception:
             _log_unexpected(name, error)
         else:
-            tell("problem", logging.WARNING, function=name, problem=row.slug, correlationId=correlation_id())
+            cause = str(error) if isinstance(error, _TELL_THEIR_CAUSE) else ""
+            tell(
+                "problem",
+                logging.WARNING,
+                function=name,
+                problem=row.slug,
+                detail=cause,
+                correlationId=correlation_id(),
+            )
         return response(error)
 
 

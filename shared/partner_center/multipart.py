@@ -38,9 +38,9 @@ class Part:
 
     def head(self) -> bytes:
         """Return the header lines and the blank line. https://www.rfc-editor.org/rfc/rfc7578#section-4.2"""
-        disposition = f'form-data; name="{_quoted(self.name)}"'
+        disposition = f'form-data; name="{escaped_name(self.name)}"'
         if self.file_name is not None:
-            disposition += f'; filename="{_quoted(self.file_name)}"'
+            disposition += f'; filename="{escaped_name(self.file_name)}"'
         content_type = "".join(c for c in self.content_type if c.isprintable())
         lines = f"Content-Disposition: {disposition}\r\nContent-Type: {content_type}\r\n\r\n"
         return lines.encode("utf-8", "replace")
@@ -75,7 +75,7 @@ class Part:
         return f"The part {self.name!r}" + (f" ({self.file_name!r})" if self.file_name else "")
 
 
-def _quoted(text: str) -> str:
+def escaped_name(text: str) -> str:
     """Escape a name as browsers do: only quote, CR and LF; all else stays, as UTF-8.
 
     https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data

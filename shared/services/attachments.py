@@ -13,7 +13,7 @@ from shared.errors import NotFoundError, OutcomeUnknownError, RefusedError
 from shared.ledger import Claim, Record, State
 from shared.models import Submission, submission_key
 from shared.partner_center.client import PartnerCenter
-from shared.partner_center.multipart import attachment_body
+from shared.partner_center.multipart import attachment_body, escaped_name
 from shared.partner_center.wire import Answer, Deadline, RequestIds
 from shared.services.effect import Absent, Finding, Found, Outcome, Unclear
 from shared.services.submission import Submissions
@@ -77,8 +77,9 @@ class AttachmentEffect:
         short = [f"{n} sent as {kind}, {listed[kind]} listed" for kind, n in sent.items() if listed[kind] < n]
         return f"accepted, but the answer does not list every document: {'; '.join(short)}" if short else ""
 
-    def find(self, record: Record, deadline: Deadline) -> Finding:
-        """Look for the documents among the order's attachments, by kind, name and size."""
+    def find(self, record: Record, deadline: Deadline, *, any_name: bool = False) -> Finding:
+        """Look for the documents among the order's attachments, by kind, name and size. `any_name`: what is
+        not there by its name is found by kind and size alone."""
         request = record.request
         documents: list[Document] = request["documents"]
         ids = RequestIds(record.revision, record.correlation_id)
@@ -91,13 +92,18 @@ class AttachmentEffect:
         siblings = list(self.ledger.siblings(record.key, record.created - timedelta(days=366)))
         owned = {i for s in siblings for i in attachment_ids(s)}
         items = [i for i in _items(answer.body) if i.get("attachmentId") not in owned]
+        open_states = (State.CLAIMED, State.UNKNOWN, State.REVIEW)
+        in_flight = [s for s in siblings if s.state in open_states and not attachment_ids(s)]
         matched, missing = _match(documents, items)
+        if any_name:
+            theirs, _ = _match([d for s in in_flight for d in s.request["documents"]], items)
+            nobodys = [i for i in items if i not in matched and i not in theirs]
+            more, missing = _match(missing, nobodys, any_name=True)
+            matched += more
         if not matched:
             renamed = any(_same_kind_and_size(d, i) for d in documents for i in items)
             why = "Partner Center has documents of the same kind and size, under other names"
             return Unclear(why) if renamed else Absent()
-        open_states = (State.CLAIMED, State.UNKNOWN, State.REVIEW)
-        in_flight = [s for s in siblings if s.state in open_states and not attachment_ids(s)]
         rest = [i for i in items if i not in matched]
         for sibling in (s for s in in_flight if _match(s.request["documents"], matched)[0]):
             theirs, lacking = _match(sibling.request["documents"], rest)
@@ -165,10 +171,10 @@ class Attachments:
         effect = self._effect(claim, None, resumes=bool(r.source))
         return self.submissions.run(effect, r.correlation_id, deadline)
 
-    def find(self, record: Record, deadline: Deadline) -> Finding:
+    def find(self, record: Record, deadline: Deadline, *, any_name: bool = False) -> Finding:
         """Ask Partner Center for the documents of a record. Raises PartnerCenterError."""
         claim = Claim(record.kind, record.key, record.digest, record.request, record.source)
-        return self._effect(claim, None, resumes=False).find(record, deadline)
+        return self._effect(claim, None, resumes=False).find(record, deadline, any_name=any_name)
 
     def _effect(self, claim: Claim, submission: Submission | None, *, resumes: bool) -> AttachmentEffect:
         return AttachmentEffect(
@@ -204,8 +210,11 @@ def claim_of(submission: Submission, source: Mapping[str, Any]) -> Claim:
 
 def attachment_ids(record: Record) -> list[str]:
     """The ids that Partner Center gave to a submission's documents, if it answered. An answer may list the
-    whole order; names may have come back changed."""
-    items = _items(str((record.answer or {}).get("body", "")).encode())
+    whole order; names may have come back changed. What a person adopted is told apart already."""
+    answer = record.answer or {}
+    if "owns" in answer:
+        return list(answer["owns"])
+    items = _items(str(answer.get("body", "")).encode())
     documents: list[Document] = record.request["documents"]
     own = _match(documents, items)[0] or [
         i for i in items if any(_same_kind_and_size(d, i) for d in documents)
@@ -222,11 +231,14 @@ def _items(body: bytes) -> list[Item]:
     return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
 
 
-def _match(documents: Sequence[Document], items: Sequence[Item]) -> tuple[list[Item], list[Document]]:
+def _match(
+    documents: Sequence[Document], items: Sequence[Item], *, any_name: bool = False
+) -> tuple[list[Item], list[Document]]:
     """The items that are these documents (kind, name and size agree), and the documents without one."""
     rest, matched, missing = list(items), [], []
     for document in documents:
-        item = next((i for i in rest if _same_name(document, i) and _same_kind_and_size(document, i)), None)
+        alike = (i for i in rest if any_name or _same_name(document, i))
+        item = next((i for i in alike if _same_kind_and_size(document, i)), None)
         if item is None:
             missing.append(document)
         else:
@@ -236,7 +248,9 @@ def _match(documents: Sequence[Document], items: Sequence[Item]) -> tuple[list[I
 
 
 def _same_name(document: Document, item: Item) -> bool:
-    return str(item.get("fileName", "")).lower() == str(document["fileName"]).lower()
+    """Partner Center may list a name as it was escaped on the wire."""
+    name = str(document["fileName"])
+    return str(item.get("fileName", "")).lower() in (name.lower(), escaped_name(name).lower())
 
 
 def _same_kind_and_size(document: Document, item: Item) -> bool:

@@ -67,31 +67,34 @@ class Settlement:
     ) -> Stored:
         record = stored.record
         if asked.decision is Decision.GIVE_UP:
-            answer = {"givenUp": True, "actor": asked.by, "remedy": "none: it was given up"}
+            answer = {"givenUp": True, "actor": "operator", "remedy": "none: it was given up"}
             return self._to(stored, State.REFUSED, f"given up by {asked.by}", answer=answer)
-        finding = self._find(record, asked.order_id, ids, deadline)
+        finding = self._find(record, asked, ids, deadline)
         if isinstance(finding, Found):
-            return self._to(stored, State.DONE, f"adopted by {asked.by}", answer=kept_answer(finding.answer))
+            answer = {**kept_answer(finding.answer), "owns": list(finding.owns)}
+            return self._to(stored, State.DONE, f"adopted by {asked.by}", answer=answer)
         if isinstance(finding, Unclear) and asked.decision is not Decision.SEND_AGAIN:
-            hint = "mend it there and adopt it, or decide send-again to send all of it once more"
-            raise InvalidInputError([Violation("", f"{finding.why}; {hint}")])
+            raise _open(record, finding.why)
         if asked.decision is Decision.ADOPT:
-            raise InvalidInputError([Violation("", "Partner Center has nothing that could be adopted")])
+            raise _open(record, "Partner Center has nothing that could be adopted")
         # Whoever holds the content sends it: the sweep for a drop or an order, else the next request.
         until = self.clock() if record.source.get("drop") or record.kind == ORDER else None
         return self._to(stored, State.READY, f"to be sent again, says {asked.by}", until=until)
 
-    def _find(self, record: Record, order_id: str, ids: RequestIds, deadline: Deadline) -> Finding:
-        """What is there that no other record calls its own."""
-        if record.kind == ORDER and order_id:
+    def _find(self, record: Record, asked: SettlementRequest, ids: RequestIds, deadline: Deadline) -> Finding:
+        """What is there that no other record calls its own. Who says `adopt` has looked at the documents:
+        then their names may be others than were sent."""
+        if record.kind == ORDER and asked.order_id:
+            order_id = asked.order_id
             others = self.ledger.siblings(record.key, _EVER)
             if any(order_id == order_id_of(other) for other in others if other.state is State.DONE):
                 raise _another()
             answer = self.orders.get(record.request["customerId"], order_id, ids, deadline)
             finding: Finding = Found(Answer(201, answer.body, answer.ids), (order_id,))
+        elif record.kind == ORDER:
+            finding = self.orders.find(record, deadline)
         else:
-            service = self.orders if record.kind == ORDER else self.attachments
-            finding = service.find(record, deadline)
+            finding = self.attachments.find(record, deadline, any_name=asked.decision is Decision.ADOPT)
         if isinstance(finding, Found) and not all(self.ledger.adopt(i, record.key) for i in finding.owns):
             raise _another()
         return finding
@@ -100,6 +103,15 @@ class Settlement:
         return self.ledger.advance(
             stored, stored.record.to(state, self.clock(), self.new_id(), why, **changes)
         )
+
+
+def _open(record: Record, why: str) -> InvalidInputError:
+    """It stays in review; what else can be decided."""
+    if record.kind == ORDER:
+        hint = "if the order is there, name it with orderId; send-again places it once more"
+    else:
+        hint = "adopt it once all of it is there, or decide send-again to send all of it once more"
+    return InvalidInputError([Violation("", f"{why}; {hint}")])
 
 
 def _another() -> InvalidInputError:

@@ -15,6 +15,7 @@ from shared import errors
 from shared.errors import (
     Advice,
     AppError,
+    GivenUpError,
     InProgressError,
     InvalidInputError,
     KeyReusedError,
@@ -59,7 +60,8 @@ def throttled(seconds: float) -> ThrottledError:
         (UnsupportedMediaTypeError("text/plain"), 415, "unsupported-media-type", False),
         (KeyReusedError("another body"), 422, "key-reused", False),
         (InProgressError("busy", 7), 409, "in-progress", True),
-        (NeedsReviewError("who knows"), 409, "needs-review", False),
+        (NeedsReviewError("who knows", "orders/c/k"), 409, "needs-review", False),
+        (GivenUpError("by Ada", "orders/c/k"), 409, "given-up", False),
         (NotConfiguredError("missing", ["PARTNER_TENANT_ID"]), 500, "not-configured", False),
         (StorageError("down"), 503, "storage", True),
         (errors.BlobMissingError("gone"), 503, "storage", True),
@@ -239,9 +241,31 @@ def test_an_unexpected_exception_is_logged_without_what_it_says(caplog: pytest.L
     assert GUID.lower() in caplog.text
 
 
-def test_an_error_of_ours_is_logged_by_its_type_alone(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_the_caller_sent_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         failing(InvalidInputError([Violation("/s3cret", "is wrong")]))(request())
 
     assert "invalid-input" in caplog.text
     assert "s3cret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StorageError("storage answered 403"),
+        NotConfiguredError("PARTNER_TENANT_ID is missing"),
+        NotSentError("no connection"),
+        TokenError("the refresh token has expired"),
+        RefusedError(403, "20002", "no relation", CALLER),
+        OutcomeUnknownError("silence", IDS),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_cause_that_lies_outside_the_request_is_logged(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        failing(error)(request())
+
+    told = json.loads(caplog.messages[-1])
+    assert (told["event"], told["detail"]) == ("problem", str(error))
