@@ -38,7 +38,7 @@ def connections(url: str, most: int, **options: Any) -> urllib3.PoolManager:  # 
     try:
         return _pool(select_proxy(url, environment["proxies"]), options)
     except (HTTPError, ValueError) as error:
-        raise _unusable("HTTPS_PROXY", error) from None
+        raise _unusable(f"{url.partition(':')[0].upper()}_PROXY", error) from None
 
 
 def _pool(proxy: str | None, options: dict[str, Any]) -> urllib3.PoolManager:
@@ -47,7 +47,8 @@ def _pool(proxy: str | None, options: dict[str, Any]) -> urllib3.PoolManager:
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     user = ":".join(get_auth_from_url(proxy))
     secret = urllib3.make_headers(proxy_basic_auth=user) if user != ":" else None
-    return urllib3.ProxyManager(proxy, proxy_headers=secret, **options)
+    trusted = options["ssl_context"]
+    return urllib3.ProxyManager(proxy, proxy_headers=secret, proxy_ssl_context=trusted, **options)
 
 
 @cache

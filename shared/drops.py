@@ -51,10 +51,11 @@ def is_document(name: str) -> bool:
 
 
 def can_have_receipt(name: str) -> bool:
-    """Whether storage takes the name that the receipt of that blob would bear: at most 1,024 characters, and
-    no segment that leads elsewhere.
+    """Whether storage takes the name that the receipt of a sidecar or document would bear: at most 1,024
+    characters, and no segment that leads elsewhere.
     https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata#blob-names"""
-    return len(receipt_of_document(name)) <= MAX_NAME and not any(s in (".", "..") for s in name.split("/"))
+    receipt = name if is_sidecar(name) else receipt_of_document(name)
+    return len(receipt) <= MAX_NAME and not any(segment in (".", "..") for segment in name.split("/"))
 
 
 def _file_name(name: str) -> str:
@@ -207,14 +208,16 @@ def supersedes(new: Receipt, there: Receipt) -> bool:
     """Whether `new` may replace the receipt `there`: a look at newer inputs may, and of two looks at the same
     inputs the one that came further. Late actors thus never undo what a faster one has told."""
     if new.seen != there.seen:
-        # or its newest file was deleted
-        return new.seen > there.seen or new.state is there.state is ReceiptState.WAITING
+        deleted = new.state is ReceiptState.WAITING and there.step is None and _RANK[there.state] <= 1
+        return new.seen > there.seen or deleted  # its newest file was
     if new.sidecar_etag != there.sidecar_etag:
         return True  # storage tells times to the second only; the one who looks now has the newer ETag
     known = there.versions
     if any(known.get(name, etag) != etag for name, etag in new.versions.items()):
         return True  # overwritten within the second; should a late look win, the sweep sees the other ETag
-    if there.step and new.body.get("submission") == there.body.get("submission") and new.step != there.step:
+    same = new.body.get("submission") == there.body.get("submission")
+    final = there.state is ReceiptState.ATTACHED is not new.state
+    if there.step and same and new.step != there.step and not final:
         return new.step is not None and new.step > there.step
     if _RANK[new.state] == _RANK[there.state]:
         return new.state is not ReceiptState.ATTACHED

@@ -104,7 +104,7 @@ class Record:
         return replace(
             self,
             state=state,
-            changed=now,
+            changed=max(now, self.changed + timedelta(microseconds=1)),  # clocks differ; steps have an order
             revision=revision,
             why=why,
             history=(*self.history, line)[-_HISTORY:],

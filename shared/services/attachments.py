@@ -97,8 +97,7 @@ class AttachmentEffect:
         matched, missing = _match(documents, items)
         if any_name:
             theirs, _ = _match([d for s in in_flight for d in s.request["documents"]], items)
-            nobodys = [i for i in items if i not in matched and i not in theirs]
-            more, missing = _match(missing, nobodys, any_name=True)
+            more, missing = match_renamed(missing, [i for i in items if i not in matched and i not in theirs])
             matched += more
         if not matched:
             renamed = any(_same_kind_and_size(d, i) for d in documents for i in items)
@@ -231,6 +230,12 @@ def _items(body: bytes) -> list[Item]:
     return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
 
 
+def match_renamed(documents: Sequence[Document], items: Sequence[Item]) -> tuple[list[Item], list[Document]]:
+    """As `_match`, by kind and size alone. The sizes that fit overlap, so both sides go by size."""
+    by_size = sorted(documents, key=lambda document: int(document["size"]))
+    return _match(by_size, sorted(items, key=_listed_size), any_name=True)
+
+
 def _match(
     documents: Sequence[Document], items: Sequence[Item], *, any_name: bool = False
 ) -> tuple[list[Item], list[Document]]:
@@ -251,6 +256,11 @@ def _same_name(document: Document, item: Item) -> bool:
     """Partner Center may list a name as it was escaped on the wire."""
     name = str(document["fileName"])
     return str(item.get("fileName", "")).lower() in (name.lower(), escaped_name(name).lower())
+
+
+def _listed_size(item: Item) -> int:
+    kb = item.get("sizeInKB")
+    return kb if isinstance(kb, int) else 0
 
 
 def _same_kind_and_size(document: Document, item: Item) -> bool:

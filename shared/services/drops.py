@@ -34,7 +34,7 @@ from shared.partner_center.wire import Deadline
 from shared.services.attachments import Attachments
 from shared.services.look import Look
 from shared.services.look import look as look_at
-from shared.services.telling import files_of, told
+from shared.services.telling import ABOUT, STATES, files_of, is_told_by, told
 from shared.settings import Limits
 from shared.storage.blobs import BlobStore, Clock
 from shared.storage.receipts import KeptReceipt, Receipts, Words
@@ -50,15 +50,6 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 SLOW = 8 * 1024 * 1024
 """From this many bytes on a receipt says `submitting` before the documents are sent."""
-
-_STATES = {
-    State.DONE: ReceiptState.ATTACHED,
-    State.REFUSED: ReceiptState.REJECTED,
-    State.CLAIMED: ReceiptState.SUBMITTING,
-    State.READY: ReceiptState.RETRYING,
-    State.UNKNOWN: ReceiptState.RETRYING,
-    State.REVIEW: ReceiptState.REVIEW,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +97,17 @@ class Drops:
 
     def _tell_failure(self, path: str, error: Exception, correlation_id: str) -> None:
         due = self.clock() + LOOK_AGAIN if isinstance(error, StorageError) else None
+        kept = self.receipts.read(path)
         body = {
+            **{k: kept.body[k] for k in ABOUT if kept and k in kept.body},
             "why": str(error) if due else f"processing fails with {type(error).__name__}",
             "correlationId": correlation_id,
             "remedy": "none yet: it is tried again" if due else "mend the cause, then drop it again",
             **({"nextAttempt": due.isoformat(timespec="seconds")} if due else {}),
         }
-        kept = self.receipts.read(path)
-        seen, etag = (kept.seen, kept.sidecar_etag) if kept else (_LONG_AGO, "")
+        seen, etag, step = (kept.seen, kept.sidecar_etag, kept.step) if kept else (_LONG_AGO, "", None)
         state = ReceiptState.RETRYING if due else ReceiptState.REVIEW
-        self.receipts.write(Receipt(path, state, seen, etag, body, due), expected=kept)
+        self.receipts.write(Receipt(path, state, seen, etag, body, due, step), expected=kept)
 
     def receipt_of(self, path: str) -> dict[str, Any]:
         """The receipt of a drop, by the path of its sidecar or of one of its documents.
@@ -200,7 +192,7 @@ class Drops:
     def _tell_outcome(self, look: Look, record: Record, *, look_first: bool) -> None:
         body = {**files_of(look), **told(record)}
         due, step = self._due(record), record.changed
-        self._tell(look, _STATES[record.state], body, due=due, step=step, look_first=look_first)
+        self._tell(look, STATES[record.state], body, due=due, step=step, look_first=look_first)
         if record.state is State.DONE:
             self._tell_orphans(look)
 
@@ -236,17 +228,18 @@ class Drops:
         return True
 
     def tell_of(self, path: str, record: Record | None) -> None:
-        """Bring a receipt up to date whose sidecar is gone: by its record, if it has one."""
+        """Bring a receipt up to date by the record of its drop; without one, the sidecar is gone. A receipt
+        that a look at newer inputs has left is not that record's."""
         kept = self.receipts.read(path)
-        if kept is None or (record and kept.body.get("submission", record.key) != record.key):
+        if kept is None or (record and not is_told_by(kept, record)):
             return
         if record is None:
             state, due = ReceiptState.REJECTED, None
             gone = {"why": "the sidecar was deleted before the drop was complete", "remedy": "drop it again"}
         else:
-            state, due = _STATES[record.state], self._due(record)
+            state, due = STATES[record.state], self._due(record)
             gone = told(record)
-        body = {k: kept.body[k] for k in ("files", "customerId", "orderId") if k in kept.body}
+        body = {k: kept.body[k] for k in ABOUT if k in kept.body}
         body |= {**gone, "changed": self.clock().isoformat(timespec="seconds")}
         step = record.changed if record else None
         receipt = Receipt(path, state, kept.seen, kept.sidecar_etag, body, due, step)

@@ -88,7 +88,7 @@ class Settlement:
             order_id = asked.order_id
             others = self.ledger.siblings(record.key, _EVER)
             if any(order_id == order_id_of(other) for other in others if other.state is State.DONE):
-                raise _another()
+                raise _another("/orderId")
             answer = self.orders.get(record.request["customerId"], order_id, ids, deadline)
             finding: Finding = Found(Answer(201, answer.body, answer.ids), (order_id,))
         elif record.kind == ORDER:
@@ -96,7 +96,7 @@ class Settlement:
         else:
             finding = self.attachments.find(record, deadline, any_name=asked.decision is Decision.ADOPT)
         if isinstance(finding, Found) and not all(self.ledger.adopt(i, record.key) for i in finding.owns):
-            raise _another()
+            raise _another("/orderId" if asked.order_id else "")
         return finding
 
     def _to(self, stored: Stored, state: State, why: str, **changes: Any) -> Stored:  # noqa: ANN401
@@ -114,8 +114,8 @@ def _open(record: Record, why: str) -> InvalidInputError:
     return InvalidInputError([Violation("", f"{why}; {hint}")])
 
 
-def _another() -> InvalidInputError:
-    return InvalidInputError([Violation("/orderId", "what is there belongs to another request")])
+def _another(pointer: str) -> InvalidInputError:
+    return InvalidInputError([Violation(pointer, "what is there belongs to another request")])
 
 
 def as_told(record: Record) -> Mapping[str, Any]:

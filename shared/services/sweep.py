@@ -195,11 +195,15 @@ class Sweep:
     def _visit(
         self, listed: Listed, cursor: Cursor, correlation_id: str, deadline: Deadline, counts: dict[str, int]
     ) -> None:
-        if not can_have_receipt(listed.name):
-            tell("ignored: no receipt can have its name", logging.WARNING, drop=listed.name)
+        if not (is_sidecar(listed.name) or is_document(listed.name)):
             return
         age = self.clock() - listed.last_modified
-        if listed.last_modified > cursor.changed_since and age > GRACE and self._is_news(listed):
+        fresh = listed.last_modified > cursor.changed_since and age > GRACE
+        if not can_have_receipt(listed.name):
+            if fresh:
+                tell("ignored: no receipt can have its name", logging.WARNING, drop=listed.name)
+            return
+        if fresh and self._is_news(listed):
             self.drops.rescue(listed.name, correlation_id, deadline)
             counts["rung"] += 1
         turned = listed.last_modified > cursor.changed_since - ORPHAN_AFTER and age > ORPHAN_AFTER

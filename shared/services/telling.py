@@ -6,8 +6,22 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from shared.drops import Receipt, ReceiptState
 from shared.ledger import Record, State
 from shared.services.look import Look
+
+STATES = {
+    State.DONE: ReceiptState.ATTACHED,
+    State.REFUSED: ReceiptState.REJECTED,
+    State.CLAIMED: ReceiptState.SUBMITTING,
+    State.READY: ReceiptState.RETRYING,
+    State.UNKNOWN: ReceiptState.RETRYING,
+    State.REVIEW: ReceiptState.REVIEW,
+}
+"""Where a drop stands whose record is in that state."""
+
+ABOUT = ("files", "customerId", "orderId", "submission")
+"""What stays true in a receipt when its drop comes to another state."""
 
 
 def told(record: Record) -> dict[str, Any]:
@@ -59,3 +73,12 @@ def files_of(look: Look) -> dict[str, Any]:
     if look.sidecar:
         about |= {"customerId": look.sidecar.customer_id, "orderId": look.sidecar.order_id}
     return about
+
+
+def is_told_by(kept: Receipt, record: Record) -> bool:
+    """Whether a receipt is of the submission of that record: it says so, or was left by a look at the same
+    versions."""
+    if "submission" in kept.body:
+        return bool(kept.body["submission"] == record.key)
+    files = set(record.source.get("files", {}).values())
+    return record.source.get("sidecarETag") == kept.sidecar_etag and files.issuperset(kept.versions.values())

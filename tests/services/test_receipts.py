@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import http.client
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
-from shared.drops import Receipt, ReceiptState
+from local.proxy_faults import Fault
+from local.storage_proxy import Proxy
+from shared.drops import Receipt, ReceiptState, supersedes
 from shared.validation.settlements import settlement
-from tests.services.conftest import PDF, Office
+from tests.services.conftest import PDF, Clock, Office, built
 
 GIVE_UP = settlement(b'{"decision": "give-up", "by": "Ada"}')
 
@@ -109,3 +112,107 @@ def test_receipts_that_tell_of_no_record_bear_the_correlation_id_of_the_look(off
 
     assert set(told) == {"waiting", "rejected"}
     assert all(told.values())
+
+
+def test_what_an_older_record_comes_to_does_not_hide_what_a_newer_sidecar_lacks(office: Office) -> None:
+    order = office.order()
+    office.partner.faults.add({"on": "POST attachment", "do": {"kind": "lose_reply"}})
+    office.partner.faults.add({"on": "GET attachments", "times": 3, "do": {"kind": "status", "status": 503}})
+    office.drop("x/PO.pdf", PDF)
+    office.drop("x/PO.json", office.sidecar(order))
+    office.ring("x/PO.json")
+    assert office.receipt("x/PO.json")["state"] == "retrying"
+    office.drop("x/PO.json", office.sidecar(order, currency="xx"))
+    office.ring("x/PO.json")
+    rejected = office.receipt("x/PO.json")
+    for _ in range(2):
+        office.clock.forward(minutes=10)
+        office.sweep()
+
+    for receipt in (rejected, office.receipt("x/PO.json")):
+        assert (receipt["state"], receipt["violations"][0]["pointer"]) == ("rejected", "/currency")
+
+
+def test_a_settlement_of_an_older_sidecar_leaves_what_the_newer_one_waits_for(office: Office) -> None:
+    order = office.order()
+    office.partner.faults.add({"on": "POST attachment", "do": {"kind": "drop_part", "name": "POFiles"}})
+    office.drop("x/PO.pdf", PDF)
+    office.drop("x/PO.json", office.sidecar(order))
+    office.ring("x/PO.json")
+    older = office.receipt("x/PO.json")["submission"]
+    office.drop("x/PO.json", office.sidecar(order, tenderFiles=["t.pdf"], isPartOfTender=True))
+    office.ring("x/PO.json")
+
+    office.services.settlement.settle(older, GIVE_UP, "c", office.deadline())
+
+    assert office.receipt("x/PO.json")["waitingFor"] == ["t.pdf"]
+
+
+def test_a_settlement_by_an_instance_whose_clock_is_behind_reaches_the_receipt(office: Office) -> None:
+    fast = built(office.env, Clock(timedelta(seconds=40)))
+    office.partner.faults.add({"on": "POST attachment", "do": {"kind": "drop_part", "name": "POFiles"}})
+    office.drop("x/PO.pdf", PDF)
+    office.drop("x/PO.json", office.sidecar(office.order()))
+    office.ring("x/PO.json", by=fast)
+    submission = office.receipt("x/PO.json")["submission"]
+
+    office.services.settlement.settle(submission, GIVE_UP, "c", office.deadline())
+
+    assert office.receipt("x/PO.json")["state"] == "rejected"
+
+
+def test_what_was_told_as_attached_is_not_taken_back(office: Office) -> None:
+    now = office.clock.now()
+    later = now + timedelta(minutes=5)
+
+    def told(state: ReceiptState, step: datetime) -> Receipt:
+        return Receipt("x/a.json", state, now, "etag", {"submission": "s"}, step=step)
+
+    assert not supersedes(told(ReceiptState.RETRYING, later), told(ReceiptState.ATTACHED, now))
+    assert supersedes(told(ReceiptState.ATTACHED, later), told(ReceiptState.ATTACHED, now))
+
+
+def test_a_drop_whose_newest_file_was_deleted_before_it_was_sent_waits_again(office: Office) -> None:
+    now = office.clock.now()
+    older = now - timedelta(minutes=5)
+    waits = Receipt("x/a.json", ReceiptState.WAITING, older, "etag", {})
+    begun = Receipt("x/a.json", ReceiptState.SUBMITTING, now, "etag", {})
+
+    assert supersedes(waits, begun)
+    assert not supersedes(waits, replace(begun, step=now))
+
+
+def test_a_sidecar_of_the_longest_name_is_found_without_its_event(office: Office) -> None:
+    order = office.order()
+    folder = "/".join(["n" * 200] * 5)
+    sidecar = f"{folder}/{'s' * (1024 - len(folder) - 6)}.json"
+    office.drop(f"{folder}/PO.pdf", PDF)
+    office.drop(sidecar, office.sidecar(order, poFiles=["PO.pdf"]))
+    office.clock.forward(minutes=5)
+    office.sweep()
+
+    assert office.attached(order) == ["PO.pdf"]
+
+
+def test_a_storage_fault_of_a_later_look_keeps_what_the_receipt_is_about(office: Office) -> None:
+    """The daily look at a drop in review fails, and its sidecar is deleted: its record still tells of it."""
+    office.partner.faults.add({"on": "POST attachment", "do": {"kind": "drop_part", "name": "POFiles"}})
+    office.drop("x/PO.pdf", PDF)
+    office.drop("x/PO.json", office.sidecar(office.order()))
+    office.ring("x/PO.json")
+    before = office.receipt("x/PO.json")
+    with Proxy(office.env["DocumentStorage"].partition("BlobEndpoint=")[2].partition(";")[0]) as storage:
+        storage.order(
+            Fault("status", status=403, code="Denied"),
+            name="x/PO.json",
+            container=office.env["INCOMING_CONTAINER"],
+        )
+        env = {**office.env, "DocumentStorage": storage.connection_string(office.env["DocumentStorage"])}
+        built(env, office.clock).drops.rescue("x/PO.json", "c", office.deadline())
+    assert office.receipt("x/PO.json")["state"] == "retrying"
+    office.services.drops.blobs.send("DELETE", office.services.drops.incoming, "x/PO.json")
+    office.clock.forward(hours=26)
+    office.sweep()
+
+    after = office.receipt("x/PO.json")
+    assert (after["state"], after["submission"]) == ("review", before["submission"])

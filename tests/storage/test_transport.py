@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+from urllib3.exceptions import HTTPError
 
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.simulator.managed_identity import ManagedIdentity
@@ -223,6 +224,31 @@ def test_a_proxy_is_asked_to_tunnel_to_a_server_over_tls(
 
     assert asked[0].startswith(f"CONNECT localhost:{storage.port} ".encode())
     assert len(asked) == 1
+
+
+def test_a_proxy_that_speaks_tls_itself_is_trusted_by_the_same_authorities(
+    pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def proxy() -> None:
+            with pki.server_context().wrap_socket(listener.accept()[0], server_side=True) as client:
+                asked.append(client.recv(65536))
+
+        thread = threading.Thread(target=proxy, daemon=True)
+        thread.start()
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pki.ca))
+        monkeypatch.setenv("HTTPS_PROXY", f"https://localhost:{listener.getsockname()[1]}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        with pytest.raises(HTTPError):
+            connections("https://storage.example", 1, retries=False).urlopen(
+                "GET", "https://storage.example/"
+            )
+        thread.join()
+
+    assert asked[0].startswith(b"CONNECT storage.example:443 ")
 
 
 def tunnel(listener: socket.socket, port: int, asked: list[bytes]) -> None:
