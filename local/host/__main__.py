@@ -13,14 +13,12 @@ import json
 import logging
 import os
 import re
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
+from local import signals
 from local.guard import InsideAzureError, refuse_inside_azure
 from local.host.app import Host, Options
 from local.host.config import HostError, local_settings
@@ -61,13 +59,7 @@ def _run(arguments: argparse.Namespace, app: Path) -> int:
         scan_interval=arguments.scan_interval,
         response_limit=arguments.response_limit,
     )
-    stop = threading.Event()
-
-    def asked(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, asked)
-    signal.signal(signal.SIGINT, asked)
+    signals.hold()
     os.chdir(app)
     host = Host(options, os.environ, keys)
     server, functions = host.start()
@@ -82,7 +74,7 @@ def _run(arguments: argparse.Namespace, app: Path) -> int:
         "functions": {f.name: describe(f) for f in functions},
     }
     print(json.dumps(ready), flush=True)
-    stop.wait()
+    signals.wait()
     abandoned = host.stop(server, _PATIENCE)
     if abandoned:
         logging.getLogger("host").warning("stopped with %d invocations under way", abandoned)

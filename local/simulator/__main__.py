@@ -12,13 +12,12 @@ import argparse
 import json
 import os
 import secrets
-import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from local import signals
 from local.guard import InsideAzureError, refuse_inside_azure
 from local.simulator.directory import Registration
 from local.simulator.entra import TokenService
@@ -34,13 +33,11 @@ CLIENT_SECRET = "secret-of-the-local-stack"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until told to stop; return 0, or 1 with a sentence on stderr when a server cannot start."""
     options = _parser().parse_args(arguments)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    signals.hold()
     try:
         with _running(options) as ready:
             print(json.dumps(ready), flush=True)
-            stop.wait()
+            signals.wait()
     except (InsideAzureError, ValueError) as error:
         return _fail(str(error))
     except OSError as error:
