@@ -27,6 +27,7 @@ CASES = {
     "... with one pydantic model": f"{UNAVOIDABLE}\nclass M(pydantic.BaseModel):\n a: int",
     "... and the blob binding": f"{UNAVOIDABLE}\nclass M(pydantic.BaseModel):\n a: int\n"
     "import azurefunctions.extensions.bindings.blob",
+    "azure.functions, blob binding": "import azure.functions, azurefunctions.extensions.bindings.blob",
     "function_app": "import function_app",
     "function_app, and its services built": "import function_app\nfunction_app.services()",
 }
