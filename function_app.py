@@ -1,4 +1,5 @@
-"""The app on one page: every function is declared in the Blueprint of its folder."""
+"""The app on one page: the functions of three folders, a Blueprint each, and two of the app's own: `health` and
+`decide_review`."""
 
 from __future__ import annotations
 
@@ -13,9 +14,10 @@ import azure.functions as func
 import attach_po
 import blob_trigger
 import create_order
-from shared.errors import NotConfiguredError
+from shared.errors import NotConfiguredError, StorageError
 from shared.first_call import services
 from shared.problem import correlation_id, problems
+from shared.settings_table import DOCUMENT_STORAGE
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 app.register_functions(create_order.bp)
@@ -32,29 +34,31 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 
         settings = dict(Settings.read(os.environ).problems)
         if not settings:
-            services()
+            services().ledger.check_format()
     except NotConfiguredError as error:
         settings = dict.fromkeys(error.settings, str(error))
+    except StorageError as error:
+        settings = {DOCUMENT_STORAGE: str(error)}
     except Exception as error:  # packages that were built for another Python, say: nothing works then
         logging.exception("the app cannot be loaded")
         return _told(503, {"status": "broken", "cause": type(error).__name__})
     return _told(200, {"status": "misconfigured" if settings else "ok", "settings": settings})
 
 
-@app.function_name("settle")
-@app.route("settlements/{*key}", methods=["POST"], auth_level=func.AuthLevel.ADMIN)
+@app.function_name("decide_review")
+@app.route("reviews/{*key}", methods=["POST"], auth_level=func.AuthLevel.ADMIN)
 @problems
-def settle(req: func.HttpRequest) -> func.HttpResponse:
-    """Settle a submission in review by an operator's decision (docs/operations.md)."""
+def decide_review(req: func.HttpRequest) -> func.HttpResponse:
+    """Carry out an operator's decision about a submission in review (docs/operations.md)."""
     from shared import http
-    from shared.services.settlement import as_told
-    from shared.validation.settlements import settlement
+    from shared.services.review import review_body
+    from shared.validation.reviews import review_decision
 
-    asked = settlement(http.json_body(req))
+    asked = review_decision(http.json_body(req))
     s = services()
     key = req.route_params.get("key", "")
-    record = s.settlement.settle(key, asked, correlation_id(), s.deadline())
-    return _told(200, as_told(record))
+    record, own = s.reviews.decide(key, asked, correlation_id(), s.deadline())
+    return _told(200, review_body(record, own))
 
 
 def _told(status: int, body: Mapping[str, Any]) -> func.HttpResponse:

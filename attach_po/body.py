@@ -1,4 +1,4 @@
-"""The body of an attach request, in either form, becomes a Submission; nothing unchecked gets past it.
+"""The body of an attach request, in either form, becomes a DocumentSet; nothing unchecked gets past it.
 
 `multipart/form-data` is what browsers and curl send, `application/json` with base64 is what flows can send.
 Parts and fields of unknown name are refused by name, because a document that is dropped in silence is lost.
@@ -21,7 +21,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from shared.errors import InvalidInputError, TooLargeError, UnsupportedMediaTypeError, Violation
-from shared.models import Document, Metadata, Role, Submission, Wire
+from shared.models import Document, Metadata, Role, DocumentSet, StrictModel
 from shared.settings import Limits
 from shared.strict_json import Json, below, loads
 from shared.validation import ids
@@ -62,7 +62,7 @@ _Reader = Callable[[bytes, Mapping[str, str], Limits, Collector], _Form]
 
 def read(
     content_type: str | None, body: bytes, limits: Limits, customer_id: str, order_id: str
-) -> Submission:
+) -> DocumentSet:
     """The submission in `body` for the ids of the path.
 
     Raises TooLargeError (body, or a file of it), UnsupportedMediaTypeError, and InvalidInputError with every
@@ -83,7 +83,7 @@ def read(
     assert customer is not None
     assert order is not None
     assert form.metadata is not None
-    return Submission(customer, order, form.metadata, documents)
+    return DocumentSet(customer, order, form.metadata, documents)
 
 
 def _multipart(body: bytes, options: Mapping[str, str], limits: Limits, faults: Collector) -> _Form:
@@ -181,7 +181,7 @@ def _some(files: list[object]) -> list[object]:
     return files
 
 
-class _BodyShape(Wire):
+class _BodyShape(StrictModel):
     metadata: dict[str, object]
     po_files: Annotated[list[object], AfterValidator(_some)] = JsonField(
         validation_alias=AliasChoices(*PO_FILES)
@@ -189,7 +189,7 @@ class _BodyShape(Wire):
     tender_files: list[object] | None = None
 
 
-class _FileShape(Wire):
+class _FileShape(StrictModel):
     file_name: object = None
     content: object = None
 

@@ -9,27 +9,31 @@ import azure.functions as func
 
 from attach_po import body
 from shared import http
-from shared.errors import NotFoundError
+from shared.errors import NotFoundError, StorageUnknownError
 from shared.first_call import services
 from shared.partner_center.wire import RequestIds
 from shared.problem import correlation_id
-from shared.services.effect import Outcome
+from shared.services.operation import Outcome
 
 
 def attach(req: func.HttpRequest) -> func.HttpResponse:
     """Answer `attach_po`."""
     s = services()
     params = req.route_params
-    submission = body.read(
+    content = body.read(
         req.headers.get("content-type"),
         req.get_body(),
         s.settings.limits,
         params["customerId"],
         params["orderId"],
     )
-    outcome = s.attachments.attach(submission, correlation_id(), s.deadline())
-    path = f"customers/{submission.customer_id}/orders/{submission.order_id}/attachments"
-    return _told(req, outcome, http.here(req, f"{path}?submission={submission.digest}"), 201)
+    path = f"customers/{content.customer_id}/orders/{content.order_id}/attachments"
+    location = http.here(req, f"{path}?submission={content.digest}")
+    try:
+        outcome = s.attachments.attach(content, correlation_id(), s.deadline())
+    except StorageUnknownError:
+        return http.perhaps_accepted(location, correlation_id())
+    return _answer(outcome, location, 201)
 
 
 def show(req: func.HttpRequest) -> func.HttpResponse:
@@ -39,15 +43,15 @@ def show(req: func.HttpRequest) -> func.HttpResponse:
     digest = req.params.get("submission")
     if digest:
         if not re.fullmatch("[0-9a-f]{64}", digest):
-            raise NotFoundError("no submission of that name was ever made for this order")
+            raise NotFoundError("no such submission was made for this order")
         outcome = s.attachments.look(customer, order, digest, s.deadline())
-        return _told(req, outcome, req.url, 200)
+        return _answer(outcome, req.url, 200)
     ids = RequestIds(str(uuid.uuid4()), correlation_id())
-    return http.passed_on(s.attachments.partner.list_attachments(customer, order, ids, s.deadline()))
+    return http.passed_on(s.attachments.partner.get_attachments(customer, order, ids, s.deadline()))
 
 
-def _told(req: func.HttpRequest, outcome: Outcome, location: str, status: int) -> func.HttpResponse:
-    record = http.settled(outcome)
-    if record is None:
-        return http.accepted(outcome.record, location, http.utc_now())
-    return http.stored(record, status, {"Idempotency-Replayed": "true"} if outcome.replayed else {})
+def _answer(outcome: Outcome, location: str, status: int) -> func.HttpResponse:
+    own = http.settled(outcome)
+    if own is None:
+        return http.accepted(outcome.submission, location, http.utc_now())
+    return http.stored(own, status, {"Idempotency-Replayed": "true"} if outcome.replayed else {})

@@ -16,7 +16,7 @@ from shared.settings_table import DOCUMENT_STORAGE, trigger_binding
 
 bp = func.Blueprint()
 
-_CONTAINER, _SOURCE, _SCHEDULE = trigger_binding(os.environ)
+_CONTAINER, _SOURCE, _SCHEDULE, _QUEUE = trigger_binding(os.environ)
 
 POISON_QUEUE = "webjobs-blobtrigger-poison"
 """Where the host puts the event of a blob whose processing failed five times.
@@ -35,13 +35,13 @@ def blob_trigger(client: blob.BlobClient) -> None:
     which a redelivery may cure, and nothing else."""
     s = services()
     if client.container_name == s.settings.storage.incoming:  # with Event Grid the path is no filter
-        s.drops.ring(client.blob_name, str(uuid.uuid4()), s.deadline())
+        s.drops.handle_blob_event(client.blob_name, str(uuid.uuid4()))
 
 
 @bp.function_name("sweep")
 @bp.timer_trigger(arg_name="timer", schedule=_SCHEDULE, run_on_startup=False, use_monitor=True)
 def sweep(timer: func.TimerRequest) -> None:
-    """Bring forward what no event brings forward any more."""
+    """Hand out, as messages on the work queue, what no event brings forward any more."""
     s = services()
     s.sweep.run(str(uuid.uuid4()), s.deadline())
 
@@ -55,7 +55,21 @@ def poisoned(message: func.QueueMessage) -> None:
     if event.get("ContainerName") != s.settings.storage.incoming:
         logging.warning("a poison message for another container: %s", event.get("ContainerName"))
         return
-    s.drops.rescue(str(event["BlobName"]), str(uuid.uuid4()), s.deadline())
+    s.drops.process_or_report(str(event["BlobName"]), str(uuid.uuid4()))
+
+
+@bp.function_name("work")
+@bp.queue_trigger(arg_name="message", queue_name=_QUEUE, connection=DOCUMENT_STORAGE)
+def work(message: func.QueueMessage) -> None:
+    """Do one piece of work that was handed out. Raises StorageError, which a redelivery may cure."""
+    services().worker.work(message.get_body().decode("utf-8", "replace"), str(uuid.uuid4()))
+
+
+@bp.function_name("work_poisoned")
+@bp.queue_trigger(arg_name="message", queue_name=f"{_QUEUE}-poison", connection=DOCUMENT_STORAGE)
+def work_poisoned(message: func.QueueMessage) -> None:
+    """A piece of work failed five times: say so in the receipts that it concerns."""
+    services().worker.bury(message.get_body().decode("utf-8", "replace"), str(uuid.uuid4()))
 
 
 @bp.function_name("get_drop")

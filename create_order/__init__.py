@@ -30,10 +30,10 @@ def get_order(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.function_name("get_order_request")
-@bp.route("customers/{customerId}/order-requests/{key}", methods=["GET"])
+@bp.route("customers/{customerId}/order-requests", methods=["GET"])
 @problems
 def get_order_request(req: func.HttpRequest) -> func.HttpResponse:
-    """What became of a request: 202 while it is unknown, then the stored answer."""
+    """What became of the request of `key`: 202 while it is unknown, then the stored answer."""
     from create_order import handlers
 
-    return handlers.tell(req)
+    return handlers.get_request(req)

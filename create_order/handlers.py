@@ -8,8 +8,9 @@ from urllib.parse import quote
 import azure.functions as func
 
 from shared import http
+from shared.core.ledger import State
+from shared.errors import StorageUnknownError
 from shared.first_call import services
-from shared.ledger import State
 from shared.partner_center.wire import RequestIds
 from shared.problem import correlation_id
 from shared.validation import ids
@@ -27,18 +28,22 @@ def place(req: func.HttpRequest) -> func.HttpResponse:
     assert key
     assert order
     s = services()
-    outcome = s.orders_for(http.user_token(req)).place(customer, order, key, correlation_id(), s.deadline())
-    record = http.settled(outcome)
+    location = http.here(req, f"customers/{customer}/order-requests?key={quote(key, safe='')}")
+    try:
+        orders = s.orders_for(http.user_token(req))
+        outcome = orders.place(customer, order, key, correlation_id(), s.deadline())
+    except StorageUnknownError:
+        return http.perhaps_accepted(location, correlation_id())
+    own = http.settled(outcome)
     now = http.utc_now()
-    if record is None:
-        if outcome.replayed and outcome.record.state is State.CLAIMED:
-            raise http.in_progress(outcome.record, now)
-        location = http.here(req, f"customers/{customer}/order-requests/{quote(key, safe='')}")
-        return http.accepted(outcome.record, location, now)
-    headers = {"Location": http.here(req, f"customers/{customer}/orders/{http.order_id(record)}")}
+    if own is None:
+        if outcome.replayed and outcome.submission.state is State.CLAIMED:
+            raise http.in_progress(outcome.submission, now)
+        return http.accepted(outcome.submission, location, now)
+    headers = {"Location": http.here(req, f"customers/{customer}/orders/{http.order_id(own)}")}
     if outcome.replayed:
         headers["Idempotency-Replayed"] = "true"
-    return http.stored(record, 201, headers)
+    return http.stored(own, 201, headers)
 
 
 def show(req: func.HttpRequest) -> func.HttpResponse:
@@ -49,18 +54,17 @@ def show(req: func.HttpRequest) -> func.HttpResponse:
     return http.passed_on(s.orders.get(customer, order, sent_as, s.deadline()))
 
 
-def tell(req: func.HttpRequest) -> func.HttpResponse:
+def get_request(req: func.HttpRequest) -> func.HttpResponse:
     """Answer `get_order_request`."""
     with Collector() as faults:
         customer = faults.check(lambda: ids.customer_id(req.route_params["customerId"]))
-        key = faults.check(lambda: ids.idempotency_key(req.route_params["key"]))
+        key = faults.check(lambda: ids.idempotency_key(req.params.get("key"), "/key"))
     assert customer
     assert key
     s = services()
-    # a host may leave an encoded slash in the path as it is
-    outcome = s.orders.look(customer, [key, key.replace("%2F", "/")], s.deadline())
-    record = http.settled(outcome)
-    if record is None:
-        location = http.here(req, f"customers/{customer}/order-requests/{quote(key, safe='')}")
-        return http.accepted(outcome.record, location, http.utc_now())
-    return http.stored(record, 200, {"Idempotency-Replayed": "true"})
+    outcome = s.orders.look(customer, key, s.deadline())
+    own = http.settled(outcome)
+    if own is None:
+        location = http.here(req, f"customers/{customer}/order-requests?key={quote(key, safe='')}")
+        return http.accepted(outcome.submission, location, http.utc_now())
+    return http.stored(own, 200, {"Idempotency-Replayed": "true"})

@@ -9,16 +9,22 @@ Whose fault is it, and is it known that nothing happened at Partner Center?
     ├── UnsupportedMediaTypeError    the caller's: not a content type that the route reads
     ├── KeyReusedError               the caller's: an Idempotency-Key that stands for another body
     ├── NotFoundError                the caller's: nothing of that name here
+    ├── WrongUserError               the caller's: an order that was placed for another signed-in user
     ├── InProgressError              nobody's: the same request is being carried out right now
+    ├── OrderBusyError               nobody's: another submission of the order is in flight; nothing was recorded
     ├── NeedsReviewError             nobody's: what became of it only a person can tell
     │   └── GivenUpError             … and a person has: it shall not happen any more
+    ├── StateConflictError           the operator's: a decision that the state of the submission forbids
+    │   └── DecisionWaitsError       … for now: another submission of the order is in flight
     ├── NotConfiguredError           the operator's: settings that are missing or contradictory
     ├── StorageError                 storage's: nothing can be recorded, so nothing is sent
     │   ├── BlobMissingError         the blob (or its container) is not there
-    │   └── ConditionFailedError     If-Match or If-None-Match did not hold
+    │   ├── ConditionFailedError     If-Match or If-None-Match did not hold
+    │   └── NewerRecordError         the operator's: a record of a newer version of this application
     └── PartnerCenterError
         ├── NotSentError             known: the whole request never left; safe to send again
         │   ├── SourceFailedError    … because a document could not be read to its end
+        │   ├── NotVisibleYetError   … because Partner Center does not show the order yet
         │   └── TokenError           … because no access token was to be had
         ├── RefusedError             known: Partner Center answered and did not do it
         │   ├── ThrottledError       … because of the rate limit (429)
@@ -44,6 +50,11 @@ class Violation:
 
 class AppError(Exception):
     """Base of every error that the application raises itself; `str(error)` may be shown to a caller."""
+
+    actor = ""
+    """Who must act, "" when nobody must."""
+    remedy = ""
+    """What to do, in one sentence; "" when waiting is all."""
 
 
 class InvalidInputError(AppError):
@@ -82,6 +93,41 @@ class InProgressError(AppError):
         super().__init__(detail)
 
 
+class WrongUserError(AppError):
+    """The order was placed for a signed-in user; it is not sent again as somebody else."""
+
+    actor = "caller"
+    remedy = "sign in as the user who placed the order and ask again"
+
+
+class OrderBusyError(AppError):
+    """Another submission of the order is in flight; ask again in `retry_after` seconds. Nothing was recorded
+    or sent."""
+
+    remedy = "nothing to do: it is sent when the other submission of the order has ended"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(detail)
+
+
+class StateConflictError(AppError):
+    """A decision that does not fit the state of the submission; `state` is where it stands."""
+
+    def __init__(self, detail: str, state: str) -> None:
+        self.state = state
+        super().__init__(detail)
+
+
+class DecisionWaitsError(StateConflictError):
+    """The decision must wait until another submission of the order has ended."""
+
+    retry_after = 60
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, "review")
+
+
 class NeedsReviewError(AppError):
     """Whether Partner Center has it cannot be told by a program; nothing is repeated until a person has.
     `submission` is the key of its record."""
@@ -102,6 +148,9 @@ class NotConfiguredError(AppError):
         self.settings = tuple(settings)
         super().__init__(detail)
 
+    actor = "operator"
+    remedy = "correct the settings: GET health names them"
+
 
 class StorageError(AppError):
     """Storage did not do what was asked; the state of the blob is as it was, or must be read again."""
@@ -113,6 +162,13 @@ class BlobMissingError(StorageError):
 
 class ConditionFailedError(StorageError):
     """If-Match or If-None-Match did not hold: somebody else wrote first (or our own lost write did)."""
+
+
+class NewerRecordError(StorageError):
+    """A record was written by a newer version of this application; this one does not touch it."""
+
+    actor = "operator"
+    remedy = "deploy the version that wrote it, or a later one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +217,21 @@ class SourceFailedError(NotSentError):
     """A document could not be read to its end (or changed) while it was being sent."""
 
 
+class NotVisibleYetError(NotSentError):
+    """Partner Center does not know the order; one that was placed just now can take 15 minutes to appear."""
+
+    retry_after = 60
+    actor = "caller"
+    remedy = "check orderId; if the order is new, nothing to do: it is tried again for 20 minutes"
+
+
 class TokenError(NotSentError):
     """No access token could be obtained. `retryable` is False when an operator must act first."""
 
     def __init__(self, detail: str, *, retryable: bool = False) -> None:
         self.retryable = retryable
+        self.actor = "" if retryable else "operator"
+        self.remedy = "" if retryable else "sign in again or correct the credentials: docs/identity.md"
         super().__init__(detail)
 
 
@@ -191,6 +257,7 @@ class RefusedError(PartnerCenterError):
         self.code = code
         self.description = description
         self.advice = advice
+        self.actor, self.remedy = advice.actor, advice.remedy
         self.ids = ids or SupportIds()
         said = f" {description}" if description else ""
         super().__init__(f"Partner Center answered {status}{f' (code {code})' if code else ''}.{said}")

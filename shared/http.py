@@ -1,4 +1,4 @@
-"""What the HTTP handlers answer with: Partner Center's own answers, and what a ledger record amounts to."""
+"""What the HTTP handlers answer with: Partner Center's own answers, and what a submission amounts to."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from urllib.parse import quote, urlsplit
 
 import azure.functions as func
 
+from shared.core.ledger import Answer as Answered
+from shared.core.ledger import Record, State, Submission
 from shared.errors import (
     Advice,
     AppError,
@@ -21,10 +23,10 @@ from shared.errors import (
     SupportIds,
     UnsupportedMediaTypeError,
 )
-from shared.ledger import Record, State
 from shared.partner_center.statuses import next_step, normal
 from shared.partner_center.wire import Answer, parse_object
-from shared.services.effect import Outcome
+from shared.services.operation import Outcome
+from shared.services.receipts import submission_key
 from shared.validation import ids
 from shared.validation.collecting import Collector
 
@@ -36,76 +38,87 @@ def passed_on(answer: Answer) -> func.HttpResponse:
     return _json(answer.body, answer.status, answer.ids.told(), _status_headers(answer.body))
 
 
-def stored(record: Record, status: int, headers: Mapping[str, str]) -> func.HttpResponse:
-    """The answer that a record keeps."""
-    answer = record.answer or {}
-    body = str(answer.get("body", "")).encode()
-    return _json(body, status, answer.get("ids", {}), {**_status_headers(body), **headers})
+def stored(submission: Submission, status: int, headers: Mapping[str, str]) -> func.HttpResponse:
+    """The answer that a submission keeps."""
+    answer = submission.answer or Answered(status=status)
+    body = answer.body.encode()
+    return _json(body, status, _told(submission), {**_status_headers(body), **headers})
 
 
-def accepted(record: Record, location: str, now: datetime) -> func.HttpResponse:
+def accepted(submission: Submission, location: str, now: datetime) -> func.HttpResponse:
     """202: it is under way, and `location` will tell. Flows poll it: 202 again while it lasts."""
-    seconds = wait_of(record, now)
+    seconds = wait_of(submission, now)
     body = {
-        "status": str(record.state),
-        "detail": record.why,
+        "status": str(submission.state),
+        "detail": submission.detail,
         "location": location,
-        "correlationId": record.correlation_id,
+        "correlationId": submission.correlation_id,
     }
     headers = {"Location": location, "Retry-After": str(seconds)}
-    return _json(json.dumps(body).encode(), 202, (record.answer or {}).get("ids", {}), headers)
+    return _json(json.dumps(body).encode(), 202, _told(submission), headers)
 
 
-def settled(outcome: Outcome) -> Record | None:
-    """The record when it is `done`, None when its outcome is still open; everything else is raised:
+def perhaps_accepted(location: str, correlation: str) -> func.HttpResponse:
+    """202: storage did not say whether the request was recorded. It may be carried out; `location` will tell,
+    and says 404 when it was not recorded, which is safe to repeat."""
+    detail = "storage did not confirm the request: it may be carried out; ask again with the same key"
+    body = {"status": "unknown", "detail": detail, "location": location, "correlationId": correlation}
+    return _json(json.dumps(body).encode(), 202, {}, {"Location": location, "Retry-After": "30"})
+
+
+def settled(outcome: Outcome) -> Submission | None:
+    """The submission when it is `done`, None when its outcome is still open; everything else is raised:
     the refusal, the reason why nothing was sent, NeedsReviewError."""
-    record = outcome.record
-    match record.state:
+    own = outcome.submission
+    match own.state:
         case State.DONE:
-            return record
+            return own
         case State.REFUSED:
-            raise outcome.error or refusal_of(record)
+            raise outcome.error or refusal_of(outcome.record, own)
         case State.REVIEW:
-            raise NeedsReviewError(record.why, record.key)
-        case State.READY if outcome.error is not None:
+            raise NeedsReviewError(own.detail, submission_key(outcome.record, own))
+        case State.PENDING if outcome.error is not None:
             raise outcome.error
-        case State.READY if record.until is None:
-            raise NotSentError(f"It was not sent: {record.why}")
+        case State.PENDING if own.due is None:
+            raise NotSentError(f"It was not sent; send it again: {own.detail}")
         case _:
             return None
 
 
-def refusal_of(record: Record) -> AppError:
-    """The refusal that a record keeps, as the error that it was."""
-    a = record.answer or {}
-    if a.get("givenUp"):
-        return GivenUpError(record.why, record.key)
-    if "status" not in a:
-        return NotSentError(record.why)
-    ids = a.get("ids", {})
+def refusal_of(record: Record, own: Submission) -> AppError:
+    """The refusal that a submission keeps, as the error that it was."""
+    if own.given_up:
+        return GivenUpError(own.detail, submission_key(record, own))
+    answer = own.answer
+    if answer is None:
+        return NotSentError(own.detail)
     refusal = RefusedError(
-        a["status"],
-        a["code"],
-        a["description"],
-        Advice(a["actor"], a["retryable"], a["remedy"]),
+        answer.status,
+        answer.code,
+        answer.description,
+        Advice(own.actor, answer.retryable, own.remedy),
         SupportIds(
-            ids.get("requestId", ""), ids.get("correlationId", ""), ids.get("cv", ""), ids.get("serverId", "")
+            answer.ids.request_id, answer.ids.correlation_id, answer.ids.cv, answer.ids.server_id
         ),
     )
     refusal.replayed = True
     return refusal
 
 
-def in_progress(record: Record, now: datetime) -> InProgressError:
+def in_progress(own: Submission, now: datetime) -> InProgressError:
     """409: the same key is at work."""
-    return InProgressError("a request with this Idempotency-Key is being carried out", wait_of(record, now))
+    return InProgressError("a request with this Idempotency-Key is being carried out", wait_of(own, now))
 
 
-def wait_of(record: Record, now: datetime) -> int:
+def wait_of(own: Submission, now: datetime) -> int:
     """Whole seconds after which asking again makes sense; a claim usually ends long before it expires."""
-    if record.state is State.CLAIMED or record.until is None:
+    if own.state is State.CLAIMED or own.due is None:
         return 5
-    return max(1, min(60, int((record.until - now).total_seconds()) + 1))
+    return max(1, min(60, int((own.due - now).total_seconds()) + 1))
+
+
+def _told(own: Submission) -> dict[str, str]:
+    return own.answer.ids.model_dump(by_alias=True) if own.answer else {}
 
 
 def here(req: func.HttpRequest, path: str, route_prefix: str = "/api") -> str:
@@ -144,10 +157,9 @@ def order_of(req: func.HttpRequest) -> tuple[str, str]:
     return customer, order
 
 
-def order_id(record: Record) -> str:
-    """The id of the order that a record's answer holds, ready for a path."""
-    answer = record.answer or {}
-    return quote(str(json.loads(answer.get("body", "{}")).get("id", "")), safe="")
+def order_id(own: Submission) -> str:
+    """The id of the order that was placed, ready for a path."""
+    return quote(next(iter(own.ids), ""), safe="")
 
 
 def _status_headers(body: bytes) -> dict[str, str]:

@@ -22,6 +22,8 @@ from urllib.parse import quote
 from pydantic import AfterValidator, AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel, to_pascal
 
+from shared.core.ledger import segment
+
 
 class Role(StrEnum):
     """What a document is to the order; the values are Partner Center's own attachment types.
@@ -70,7 +72,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class DocumentSet:
     """Documents for one order and what is said about them: the unit that is attached once or not at all."""
 
     customer_id: str
@@ -97,16 +99,11 @@ class Submission:
             }
         )
 
-    @property
-    def key(self) -> str:
-        """Name of the submission's record; customer, order and digest are one path segment each."""
-        return submission_key(self.customer_id, self.order_id, self.digest)
 
-
-def submission_key(customer_id: str, order_id: str, digest: str) -> str:
-    """Name of a submission's record, by the digest of its documents and metadata."""
-    order = quote(order_id, safe="").replace(".", "%2E")
-    return f"attachments/{customer_id}/{order}/{digest}"
+def order_attachments_key(customer_id: str, order_id: str) -> str:
+    """Name of the record of an order's attachments; GUIDs and hexadecimal ids are one whatever their case."""
+    order = quote(segment(order_id), safe="").replace(".", "%2E")
+    return f"attachments/{customer_id.lower()}/{order}"
 
 
 def _term(text: str) -> str:
@@ -183,7 +180,7 @@ Upper = Annotated[str, AfterValidator(str.upper)]
 Lower = Annotated[str, AfterValidator(str.lower)]
 
 
-class Wire(BaseModel):
+class StrictModel(BaseModel):
     """A JSON object from outside: camelCase or PascalCase names, nothing unknown, no type stretched."""
 
     model_config = ConfigDict(
@@ -198,13 +195,13 @@ class Wire(BaseModel):
     )
 
 
-class RenewsTo(Wire):
+class RenewsTo(StrictModel):
     """What a trial becomes when it ends."""
 
     term_duration: Term
 
 
-class LineItem(Wire):
+class LineItem(StrictModel):
     """One line of an order: an offer and how many of it.
 
     https://learn.microsoft.com/en-us/partner-center/developer/order-resources#orderlineitem
@@ -226,7 +223,7 @@ class LineItem(Wire):
     ) = None
 
 
-class OrderRequest(Wire):
+class OrderRequest(StrictModel):
     """An order that is to be placed, as shared.validation.order_request lets it through.
 
     Lines are numbered 0..n-1, `indirect_reseller_id` is a lower-case GUID, `currency_code` upper case.

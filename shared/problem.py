@@ -20,6 +20,8 @@ from typing import Any
 import azure.functions as func
 
 from shared.errors import (
+    AppError,
+    DecisionWaitsError,
     GivenUpError,
     InProgressError,
     InvalidInputError,
@@ -28,18 +30,22 @@ from shared.errors import (
     NotConfiguredError,
     NotFoundError,
     NotSentError,
+    NotVisibleYetError,
+    OrderBusyError,
     OutcomeUnknownError,
     PartnerCenterError,
     RefusedError,
     ResellerError,
+    StateConflictError,
     StorageError,
     ThrottledError,
     TokenError,
     TokenRejectedError,
     TooLargeError,
     UnsupportedMediaTypeError,
+    WrongUserError,
 )
-from shared.story import tell
+from shared.story import log_event
 
 TYPE_PREFIX = "urn:partner-center-functions:problem:"
 CORRELATION_HEADER = "x-correlation-id"
@@ -74,9 +80,25 @@ PROBLEMS: tuple[ProblemType, ...] = (
         UnsupportedMediaTypeError, 415, "unsupported-media-type", "The Content-Type is not read here"
     ),
     ProblemType(KeyReusedError, 422, "key-reused", "The Idempotency-Key stands for another request"),
+    ProblemType(WrongUserError, 409, "wrong-user", "The order was placed for another signed-in user"),
     ProblemType(InProgressError, 409, "in-progress", "The same request is being carried out", retryable=True),
-    ProblemType(NeedsReviewError, 409, "needs-review", "A person must look before anything is repeated"),
-    ProblemType(GivenUpError, 409, "given-up", "A person has decided that it is not sent any more"),
+    ProblemType(
+        OrderBusyError,
+        503,
+        "order-busy",
+        "Another submission of the order is in flight; nothing of this one was recorded or sent",
+        retryable=True,
+    ),
+    ProblemType(NeedsReviewError, 409, "needs-review", "Manual review is required before anything is repeated"),
+    ProblemType(GivenUpError, 409, "given-up", "An operator abandoned this submission"),
+    ProblemType(StateConflictError, 409, "state-conflict", "The state of the submission forbids this decision"),
+    ProblemType(
+        DecisionWaitsError,
+        409,
+        "decision-waits",
+        "Another submission of the order is in flight; decide when it has ended",
+        retryable=True,
+    ),
     ProblemType(NotConfiguredError, 500, "not-configured", "The application lacks settings"),
     ProblemType(RefusedError, 424, "refused", "Partner Center refused the request"),
     ProblemType(ThrottledError, 503, "throttled", "Partner Center asks to slow down", retryable=True),
@@ -87,6 +109,13 @@ PROBLEMS: tuple[ProblemType, ...] = (
         503,
         "not-sent",
         "Nothing was done: Partner Center was not reached or gave no usable answer",
+        retryable=True,
+    ),
+    ProblemType(
+        NotVisibleYetError,
+        503,
+        "order-not-visible",
+        "Partner Center does not show the order yet; nothing was attached",
         retryable=True,
     ),
     ProblemType(StorageError, 503, "storage", "Storage did not do what was asked", retryable=True),
@@ -121,12 +150,15 @@ def problem_of(error: Exception, correlation: str = "") -> dict[str, Any]:
         members["errors"] = [{"pointer": v.pointer, "detail": v.detail} for v in error.violations]
     if isinstance(error, NeedsReviewError):
         members["submission"] = error.submission
+    if isinstance(error, StateConflictError):
+        members["state"] = str(error.state)
+    if isinstance(error, AppError) and error.remedy:
+        members |= {"actor": error.actor or "nobody", "remedy": error.remedy}
     if isinstance(error, NotConfiguredError):
         members["settings"] = list(error.settings)
     if isinstance(error, RefusedError):
         answer = {"status": error.status, "code": error.code, "description": error.description}
         members["partnerCenter"] = answer | error.ids.told()
-        members |= {"actor": error.advice.actor, "remedy": error.advice.remedy}
     if isinstance(error, OutcomeUnknownError):
         members["partnerCenter"] = error.ids.told()
     return members
@@ -137,7 +169,7 @@ def response(error: Exception, correlation: str = "") -> func.HttpResponse:
     members = problem_of(error, correlation)
     headers = {CORRELATION_HEADER: members["correlationId"]}
     if members["retryable"]:
-        asked = error.retry_after if isinstance(error, ThrottledError | InProgressError) else 0
+        asked = getattr(error, "retry_after", 0)
         headers["Retry-After"] = str(math.ceil(asked) if asked > 0 else RETRY_AFTER)
     if isinstance(error, RefusedError) and error.replayed:
         headers["Idempotency-Replayed"] = "true"
@@ -178,7 +210,7 @@ def _answer(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
             _log_unexpected(name, error)
         else:
             cause = str(error) if isinstance(error, _TELL_THEIR_CAUSE) else ""
-            tell(
+            log_event(
                 "problem",
                 logging.WARNING,
                 function=name,

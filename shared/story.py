@@ -12,44 +12,37 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.ledger import Record
+    from shared.core.ledger import Record, Submission
 
 log = logging.getLogger("story")
 
 
-def tell(event: str, level: int = logging.INFO, /, **fields: object) -> None:
+def log_event(event: str, level: int = logging.INFO, /, **fields: object) -> None:
     """Write one line. Fields are ids, names, states and counts; never a token or a document's content."""
     if log.isEnabledFor(level):
         given = {name: value for name, value in fields.items() if value not in (None, "")}
         log.log(level, "%s", json.dumps({"event": event, **given}, ensure_ascii=False, default=str))
 
 
-def tell_step(record: Record) -> None:
-    """Write down a step of a record, with every id by which somebody may look for it."""
-    answer = record.answer or {}
-    ids = answer.get("ids", {})
-    tell(
-        f"{record.kind} {record.state}",
-        submission=record.key,
-        customerId=record.request.get("customerId"),
-        orderId=record.request.get("orderId") or _order_id(str(answer.get("body", ""))),
-        drop=record.source.get("drop"),
-        why=record.why,
-        attempt=record.attempt,
-        until=record.until.isoformat(timespec="seconds") if record.until else None,
-        correlationId=record.correlation_id,
-        requestId=record.request_id,
-        partnerCenterRequestId=ids.get("requestId"),
-        partnerCenterCorrelationId=ids.get("correlationId"),
-        partnerCenterCV=ids.get("cv"),
-        partnerCenterServerId=ids.get("serverId"),
+def log_transition(record: Record, submission: Submission) -> None:
+    """Write down a step of a submission, with every id by which somebody may look for it."""
+    ids = submission.answer.ids if submission.answer else None
+    order = record.kind == "order"
+    log_event(
+        f"{'order' if order else 'attachment'} {submission.state}",
+        logging.WARNING if submission.state in ("review", "refused") else logging.INFO,
+        submission=record.key if order else f"{record.key}/{submission.digest}",
+        customerId=record.customer_id,
+        orderId=record.order_id or ",".join(submission.ids if order else ()),
+        drop=submission.sources[-1].drop if submission.sources else None,
+        detail=submission.detail,
+        actor=submission.actor,
+        attempt=submission.attempt,
+        due=submission.due.isoformat(timespec="seconds") if submission.due else None,
+        correlationId=submission.correlation_id,
+        requestId=submission.request_id,
+        partnerCenterRequestId=ids.request_id if ids else None,
+        partnerCenterCorrelationId=ids.correlation_id if ids else None,
+        partnerCenterCV=ids.cv if ids else None,
+        partnerCenterServerId=ids.server_id if ids else None,
     )
-
-
-def _order_id(body: str) -> str:
-    """The id of the order that Partner Center answered with, if it is one."""
-    try:
-        answered = json.loads(body)
-    except ValueError:
-        return ""
-    return str(answered.get("id", "")) if isinstance(answered, dict) else ""

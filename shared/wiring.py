@@ -13,18 +13,23 @@ from shared.errors import NotConfiguredError
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.wire import Deadline
 from shared.services.attachments import Attachments
+from shared.services.bell import Bell
 from shared.services.drops import Drops
+from shared.services.executor import Executor
 from shared.services.orders import Orders
+from shared.services.receipts import Receipts
 from shared.services.resellers import Resellers
-from shared.services.settlement import Settlement
-from shared.services.submission import Submissions
+from shared.services.review import Reviews
 from shared.services.sweep import Sweep
+from shared.services.worker import Worker
 from shared.settings import Settings
 from shared.storage.blobs import BlobStore, Clock
+from shared.storage.dependency_index import DependencyIndex
 from shared.storage.ledger import LedgerStore
-from shared.storage.receipts import Receipts, Words
+from shared.storage.queue import WorkQueue
+from shared.storage.receipts import ReceiptStore
 
-LEASE_MARGIN = 60.0
+CLAIM_MARGIN = 60.0
 """Seconds that a claim outlives its holder's deadline: the most that clocks of instances may differ."""
 
 
@@ -37,15 +42,16 @@ class Services:
     attachments: Attachments
     drops: Drops
     sweep: Sweep
-    settlement: Settlement
-
+    worker: Worker
+    reviews: Reviews
+    ledger: LedgerStore
     tokens: TokenSource
 
     def orders_for(self, user_assertion: str) -> Orders:
         """The orders, placed for a signed-in user where they need App+User; "" stands for nobody."""
         if not user_assertion or not isinstance(self.tokens, UserTokenSource):
             return self.orders
-        return self.orders.with_tokens(self.tokens.for_user(user_assertion))
+        return self.orders.for_user(self.tokens, user_assertion)
 
     def deadline(self) -> Deadline:
         """The deadline of a request that begins now."""
@@ -99,15 +105,18 @@ def build(
         sleep=sleep,
     )
     blobs = BlobStore(storage)
-    ledger = LedgerStore(blobs, storage.ledger)
-    lease = timedelta(seconds=limits.request_seconds + LEASE_MARGIN)
-    submissions = Submissions(ledger, clock, sleep, _new_id, lease)
-    settle = timedelta(seconds=limits.settle_attachment)
-    attachments = Attachments(submissions, partner, settle, settings.po_part, settings.tender_part)
+    queue = WorkQueue(storage)
+    bell = Bell(queue, clock)
+    ledger = LedgerStore(blobs, storage.ledger, bell.ring_record)
+    executor = Executor(ledger, clock, sleep, _new_id, timedelta(seconds=CLAIM_MARGIN))
+    visibility = timedelta(seconds=limits.attachment_visibility)
+    attachments = Attachments(executor, partner, visibility, settings.po_part, settings.tender_part)
     resellers = Resellers(limits.reseller_cache, monotonic)
-    orders = Orders(submissions, partner, resellers, timedelta(seconds=limits.settle_order))
-    receipts, words = Receipts(blobs, storage.receipts), Words(blobs, storage.ledger)
-    drops = Drops(blobs, storage.incoming, receipts, words, attachments, limits, clock)
-    sweep = Sweep(blobs, storage.incoming, storage.ledger, ledger, drops, attachments, orders, clock)
-    settlement = Settlement(ledger, orders, attachments, drops, clock, _new_id)
-    return Services(settings, orders, attachments, drops, sweep, settlement, tokens)
+    orders = Orders(executor, partner, resellers, timedelta(seconds=limits.order_visibility))
+    receipts = Receipts(ReceiptStore(blobs, storage.receipts), bell, clock)
+    dependencies = DependencyIndex(blobs, storage.ledger)
+    drops = Drops(blobs, storage.incoming, receipts, dependencies, attachments, limits)
+    sweep = Sweep(blobs, storage.incoming, storage.ledger, ledger, drops, queue, clock, sleep)
+    worker = Worker(ledger, drops, receipts, attachments, orders, bell, clock, sleep, _new_id)
+    reviews = Reviews(ledger, orders, attachments, receipts, clock, _new_id)
+    return Services(settings, orders, attachments, drops, sweep, worker, reviews, ledger, tokens)

@@ -6,6 +6,7 @@ https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-re
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,16 @@ def claims_of(token: str) -> Mapping[str, object] | None:
     except ValueError:
         return None
     return claims if isinstance(claims, dict) else None
+
+
+def subject(token: str) -> str:
+    """Name the user of a token for records: tenant and object id; a hash of it when it cannot be read. Entra
+    checks the token when it is exchanged, so this decides nothing but whether it is the same user again."""
+    claims = claims_of(token) or {}
+    tenant, user = claims.get("tid"), claims.get("oid")
+    if isinstance(tenant, str) and isinstance(user, str) and _GUID.fullmatch(tenant) and _GUID.fullmatch(user):
+        return f"{tenant}/{user}".lower()
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def lacks_mfa(claims: Mapping[str, object]) -> bool:

@@ -3,268 +3,344 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from shared.errors import NotFoundError, OutcomeUnknownError, RefusedError
-from shared.ledger import Claim, Record, State
-from shared.models import Submission, submission_key
+from shared.core.ledger import FORMAT, HOLDING, DocumentFacts, Record, Source, State, Submission, merged
+from shared.core.ledger import Answer as KeptAnswer
+from shared.core.matching import (
+    Absent,
+    Ambiguous,
+    Listed,
+    Ours,
+    counts_suffice,
+    match_documents,
+    match_without_base,
+    nearest,
+    read_listed,
+)
+from shared.errors import NotFoundError, NotSentError, RefusedError
+from shared.models import DocumentSet, order_attachments_key
 from shared.partner_center.client import PartnerCenter
-from shared.partner_center.multipart import attachment_body, escaped_name
-from shared.partner_center.wire import Answer, Deadline, RequestIds
-from shared.services.effect import Absent, Finding, Found, Outcome, Unclear
-from shared.services.submission import Submissions
+from shared.partner_center.multipart import attachment_body
+from shared.partner_center.wire import Answer, Deadline, Listing, RequestIds
+from shared.services.executor import APPEARS_WITHIN, Executor
+from shared.services.operation import Found, Outcome, Reconciliation, Snapshot, Unproved, partner_ids
 from shared.storage.blobs import Clock
-from shared.storage.ledger import LedgerStore
+from shared.storage.ledger import MovedError, Stored
 
-KIND = "attachment"
-
-NO_SUCH_ORDER = "20000"
-"""Partner Center's code for an order id that it does not know; nothing can be attached to such an order.
+NO_SUCH_ORDER = (404, "20000")
+"""Partner Center does not know the order id, or not yet.
 https://learn.microsoft.com/en-us/partner-center/developer/error-codes"""
 
-Document = Mapping[str, Any]
-"""One of `Record.request["documents"]`."""
-Item = dict[str, Any]
-"""One of the items that Partner Center lists."""
+_DENIALS = (401, 403, 404, 405, 501)
+"""Answers that say that the list is not to be had; every other failure passes by itself."""
+
+LINE_RATE = 1024 * 1024
+"""Bytes a second that a line to Partner Center carries at least; deadlines are made from it."""
+OVERHEAD = 60.0
+"""Seconds of a deadline that do not depend on the size."""
+LONGEST = 1800.0
+"""Seconds of the longest deadline. `functionTimeout` in host.json is ten minutes more."""
+MOST_BYTES = int(LONGEST - OVERHEAD) * LINE_RATE
+"""Bytes of a set beyond which no deadline can carry it."""
+
+
+def seconds_for(size: int) -> float:
+    """The deadline, in seconds, of a submission of `size` bytes that no HTTP caller waits for."""
+    return OVERHEAD + size / LINE_RATE
 
 
 @dataclass(frozen=True, slots=True)
-class AttachmentEffect:
-    """The POST of one submission's documents; without `submission` it can only be asked about."""
+class _Order:
+    """An order's list of attachments as it was read: entries that have an id, and whether that is all."""
 
-    claim: Claim
-    settle: timedelta
+    entries: tuple[Listed, ...]
+    items: Mapping[str, Any]
+    complete: bool
+    answer: KeptAnswer
+
+    def of(self, ids: Sequence[str]) -> KeptAnswer:
+        """The collection of some of its entries, as Partner Center told them."""
+        kept = [self.items[i] for i in ids if i in self.items]
+        body = {"totalCount": len(kept), "items": kept, "attributes": {"objectType": "Collection"}}
+        text = json.dumps(body, ensure_ascii=False, default=float)
+        return self.answer.model_copy(update={"status": 201, "body": text})
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentOperation:
+    """The POST of one submission's documents; without `content` Partner Center can only be asked about it."""
+
+    blank: Record
+    digest: str
+    visibility: timedelta
     partner: PartnerCenter
-    ledger: LedgerStore
     clock: Clock
+    new_id: Callable[[], str]
     po_part: str
     tender_part: str
-    submission: Submission | None = None
-    resumes: bool = False
+    content: DocumentSet | None = None
+    source: Source | None = None
+    newer_documents: tuple[str, ...] = ()
+    """Names of documents of a set that are newer than its sidecar."""
+    margin: timedelta = timedelta()
 
     @property
     def can_send(self) -> bool:
         """Whether the documents are at hand."""
-        return self.submission is not None
+        return self.content is not None
 
-    def asks_again(self, record: Record) -> bool:
-        """An HTTP request does; a drop does when its files are not those that were refused. There is no key
+    @property
+    def auto_retry(self) -> bool:
+        """What lies in a drop can be sent later; what came over HTTP is gone with its request."""
+        return self.source is not None
+
+    @property
+    def seconds_needed(self) -> float:
+        """At the line rate, with some seconds for the answer."""
+        return 5.0 + sum(d.size for d in self.content.documents) / LINE_RATE if self.content else 0.0
+
+    def describe(self, claim: Submission) -> Submission:
+        """The claim with what is sent, and from where."""
+        assert self.content is not None
+        documents = tuple(
+            DocumentFacts(kind=str(d.role), file_name=d.file_name, size=d.size, md5=d.md5)
+            for d in self.content.documents
+        )
+        return claim.model_copy(
+            update={"documents": documents, "sources": merged(claim.sources, self.source)}
+        )
+
+    def asks_again(self, submission: Submission) -> bool:
+        """An HTTP request does; a drop does when its versions are not those that were refused. There is no key
         to change, and the order may have become visible: only what a person gave up stays refused."""
-        given_up = (record.answer or {}).get("givenUp", False)
-        return not given_up and (not self.claim.source or record.source != self.claim.source)
+        return not submission.given_up and (self.source is None or self.source not in submission.sources)
 
-    def send(self, ids: RequestIds, deadline: Deadline) -> Answer:
-        """POST the documents as one multipart request."""
-        s = self.submission
-        assert s is not None
-        body = attachment_body(s.metadata.to_wire(), s.documents, self.po_part, self.tender_part)
-        return self.partner.attach(s.customer_id, s.order_id, body, ids, deadline)
+    def may_appear(self, error: RefusedError) -> bool:
+        """An order that was placed just now is unknown for some minutes."""
+        return (error.status, error.code) == NO_SUCH_ORDER
 
-    def owns(self, answer: Answer) -> tuple[str, ...]:
-        """Nothing: which of the listed documents came with this call is not told for certain, and none is
-        adopted while another submission with the same names is open (`find`)."""
-        return ()
+    def superseded_by(self, record: Record) -> Submission | None:
+        """The sidecar is the signal: one version of it sends one set of documents. Of a set that was sent
+        before, documents that are newer than the sidecar wait for the sidecar too."""
+        if self.source is None:
+            return None
+        spent = record.spent(self.source.drop, self.source.sidecar_etag, self.digest)
+        if spent is None and self.newer_documents:
+            return record.sent_before(self.source.drop, self.digest)
+        return spent
 
-    def doubt(self, answer: Answer) -> str:
-        """Compare what came back with what was sent: a part whose name the server does not know is
-        dropped without a word, and only the count tells (facts: 2.3). Names may come back changed."""
-        sent = Counter(d["attachmentType"].lower() for d in self.claim.request["documents"])
-        listed = Counter(str(i.get("attachmentType", "")).lower() for i in _items(answer.body))
-        short = [f"{n} sent as {kind}, {listed[kind]} listed" for kind, n in sent.items() if listed[kind] < n]
-        return f"accepted, but the answer does not list every document: {'; '.join(short)}" if short else ""
-
-    def find(self, record: Record, deadline: Deadline, *, any_name: bool = False) -> Finding:
-        """Look for the documents among the order's attachments, by kind, name and size. `any_name`: what is
-        not there by its name is found by kind and size alone."""
-        request = record.request
-        documents: list[Document] = request["documents"]
-        ids = RequestIds(record.revision, record.correlation_id)
+    def take_snapshot(self, ids: RequestIds, deadline: Deadline) -> Snapshot:
+        """The ids of the order's attachments. A list that is refused lets the POST go, without a base."""
+        taken = self.clock()
         try:
-            answer = self.partner.list_attachments(request["customerId"], request["orderId"], ids, deadline)
+            order = self._list(ids, deadline)
         except RefusedError as error:
-            if error.code == NO_SUCH_ORDER:
-                return Absent()
-            raise
-        siblings = list(self.ledger.siblings(record.key, record.created - timedelta(days=366)))
-        owned = {i for s in siblings for i in attachment_ids(s)}
-        items = [i for i in _items(answer.body) if i.get("attachmentId") not in owned]
-        open_states = (State.CLAIMED, State.UNKNOWN, State.REVIEW)
-        in_flight = [s for s in siblings if s.state in open_states and not attachment_ids(s)]
-        matched, missing = _match(documents, items)
-        if any_name:
-            theirs, _ = _match([d for s in in_flight for d in s.request["documents"]], items)
-            more, missing = match_renamed(missing, [i for i in items if i not in matched and i not in theirs])
-            matched += more
-        if not matched:
-            renamed = any(_same_kind_and_size(d, i) for d in documents for i in items)
-            why = "Partner Center has documents of the same kind and size, under other names"
-            return Unclear(why) if renamed else Absent()
-        rest = [i for i in items if i not in matched]
-        for sibling in (s for s in in_flight if _match(s.request["documents"], matched)[0]):
-            theirs, lacking = _match(sibling.request["documents"], rest)
-            if lacking and self._may_still_arrive(sibling):
-                raise OutcomeUnknownError("another submission with the same file names is in flight")
-            if lacking:
-                return Unclear(
-                    "Partner Center has these documents once, and they may be those of another submission "
-                    f"with the same file names, {sibling.key}: first settle the one that is not there"
-                )
-            rest = [i for i in rest if i not in theirs]
-        if missing:
-            names = ", ".join(str(d["fileName"]) for d in missing)
-            return Unclear(f"Partner Center has some of the documents, but not {names}")
-        body = {"totalCount": len(matched), "items": matched, "attributes": {"objectType": "Collection"}}
-        owns = tuple(str(i["attachmentId"]) for i in matched)
-        return Found(Answer(201, json.dumps(body).encode(), answer.ids), owns)
+            if error.status not in _DENIALS:
+                raise
+            return Snapshot(taken, None, f"{error.status}/{error.code}")
+        if not order.complete:
+            return Snapshot(taken, None, "the list is not complete")
+        return Snapshot(taken, tuple(entry.id for entry in order.entries))
 
-    def _may_still_arrive(self, sibling: Record) -> bool:
-        """Whether what is not listed of it now may be listed later."""
-        if sibling.state is State.UNKNOWN and sibling.absent_after is not None:
-            return self.clock() < sibling.absent_after
-        return sibling.state is State.CLAIMED
+    def send(self, submission: Submission, deadline: Deadline) -> Answer:
+        """POST the documents as one multipart request. The closing bytes stay back when the claim is about
+        to expire, whatever the monotonic clock says: the process may have been frozen."""
+        s, until = self.content, submission.due
+        assert s is not None
+        assert until is not None
+
+        def check() -> None:
+            if self.clock() > until - self.margin:
+                raise NotSentError("The claim was about to expire before the request was fully sent.")
+
+        body = attachment_body(s.metadata.to_wire(), s.documents, self.po_part, self.tender_part)
+        ids = RequestIds(submission.request_id, submission.correlation_id)
+        return self.partner.attach(
+            s.customer_id, s.order_id, body, ids, deadline, resent=submission.same_id, check=check
+        )
+
+    def accepted(self, record: Record, submission: Submission, answer: Answer) -> Found | None:
+        """Judge a 201: it lists this call's files, or the whole order; the documents leave it open."""
+        items = answer.json().get("items")
+        order = _read(items if isinstance(items, list) else [], complete=True, answer=answer)
+        others = record.ids_of_others(self.digest)
+        if submission.base is None:
+            left = [e for e in order.entries if e.id not in others]
+            if not counts_suffice(submission.documents, left):
+                return None
+            ids = nearest(submission.documents, left)
+            return Found(order.of(ids or [e.id for e in left]), ids, verified=False)
+        new = [e for e in order.entries if e.id not in submission.base and e.id not in others]
+        verdict = match_documents(submission.documents, new)
+        return Found(order.of(verdict.ids), verdict.ids) if isinstance(verdict, Ours) else None
+
+    def reconcile(self, record: Record, submission: Submission, deadline: Deadline) -> Reconciliation:
+        """Judge the difference between the order's attachments now and the submission's base."""
+        ids = RequestIds(self.new_id(), submission.correlation_id)
+        try:
+            order = self._list(ids, deadline)
+        except RefusedError as error:
+            if not self.may_appear(error):
+                raise
+            if self.clock() - submission.created < APPEARS_WITHIN:
+                return Unproved("Partner Center does not show the order yet")
+            return Absent()  # an order that is not there has no attachments
+        there = {entry.id for entry in order.entries}
+        if any(s.state is State.DONE and not set(s.ids) <= there for s in record.others(submission.digest)):
+            return Unproved("Partner Center's list lacks attachments that were there before: it is old")
+        verdict = self._judge(record, submission, order)
+        if isinstance(verdict, Ours):
+            return Found(order.of(verdict.ids), verdict.ids)
+        if not order.complete:
+            return Unproved("Partner Center's list of attachments is not complete, or not readable")
+        return verdict
+
+    def _judge(self, record: Record, submission: Submission, order: _Order) -> Ours | Absent | Ambiguous:
+        others = record.ids_of_others(submission.digest)
+        unowned = [entry for entry in order.entries if entry.id not in others]
+        if submission.base is None:
+            return match_without_base(submission.documents, unowned)
+        new = [entry for entry in unowned if entry.id not in submission.base]
+        waiting = [s.documents for s in record.others(submission.digest) if s.state is State.REVIEW]
+        return match_documents(submission.documents, new, waiting)
+
+    def unowned(self, record: Record, submission: Submission, deadline: Deadline) -> tuple[_Order, list[Listed]]:
+        """The order's attachments, and those that no other submission owns. Raises PartnerCenterError."""
+        order = self._list(RequestIds(self.new_id(), submission.correlation_id), deadline)
+        others = record.ids_of_others(submission.digest)
+        return order, [entry for entry in order.entries if entry.id not in others]
+
+    def _list(self, ids: RequestIds, deadline: Deadline) -> _Order:
+        listing = self.partner.list_attachments(self.blank.customer_id, self.blank.order_id, ids, deadline)
+        return _read(listing.items, complete=listing.complete and not listing.unreadable, answer=listing)
+
+
+def _read(items: Sequence[Any], *, complete: bool, answer: Answer | Listing) -> _Order:
+    entries: list[Listed] = []
+    by_id: dict[str, Any] = {}
+    for item in items:
+        entry = read_listed(item) if isinstance(item, Mapping) else None
+        if entry is None:
+            complete = False
+        elif entry.id not in by_id:
+            entries.append(entry)
+            by_id[entry.id] = _documented(item)
+    return _Order(tuple(entries), by_id, complete, KeptAnswer(status=200, ids=partner_ids(answer.ids)))
+
+
+_MEMBERS = {name.lower(): name for name in ("attachmentId", "fileName", "sizeInKB", "attachmentType")}
+_LONGEST_MEMBER = 1024
+
+
+def _documented(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The documented members of an entry under their documented names; nothing else goes into the ledger."""
+    found = {_MEMBERS.get(str(name).lower(), ""): value for name, value in item.items()}
+    scalars = {name: value for name, value in found.items() if isinstance(value, str | int | Decimal)}
+    return {
+        name: value[:_LONGEST_MEMBER] if isinstance(value, str) else value
+        for name, value in scalars.items()
+        if name
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class Attachments:
     """The documents of orders."""
 
-    submissions: Submissions
+    executor: Executor
     partner: PartnerCenter
-    settle: timedelta
+    visibility: timedelta
     po_part: str
     tender_part: str
 
     def attach(
         self,
-        submission: Submission,
+        content: DocumentSet,
         correlation_id: str,
         deadline: Deadline,
         *,
-        source: Mapping[str, Any] | None = None,
+        source: Source | None = None,
+        newer_documents: tuple[str, ...] = (),
     ) -> Outcome:
-        """Attach `submission`, or tell what became of it when it was sent before, by whichever way.
+        """Attach a set of documents, or say what became of it when it was sent before, by whichever way.
 
-        `source` names the drop that the documents lie in; then the sweep can go on with it later.
+        `source` names the drop that the documents lie in; then the worker can go on with it later. Raises what
+        Executor.run raises.
         """
-        effect = self._effect(claim_of(submission, source or {}), submission, resumes=source is not None)
-        return self.submissions.run(effect, correlation_id, deadline)
+        blank = _blank(content.customer_id, content.order_id)
+        op = replace(
+            self.operation(blank, content.digest),
+            content=content,
+            source=source,
+            newer_documents=newer_documents,
+        )
+        return self.executor.run(op, correlation_id, deadline)
 
     def look(self, customer_id: str, order_id: str, digest: str, deadline: Deadline) -> Outcome:
-        """What became of a submission, asking Partner Center when its time has come.
+        """What became of a submission, asking Partner Center when its time has come. Raises NotFoundError."""
+        op = self.operation(_blank(customer_id, order_id), digest)
+        try:
+            return self.executor.run(op, op.new_id(), deadline)
+        except LookupError:
+            raise NotFoundError("no such submission was made for this order") from None
 
-        Raises NotFoundError when there is none.
-        """
-        return self.go_on(submission_key(customer_id, order_id, digest), deadline)
+    def resolve_due(self, stored: Stored, now: datetime, deadline: Deadline) -> Stored:
+        """Resolve the submission in flight whose moment has come, if there is one."""
+        holder = stored.record.holder()
+        if holder is None or holder.due is None or holder.due > now:
+            return stored
+        op = self.operation(stored.record, holder.digest)
+        try:
+            return self.executor.resolve(op, stored, holder.digest, deadline)
+        except MovedError as moved:
+            if moved.current is None:
+                raise
+            return moved.current
 
-    def go_on(self, key: str, deadline: Deadline) -> Outcome:
-        """Do for a record what can be done without its documents. Raises NotFoundError."""
-        stored = self.submissions.ledger.read(key)
-        if stored is None or stored.record.kind != KIND:
-            raise NotFoundError("no submission of that name was ever made for this order")
-        r = stored.record
-        claim = Claim(r.kind, r.key, r.digest, r.request, r.source)
-        effect = self._effect(claim, None, resumes=bool(r.source))
-        return self.submissions.run(effect, r.correlation_id, deadline)
+    def end(self, stored: Stored, digest: str, detail: str) -> Stored:
+        """End a submission that waits to be sent and whose content was proved to be gone since `stored` was
+        read. Raises MovedError."""
+        own, executor = stored.own(digest), self.executor
+        after = own.to(
+            State.REFUSED,
+            executor.clock(),
+            executor.new_id(),
+            detail,
+            actor="caller",
+            remedy="drop the documents and their sidecar again",
+        )
+        return executor.ledger.swap(stored, after)
 
-    def find(self, record: Record, deadline: Deadline, *, any_name: bool = False) -> Finding:
-        """Ask Partner Center for the documents of a record. Raises PartnerCenterError."""
-        claim = Claim(record.kind, record.key, record.digest, record.request, record.source)
-        return self._effect(claim, None, resumes=False).find(record, deadline, any_name=any_name)
-
-    def _effect(self, claim: Claim, submission: Submission | None, *, resumes: bool) -> AttachmentEffect:
-        return AttachmentEffect(
-            claim=claim,
-            settle=self.settle,
+    def operation(self, blank: Record, digest: str) -> AttachmentOperation:
+        """The operation about a submission whose documents are not at hand."""
+        return AttachmentOperation(
+            blank=blank,
+            digest=digest,
+            visibility=self.visibility,
             partner=self.partner,
-            ledger=self.submissions.ledger,
-            clock=self.submissions.clock,
+            clock=self.executor.clock,
+            new_id=self.executor.new_id,
             po_part=self.po_part,
             tender_part=self.tender_part,
-            submission=submission,
-            resumes=resumes,
+            margin=self.executor.margin,
         )
 
 
-def claim_of(submission: Submission, source: Mapping[str, Any]) -> Claim:
-    """What the ledger writes down before the documents are sent."""
-    return Claim(
-        kind=KIND,
-        key=submission.key,
-        digest=submission.digest,
-        request={
-            "customerId": submission.customer_id,
-            "orderId": submission.order_id,
-            "documents": [
-                {"attachmentType": str(d.role), "fileName": d.file_name, "size": d.size, "md5": d.md5}
-                for d in submission.documents
-            ],
-        },
-        source=source,
+def in_flight(record: Record, digest: str) -> bool:
+    """Whether another submission of the order is in flight."""
+    return any(s.state in HOLDING for s in record.others(digest))
+
+
+def _blank(customer_id: str, order_id: str) -> Record:
+    return Record(
+        v=FORMAT,
+        kind="attachments",
+        key=order_attachments_key(customer_id, order_id),
+        customer_id=customer_id,
+        order_id=order_id,
     )
-
-
-def attachment_ids(record: Record) -> list[str]:
-    """The ids that Partner Center gave to a submission's documents, if it answered. An answer may list the
-    whole order; names may have come back changed. What a person adopted is told apart already."""
-    answer = record.answer or {}
-    if "owns" in answer:
-        return list(answer["owns"])
-    items = _items(str(answer.get("body", "")).encode())
-    documents: list[Document] = record.request["documents"]
-    own = _match(documents, items)[0] or [
-        i for i in items if any(_same_kind_and_size(d, i) for d in documents)
-    ]
-    return [str(i.get("attachmentId")) for i in own]
-
-
-def _items(body: bytes) -> list[Item]:
-    try:
-        data = json.loads(body)
-    except ValueError:
-        return []
-    items = data.get("items") if isinstance(data, dict) else None
-    return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
-
-
-def match_renamed(documents: Sequence[Document], items: Sequence[Item]) -> tuple[list[Item], list[Document]]:
-    """As `_match`, by kind and size alone. The sizes that fit overlap, so both sides go by size."""
-    by_size = sorted(documents, key=lambda document: int(document["size"]))
-    return _match(by_size, sorted(items, key=_listed_size), any_name=True)
-
-
-def _match(
-    documents: Sequence[Document], items: Sequence[Item], *, any_name: bool = False
-) -> tuple[list[Item], list[Document]]:
-    """The items that are these documents (kind, name and size agree), and the documents without one."""
-    rest, matched, missing = list(items), [], []
-    for document in documents:
-        alike = (i for i in rest if any_name or _same_name(document, i))
-        item = next((i for i in alike if _same_kind_and_size(document, i)), None)
-        if item is None:
-            missing.append(document)
-        else:
-            rest.remove(item)
-            matched.append(item)
-    return matched, missing
-
-
-def _same_name(document: Document, item: Item) -> bool:
-    """Partner Center may list a name as it was escaped on the wire."""
-    name = str(document["fileName"])
-    return str(item.get("fileName", "")).lower() in (name.lower(), escaped_name(name).lower())
-
-
-def _listed_size(item: Item) -> int:
-    kb = item.get("sizeInKB")
-    return kb if isinstance(kb, int) else 0
-
-
-def _same_kind_and_size(document: Document, item: Item) -> bool:
-    """How sizeInKB is rounded, and by which KB, is not documented: either way fits."""
-    size, kb = int(document["size"]), item.get("sizeInKB")
-    fits = not isinstance(kb, int) or size // 1024 - 1 <= kb <= size // 1000 + 1
-    return fits and str(item.get("attachmentType", "")).lower() == str(document["attachmentType"]).lower()

@@ -4,166 +4,260 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.auth.mode import Mode, TokenSource
-from shared.errors import NotFoundError, OutcomeUnknownError
-from shared.ledger import Claim, Record, State
+from shared.auth.claims import subject
+from shared.auth.mode import Mode, UserTokenSource
+from shared.core.ledger import FORMAT, OrderContent, Record, Source, State, Submission
+from shared.core.matching import (
+    Absent,
+    Ours,
+    Twin,
+    UnderWay,
+    Verdict,
+    is_older,
+    match_order,
+    shares_product,
+)
+from shared.errors import NotFoundError, RefusedError, WrongUserError
 from shared.models import OrderRequest
 from shared.partner_center.client import PartnerCenter
-from shared.partner_center.wire import Answer, Deadline, RequestIds
-from shared.services.effect import Absent, Finding, Found, Outcome, Unclear
+from shared.partner_center.wire import Answer, Deadline, Listing, RequestIds
+from shared.services.executor import Executor
+from shared.services.operation import (
+    ForeignAnswerError,
+    Found,
+    Outcome,
+    Reconciliation,
+    Snapshot,
+    Unproved,
+    kept_answer,
+)
 from shared.services.resellers import Resellers
-from shared.services.submission import Submissions
+from shared.storage.blobs import Clock
 from shared.storage.ledger import LedgerStore
 
-KIND = "order"
-
-_CLOCKS_DIFFER = timedelta(minutes=2)
+_NEIGHBOURS = timedelta(hours=2)
+"""How much older than the silence the requests may be that can own what is found: a claim and the clocks."""
+_KEPT = timedelta(days=30)
+"""What is this much older is not even kept while the list is read, whatever Partner Center's clock says."""
 
 
 @dataclass(frozen=True, slots=True)
-class OrderEffect:
-    """The POST of one order. Its record holds the whole body, so it can always be sent."""
+class OrderOperation:
+    """The POST of one order. Its record holds the whole body."""
 
-    claim: Claim
-    settle: timedelta
+    blank: Record
+    digest: str
+    content: OrderContent | None
+    visibility: timedelta
     partner: PartnerCenter
     ledger: LedgerStore
-    resumes: bool
+    clock: Clock
+    new_id: Callable[[], str]
+    auto_retry: bool
+    """Whether the worker sends it: the caller was told that it is under way."""
+
+    source: Source | None = None
+    seconds_needed: float = 0.0
 
     @property
     def can_send(self) -> bool:
-        """Always: the record holds the body."""
-        return True
+        """Whether the one who asks may send it; who only looks may not."""
+        return self.content is not None
 
-    def asks_again(self, record: Record) -> bool:
-        """A caller does where the remedy lay outside the request; the sweep only passes by."""
-        return not self.resumes and bool((record.answer or {}).get("retryable"))
+    def describe(self, claim: Submission) -> Submission:
+        """The claim with what is sent. What was sent for one user is not sent again as another."""
+        assert self.content is not None
+        if claim.order is not None and claim.order.user != self.content.user:
+            raise WrongUserError(
+                "this order was placed for another user; only that user can have it sent again"
+            )
+        return claim.model_copy(update={"order": claim.order or self.content})
 
-    def send(self, ids: RequestIds, deadline: Deadline) -> Answer:
+    def asks_again(self, submission: Submission) -> bool:
+        """A caller does where the remedy lay outside the request; the worker only passes by."""
+        if self.auto_retry or submission.given_up or submission.answer is None:
+            return False
+        return submission.answer.retryable
+
+    def may_appear(self, error: RefusedError) -> bool:
+        """A customer is there or not."""
+        return False
+
+    def superseded_by(self, record: Record) -> Submission | None:
+        """The key is the signal."""
+        return None
+
+    def take_snapshot(self, ids: RequestIds, deadline: Deadline) -> Snapshot:
+        """Nothing: the customer's list of orders lags by up to 15 minutes, so it shows no difference."""
+        return Snapshot(self.clock())
+
+    def send(self, submission: Submission, deadline: Deadline) -> Answer:
         """POST the order."""
-        r = self.claim.request
-        return self.partner.create_order(r["customerId"], r["body"].encode(), Mode(r["mode"]), ids, deadline)
+        order = submission.order
+        assert order is not None
+        ids = RequestIds(submission.request_id, submission.correlation_id)
+        return self.partner.create_order(
+            self.blank.customer_id,
+            order.body.encode(),
+            Mode(order.mode),
+            ids,
+            deadline,
+            resent=submission.same_id,
+        )
 
-    def owns(self, answer: Answer) -> tuple[str, ...]:
-        """The order."""
-        return (str(answer.json()["id"]),)
+    def accepted(self, record: Record, submission: Submission, answer: Answer) -> Found:
+        """An answer with an id is the order. A MS-RequestId that is sent again may be answered with what the
+        first sending did; when another request has adopted that meanwhile, nothing of our own was done."""
+        order_id = str(answer.json()["id"])
+        if submission.attempt > 1 and not self.ledger.adopt(order_id, record.key):
+            raise ForeignAnswerError("Partner Center answered with an order that belongs to another request.")
+        return Found(kept_answer(answer), (order_id,))
 
-    def doubt(self, answer: Answer) -> str:
-        """An answer with an id is the order."""
-        return ""
+    def reconcile(self, record: Record, submission: Submission, deadline: Deadline) -> Reconciliation:
+        """Look for the order among the customer's that may have come of the silence.
 
-    def find(self, record: Record, deadline: Deadline) -> Finding:
-        """Look for an order with the same lines among the customer's, placed since the record was written.
-
-        New orders take up to 15 minutes to appear in this list, hence `settle`.
+        New orders take up to 15 minutes to appear in this list, hence `visibility`.
         https://learn.microsoft.com/en-us/partner-center/developer/get-all-of-a-customer-s-orders
         """
-        customer = record.request["customerId"]
-        ids = RequestIds(record.revision, record.correlation_id)
-        since = record.created - _CLOCKS_DIFFER
-        answer = self.partner.list_orders(customer, ids, deadline)
-        siblings = list(self.ledger.siblings(record.key, since - _CLOCKS_DIFFER))
-        owned = {order_id_of(s) for s in siblings if s.state is State.DONE}
-        sent = json.loads(record.request["body"])
-        alike = [
-            o
-            for o in _orders(answer)
-            if o.get("id") not in owned and _essence(o) == _essence(sent) and _placed_since(o, since)
+        assert submission.order is not None
+        sent = json.loads(submission.order.body)
+        since = submission.first_silent or submission.changed
+        ids = RequestIds(self.new_id(), submission.correlation_id)
+
+        def keep(order: Mapping[str, Any]) -> bool:
+            return shares_product(order, sent) and not is_older(order, since - _KEPT, None)
+
+        listing = self.partner.list_orders(self.blank.customer_id, ids, deadline, keep=keep)
+        verdict = self._judge(record, sent, since, listing)
+        if isinstance(verdict, Ours):
+            whole = self.partner.get_order(self.blank.customer_id, verdict.ids[0], ids, deadline)
+            answer = kept_answer(whole).model_copy(update={"status": 201})
+            return Found(answer, verdict.ids)
+        if isinstance(verdict, Absent) and (not listing.complete or listing.unreadable):
+            return Unproved("the customer's list of orders is not complete, or not readable")
+        if isinstance(verdict, UnderWay):
+            return Unproved("another order of the same products is being placed right now")
+        return verdict
+
+    def _judge(
+        self, record: Record, sent: Mapping[str, Any], since: datetime, listing: Listing
+    ) -> Verdict | UnderWay:
+        """The verdict; of equal orders one that no other request has adopted is taken."""
+        skew = listing.date - self.clock() if listing.date else None
+        # read after the list: a request whose order is in the list has its record by now
+        neighbours = [
+            own
+            for neighbour in self.ledger.neighbours(record.key, since - _NEIGHBOURS)
+            for own in neighbour.submissions.values()
+            if own.order is not None
         ]
-        found = [o for o in alike if not _contradicts(o, sent)]
-        if not found:
-            return (
-                Unclear("the customer has a new order like this one, with other details")
-                if alike
-                else Absent()
-            )
-        twins = [s for s in siblings if _essence(json.loads(s.request["body"])) == _essence(sent)]
-        if any(s.state is State.CLAIMED for s in twins):
-            raise OutcomeUnknownError("another order with the same lines is being placed right now")
-        if len(found) > 1 + sum(s.state is State.UNKNOWN for s in twins):
-            return Unclear(
-                "the customer has several new orders with these lines that no request accounts for"
-            )
-        alike_ids = [str(o["id"]) for o in found]
-        # a twin's order must not be taken by one who has one of its own and did not live to record it
-        adopted = (i for i in alike_ids if len(found) > 1 and self.ledger.has_adopted(i, record.key))
-        chosen = next(adopted, alike_ids[0])
-        whole = self.partner.get_order(customer, chosen, ids, deadline)
-        return Found(Answer(201, whole.body, whole.ids), (chosen,))
+        owned = {i for own in neighbours if own.state is State.DONE for i in own.ids}
+        twins = [
+            Twin(json.loads(own.order.body), own.state is State.CLAIMED)
+            for own in neighbours
+            if own.order is not None and own.state in (State.CLAIMED, State.UNKNOWN)
+        ]
+        candidates = [
+            o for o in listing.items if not is_older(o, since, skew) and _order_id(o) not in owned
+        ]
+        while True:
+            verdict = match_order(sent, candidates, twins)
+            if not isinstance(verdict, Ours):
+                return verdict
+            # an order of its own that it did not live to record comes first
+            mine = sorted(verdict.ids, key=lambda i: not self.ledger.has_adopted(i, record.key))
+            chosen = next((i for i in mine if self.ledger.adopt(i, record.key)), None)
+            if chosen is not None:
+                return Ours((chosen,))
+            candidates = [o for o in candidates if _order_id(o) not in verdict.ids]
+
+
+def _order_id(order: Mapping[str, Any]) -> str:
+    return next((str(value) for name, value in order.items() if name.lower() == "id" and value), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
     """The orders of customers."""
 
-    submissions: Submissions
+    executor: Executor
     partner: PartnerCenter
     resellers: Resellers
-    settle: timedelta
+    visibility: timedelta
+    user: str = ""
+    """Object id of the signed-in user whose tokens `partner` uses, "" when it is the stored consent's."""
 
     def place(
         self, customer_id: str, request: OrderRequest, key: str, correlation_id: str, deadline: Deadline
     ) -> Outcome:
-        """Place the order that `key` (the Idempotency-Key) stands for, or tell what became of it.
+        """Place the order that `key` (the Idempotency-Key) stands for, or say what became of it.
 
-        Raises ResellerError, KeyReusedError, PartnerCenterError (the reseller look-up
-        failed, so no order was placed), StorageError.
+        Raises ResellerError, KeyReusedError, WrongUserError, PartnerCenterError (the reseller look-up failed, so
+        no order was placed), StorageUnknownError (it may be placed), StorageError.
         """
-        ledger_key, digest = order_key(customer_id, key), request.digest(customer_id)
-        known = self.submissions.ledger.read(ledger_key) if request.needs_app_user else None
-        if known is None:
-            ids = RequestIds(self.submissions.new_id(), correlation_id)
+        blank, digest = _blank(customer_id, order_key(customer_id, key)), request.digest(customer_id)
+        known = self.executor.ledger.read(blank.key) if request.needs_app_user else None
+        content = only(known.record).order if known else None
+        if content is None:
+            ids = RequestIds(self.executor.new_id(), correlation_id)
             partner_id = self.resellers.partner_id(self.partner, request, ids, deadline)
-            body = request.to_wire(customer_id, partner_id).decode()
-            mode = Mode.APP_USER if request.needs_app_user else Mode.APP
-            sent: Mapping[str, Any] = {"customerId": customer_id, "mode": str(mode), "body": body}
-        else:
-            sent = known.record.request
-        claim = Claim(KIND, ledger_key, digest, sent)
-        return self.submissions.run(self._effect(claim, resumes=False), correlation_id, deadline)
+            content = OrderContent(
+                mode=str(Mode.APP_USER if request.needs_app_user else Mode.APP),
+                body=request.to_wire(customer_id, partner_id).decode(),
+            )
+        if request.needs_app_user:
+            content = content.model_copy(update={"user": self.user})
+        return self.executor.run(self.operation(blank, digest, content), correlation_id, deadline)
 
-    def look(self, customer_id: str, keys: Sequence[str], deadline: Deadline) -> Outcome:
-        """What became of an order request, under the first of `keys` that there is one for.
+    def look(self, customer_id: str, key: str, deadline: Deadline) -> Outcome:
+        """What became of an order request, asking Partner Center when its time has come. Raises
+        NotFoundError."""
+        stored = self.executor.ledger.read(order_key(customer_id, key))
+        if stored is None:
+            raise NotFoundError("no order was asked for with that key")
+        own = only(stored.record)
+        return self.executor.run(self.operation(stored.record, own.digest), own.correlation_id, deadline)
 
-        Raises NotFoundError when there is none.
-        """
-        for key in keys[:-1]:
-            with suppress(NotFoundError):
-                return self.go_on(order_key(customer_id, key), deadline)
-        return self.go_on(order_key(customer_id, keys[-1]), deadline)
-
-    def go_on(self, ledger_key: str, deadline: Deadline) -> Outcome:
-        """Do for a record what is due: ask, and send again what the caller was told is under way."""
-        stored = self.submissions.ledger.read(ledger_key)
-        if stored is None or stored.record.kind != KIND:
-            raise NotFoundError("no order was ever asked for with that key")
-        r = stored.record
-        if not r.open or r.until is None:
-            return Outcome(r, replayed=True)
-        claim = Claim(r.kind, r.key, r.digest, r.request, r.source)
-        return self.submissions.run(self._effect(claim, resumes=True), r.correlation_id, deadline)
-
-    def find(self, record: Record, deadline: Deadline) -> Finding:
-        """Ask Partner Center for the order of a record. Raises PartnerCenterError."""
-        claim = Claim(record.kind, record.key, record.digest, record.request, record.source)
-        return self._effect(claim, resumes=False).find(record, deadline)
+    def go_on(self, record: Record, deadline: Deadline) -> Outcome:
+        """Do for a record what is due: ask, and send again what its caller was told is under way. What was
+        placed for a signed-in user waits until that user asks again."""
+        own = only(record)
+        content = own.order if own.order and not own.order.user else None
+        op = replace(self.operation(record, own.digest, content), auto_retry=True)
+        return self.executor.run(op, own.correlation_id, deadline)
 
     def get(self, customer_id: str, order_id: str, ids: RequestIds, deadline: Deadline) -> Answer:
         """The order as Partner Center has it now. Raises PartnerCenterError."""
         return self.partner.get_order(customer_id, order_id, ids, deadline)
 
-    def with_tokens(self, tokens: TokenSource) -> Orders:
-        """The same service with other tokens: those of a signed-in user, say."""
-        return replace(self, partner=self.partner.with_tokens(tokens))
+    def for_user(self, tokens: UserTokenSource, assertion: str) -> Orders:
+        """The same service for the signed-in user whose token for this application is given."""
+        partner = self.partner.with_tokens(tokens.for_user(assertion))
+        return replace(self, partner=partner, user=subject(assertion))
 
-    def _effect(self, claim: Claim, *, resumes: bool) -> OrderEffect:
-        return OrderEffect(claim, self.settle, self.partner, self.submissions.ledger, resumes)
+    def operation(self, blank: Record, digest: str, content: OrderContent | None = None) -> OrderOperation:
+        """The operation about an order request; without `content` it is only looked at."""
+        return OrderOperation(
+            blank=blank,
+            digest=digest,
+            content=content,
+            visibility=self.visibility,
+            partner=self.partner,
+            ledger=self.executor.ledger,
+            clock=self.executor.clock,
+            new_id=self.executor.new_id,
+            auto_retry=False,
+        )
+
+
+def only(record: Record) -> Submission:
+    """The one submission of an order request."""
+    return next(iter(record.submissions.values()))
 
 
 def order_key(customer_id: str, key: str) -> str:
@@ -171,42 +265,5 @@ def order_key(customer_id: str, key: str) -> str:
     return f"orders/{customer_id}/{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def _orders(answer: Answer) -> list[dict[str, Any]]:
-    data = answer.json()
-    items = data.get("items") if isinstance(data, dict) else None
-    return [o for o in items if isinstance(o, dict)] if isinstance(items, list) else []
-
-
-def order_id_of(record: Record) -> str:
-    """The id of the order that a record's answer holds, "" when there is none."""
-    body = (record.answer or {}).get("body")
-    return str(json.loads(body).get("id", "")) if body else ""
-
-
-def _lines(order: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    lines: Sequence[Mapping[str, Any]] = order.get("lineItems") or []
-    return sorted(lines, key=lambda line: int(line.get("lineItemNumber") or 0))
-
-
-def _essence(order: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What every order says of its lines, and the server echoes: which offers, and how many of each."""
-    return [(str(line.get("offerId", "")).lower(), str(line.get("quantity", ""))) for line in _lines(order)]
-
-
-def _contradicts(order: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
-    """Whether a detail that was sent came back as something else; what is not echoed says nothing."""
-    return any(
-        there.get(name) is not None and there[name] != value
-        for there, line in zip(_lines(order), _lines(sent), strict=True)
-        for name, value in line.items()
-        if name in ("friendlyName", "partnerIdOnRecord", "termDuration")
-    )
-
-
-def _placed_since(order: Mapping[str, Any], since: datetime) -> bool:
-    """Whether the order is new enough; one whose date cannot be read is taken for new."""
-    try:
-        placed = datetime.fromisoformat(str(order.get("creationDate")))
-    except ValueError:
-        return True
-    return placed.tzinfo is None or placed >= since
+def _blank(customer_id: str, key: str) -> Record:
+    return Record(v=FORMAT, kind="order", key=key, customer_id=customer_id)

@@ -1,26 +1,25 @@
-"""The sweep: whatever no event will bring forward any more.
+"""The sweep: it hands out, as messages, whatever no event and no bell will bring forward any more.
 
-It does two things, and stops when its time is up; the next sweep goes on.
-
-1. What is due, by the tag index of ledger and receipts: retries, expired claims, unknown outcomes, drops
-   that wait. Its cost is that of the open work.
+1. What is overdue, by the tag index of ledger and receipts: retries, expired claims, unknown outcomes, drops
+   that wait. Its cost is that of the open work. It hands out no more than is taken from the queue.
 2. A walk over the incoming container for events that never came, and for documents that nobody claims. The
    walk lists names (5,000 a request) and remembers how far it came, a bounded number of pages each time;
    it reads something of a blob only when the blob changed since the walk before, or turned a day old.
 
-Several sweeps at once do no harm: each thing they do is safe to do twice.
+It does none of the work itself, so nothing that is slow or fails holds up the rest. Several sweeps at once do no
+harm: messages may come twice.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
-from shared.drops import (
+from shared.core.drops import (
     Receipt,
     ReceiptState,
     can_have_receipt,
@@ -30,30 +29,34 @@ from shared.drops import (
     receipt_of_document,
     stem_sidecar,
 )
-from shared.errors import ConditionFailedError
-from shared.ledger import Record, State
+from shared.errors import ConditionFailedError, MarkerRefusedError, StorageError
 from shared.partner_center.wire import Deadline
-from shared.services.attachments import Attachments
+from shared.services.bell import Kind, Message
 from shared.services.drops import Drops
-from shared.services.orders import KIND as ORDER
-from shared.services.orders import Orders
 from shared.storage.blobs import BlobStore, Clock, Listed
 from shared.storage.ledger import LedgerStore
-from shared.story import tell
+from shared.storage.queue import WorkQueue
+from shared.story import log_event
 
 log = logging.getLogger(__name__)
 
 ORPHAN_AFTER = timedelta(days=1)
 GRACE = timedelta(minutes=2)
 """A blob younger than this still has its event before it."""
+OVERDUE = timedelta(seconds=90)
+"""What is due has its own message; only what is overdue by this is handed out again."""
 OVERLAP = timedelta(minutes=10)
 """Each walk looks this far back behind the start of the one before."""
 PAGES = 20
 """Pages of the incoming container in one sweep: 100,000 names."""
-MOST_DUE = 500
 
 DUE_SHARE = 0.6
 """What is due may use so much of a sweep's time; the rest is the walk's."""
+
+_BATCH = 32
+"""Messages between two looks at how full the queue is."""
+_PAUSE = 0.5
+"""Seconds until a full queue is looked at again."""
 
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -61,18 +64,16 @@ _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """How far the walk came: the page that `marker` begins, after the name `after`. `changed_since` is what
-    the present walk looks for; `missed` says that it could not see to everything, so that the next one
-    looks for the same."""
+    the present walk looks for."""
 
     marker: str
     after: str
     started: datetime
     changed_since: datetime
-    missed: bool = False
 
     def next(self, now: datetime) -> Cursor:
         """Where the walk after this one starts."""
-        return Cursor("", "", now, self.changed_since if self.missed else self.started - OVERLAP)
+        return Cursor("", "", now, self.started - OVERLAP)
 
     def rest_of(self, page: Sequence[Listed]) -> Sequence[Listed]:
         """What of a page was not seen to yet; all of it when the last one seen has gone meanwhile."""
@@ -82,8 +83,7 @@ class Cursor:
     def dump(self) -> bytes:
         """As the JSON that the ledger container keeps."""
         times = {"started": self.started.isoformat(), "changedSince": self.changed_since.isoformat()}
-        places = {"marker": self.marker, "after": self.after, "missed": self.missed}
-        return json.dumps({**places, **times}).encode()
+        return json.dumps({"marker": self.marker, "after": self.after, **times}).encode()
 
     @classmethod
     def load(cls, raw: bytes, now: datetime) -> Cursor:
@@ -91,7 +91,7 @@ class Cursor:
         try:
             data = json.loads(raw)
             started, since = (datetime.fromisoformat(data[k]) for k in ("started", "changedSince"))
-            return cls(data["marker"], data["after"], started, since, data["missed"])
+            return cls(data["marker"], data["after"], started, since)
         except (ValueError, KeyError, TypeError):
             return cls("", "", now, _BEGINNING)
 
@@ -105,82 +105,54 @@ class Sweep:
     ledger_container: str
     ledger: LedgerStore
     drops: Drops
-    attachments: Attachments
-    orders: Orders
+    queue: WorkQueue
     clock: Clock
+    sleep: Callable[[float], None]
 
     def run(self, correlation_id: str, deadline: Deadline) -> dict[str, int]:
-        """Do what is due, and say how much of what it was. Raises StorageError when storage is down."""
-        counts = dict.fromkeys(("records", "receipts", "listed", "rung", "failed"), 0)
-
+        """Hand out what is due, and say how much of what it was. Raises StorageError when storage is down."""
+        counts: Counter[str] = Counter(dict.fromkeys(("records", "drops", "listed", "blobs", "failed"), 0))
         first = Deadline.after(deadline.remaining() * DUE_SHARE, deadline.clock)
-
-        def each(names: Iterable[str], what: str, do: Callable[[str, str, Deadline], None]) -> None:
-            for name in names:
-                if first.remaining() > 0:
-                    counts[what] += self._guarded(name, partial(do, name, correlation_id, first), counts)
-
-        each(self.ledger.due(self.clock(), MOST_DUE), "records", self._record)
-        each(self.drops.receipts.due(self.clock(), MOST_DUE), "receipts", self._receipt)
+        moment = self.clock() - OVERDUE
+        counts["records"] += self._hand_out("record", self.ledger.due(moment), first)
+        counts["drops"] += self._hand_out("drop", self.drops.receipts.store.due(moment), first)
         self._walk(correlation_id, deadline, counts)
-        tell("sweep", correlationId=correlation_id, **counts)
-        return counts
+        log_event("sweep", correlationId=correlation_id, **counts)
+        return dict(counts)
 
-    @staticmethod
-    def _guarded(name: str, do: Callable[[], None], counts: dict[str, int]) -> int:
-        """One thing that fails does not keep the sweep from the others; it stays due."""
-        try:
-            do()
-        except Exception:
-            log.exception("the sweep could not go on with %s", name)
-            counts["failed"] += 1
-            return 0
-        return 1
+    def _hand_out(self, kind: Kind, names: Iterable[str], deadline: Deadline) -> int:
+        """Put a message for each, as fast as they are taken; what is left over is the next sweep's."""
+        handed = 0
+        for name in names:
+            if handed % _BATCH == 0 and not self._has_room(deadline):
+                break
+            self.queue.put(Message(kind, name).dump())
+            handed += 1
+        return handed
 
-    def _record(self, key: str, correlation_id: str, deadline: Deadline) -> None:
-        stored = self.ledger.read(key)
-        if stored is None or not self._is_due(stored.record):
-            return
-        drop = stored.record.source.get("drop")
-        if drop:
-            self.drops.process(drop, correlation_id, deadline)
-            stored = self.ledger.read(key)
-            if stored is None or not self._is_due(stored.record):
-                return
-            if stored.record.state is State.READY and self.drops.holds(stored.record.source):
-                return  # its documents cannot be read just now; the next sweep tries again
-        go_on = self.orders.go_on if stored.record.kind == ORDER else self.attachments.go_on
-        outcome = go_on(key, deadline)
-        if drop:
-            self.drops.tell_of(drop, outcome.record)
+    def _has_room(self, deadline: Deadline) -> bool:
+        while self.queue.is_full():
+            if deadline.remaining() <= _PAUSE:
+                return False
+            self.sleep(_PAUSE)
+        return deadline.remaining() > 0
 
-    def _is_due(self, record: Record) -> bool:
-        return record.open and record.until is not None and record.until <= self.clock()
-
-    def _receipt(self, path: str, correlation_id: str, deadline: Deadline) -> None:
-        if self.drops.rescue(path, correlation_id, deadline):
-            return
-        kept = self.drops.receipts.read(path)
-        if kept is None:
-            return
-        stored = self.ledger.read(kept.body["submission"]) if "submission" in kept.body else None
-        self.drops.tell_of(path, stored.record if stored else None)
-
-    def _walk(self, correlation_id: str, deadline: Deadline, counts: dict[str, int]) -> None:
+    def _walk(self, correlation_id: str, deadline: Deadline, counts: Counter[str]) -> None:
         name = f"sweep/{self.incoming}.json"
         blob = self.blobs.get(self.ledger_container, name)
         cursor = Cursor.load(blob.content if blob else b"", self.clock())
         for _ in range(PAGES):
-            page, marker = self.blobs.page(self.incoming, marker=cursor.marker)
+            try:
+                page, marker = self.blobs.page(self.incoming, marker=cursor.marker)
+            except MarkerRefusedError:
+                cursor = replace(cursor, marker="", after="")
+                continue
             counts["listed"] += len(page)
             for listed in cursor.rest_of(page):
                 if deadline.remaining() <= 0:
                     break
-                failed = counts["failed"]
-                visit = partial(self._visit, listed, cursor, correlation_id, deadline, counts)
-                self._guarded(listed.name, visit, counts)
-                missed = cursor.missed or counts["failed"] > failed
-                cursor = replace(cursor, after=listed.name, missed=missed)
+                self._guarded(listed, cursor, counts)
+                cursor = replace(cursor, after=listed.name)
             if deadline.remaining() <= 0:
                 break  # the rest of this page is the next sweep's
             cursor = replace(cursor, marker=marker, after="")
@@ -190,58 +162,68 @@ class Sweep:
         try:
             self.blobs.put(self.ledger_container, name, cursor.dump(), match=blob.etag if blob else None)
         except ConditionFailedError:
-            tell("sweep overtaken", correlationId=correlation_id)
+            log_event("sweep overtaken", correlationId=correlation_id)
 
-    def _visit(
-        self, listed: Listed, cursor: Cursor, correlation_id: str, deadline: Deadline, counts: dict[str, int]
-    ) -> None:
+    def _guarded(self, listed: Listed, cursor: Cursor, counts: Counter[str]) -> None:
+        """One blob that fails does not keep the walk from the others: it is handed to the worker, which says
+        in a receipt what fails."""
+        try:
+            self._visit(listed, cursor, counts)
+        except StorageError:
+            log.exception("the walk could not look at %s", listed.name)
+            counts["failed"] += 1
+            self._ring(listed, counts)
+
+    def _visit(self, listed: Listed, cursor: Cursor, counts: Counter[str]) -> None:
         if not (is_sidecar(listed.name) or is_document(listed.name)):
             return
         age = self.clock() - listed.last_modified
         fresh = listed.last_modified > cursor.changed_since and age > GRACE
         if not can_have_receipt(listed.name):
             if fresh:
-                tell("ignored: no receipt can have its name", logging.WARNING, drop=listed.name)
+                log_event("ignored: no receipt can have its name", logging.WARNING, drop=listed.name)
             return
         if fresh and self._is_news(listed):
-            self.drops.rescue(listed.name, correlation_id, deadline)
-            counts["rung"] += 1
+            self._ring(listed, counts)
         turned = listed.last_modified > cursor.changed_since - ORPHAN_AFTER and age > ORPHAN_AFTER
         if turned and is_document(listed.name) and not self._is_claimed(listed):
             self._orphan(listed)
 
+    def _ring(self, listed: Listed, counts: Counter[str]) -> None:
+        self.queue.put(Message("blob", listed.name).dump())
+        counts["blobs"] += 1
+
     def _is_news(self, listed: Listed) -> bool:
         """Whether no receipt shows that somebody has looked at this version of the blob."""
         if is_sidecar(listed.name):
-            kept = self.drops.receipts.read(listed.name)
+            kept = self.drops.receipts.store.read(listed.name)
             return kept is None or kept.sidecar_etag != listed.etag
-        if is_document(listed.name):
-            if any(self._shows(sidecar, listed.etag) for sidecar in own_sidecars(listed.name)):
-                return False
-            sidecars = self.drops.words.of(listed.name)
-            return not sidecars or not all(self._shows(sidecar, listed.etag) for sidecar in sidecars)
-        return False
+        if any(self._shows(sidecar, listed.etag) for sidecar in own_sidecars(listed.name)):
+            return False
+        sidecars = self.drops.dependencies.sidecars_of(listed.name)
+        return not sidecars or not all(self._shows(sidecar, listed.etag) for sidecar in sidecars)
 
     def _shows(self, sidecar: str, etag: str) -> bool:
-        """Whether the receipt of that drop tells of a file in that version."""
-        kept = self.drops.receipts.read(sidecar)
-        return kept is not None and any(f.get("etag") == etag for f in kept.body.get("files", []))
+        """Whether the receipt of that drop reports a file in that version."""
+        kept = self.drops.receipts.store.read(sidecar)
+        return kept is not None and etag in kept.etags
 
     def _is_claimed(self, listed: Listed) -> bool:
         """Whether some drop has looked at the document since it was written."""
-        sidecars = (*own_sidecars(listed.name), *self.drops.words.of(listed.name))
-        kept = (self.drops.receipts.read(sidecar) for sidecar in sidecars)
+        sidecars = (*own_sidecars(listed.name), *self.drops.dependencies.sidecars_of(listed.name))
+        kept = (self.drops.receipts.store.read(sidecar) for sidecar in sidecars)
         return any(receipt and receipt.seen >= listed.last_modified for receipt in kept)
 
     def _orphan(self, listed: Listed) -> None:
+        name = listed.name.rpartition("/")[2]
         body = {
-            "why": "no sidecar has claimed this document within a day",
-            "files": [{"fileName": listed.name.rpartition("/")[2], "size": listed.size, "etag": listed.etag}],
-            "remedy": f"drop its sidecar, for example {stem_sidecar(listed.name)}",
+            "detail": "no sidecar has claimed this document within a day",
+            "actor": "caller",
+            "files": [{"fileName": name, "size": listed.size, "etag": listed.etag}],
+            "remedy": f"upload its sidecar, for example {stem_sidecar(listed.name)}",
             "changed": self.clock().isoformat(timespec="seconds"),
         }
         path = receipt_of_document(listed.name)
-        self.drops.receipts.write(
-            Receipt(path, ReceiptState.REVIEW, listed.last_modified, "", body), look=True
-        )
-        tell("document without sidecar", logging.WARNING, drop=listed.name)
+        receipt = Receipt(path, ReceiptState.REVIEW, listed.last_modified, "", body)
+        self.drops.receipts.store.write(receipt, read_first=True)
+        log_event("document without sidecar", logging.WARNING, drop=listed.name)

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from shared.errors import ConditionFailedError, StorageError
-from shared.ledger import Record, dump, load
+from shared.core.ledger import FORMAT, Record, RecordError, State, Submission
+from shared.errors import (
+    ConditionFailedError,
+    NewerRecordError,
+    NotConfiguredError,
+    StorageError,
+    StorageUnknownError,
+)
+from shared.settings_table import LEDGER_CONTAINER
 from shared.storage.blobs import BlobStore
-from shared.story import tell_step
+from shared.story import log_transition
+
+_TRIES = 10
+_MARKER = "format.json"
+_KINDS = ("attachments/", "orders/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,55 +33,112 @@ class Stored:
     record: Record
     etag: str
 
+    def own(self, digest: str) -> Submission:
+        """One of its submissions."""
+        return self.record.submissions[digest]
+
 
 class MovedError(StorageError):
-    """Somebody else changed the record first; `current` is what stands there now."""
+    """Somebody else changed the record first; `current` is what stands there now, None when it is gone."""
 
-    def __init__(self, current: Stored) -> None:
+    def __init__(self, key: str, current: Stored | None) -> None:
         self.current = current
-        super().__init__(f"{current.record.key} was changed by another actor")
+        super().__init__(f"{key} was changed by another actor")
+
+
+Ring = Callable[[str, datetime], None]
+"""Tells whoever works that the record of that key wants attention at that moment; never raises."""
 
 
 class LedgerStore:
     """Records by key. A record that waits for a moment carries it as the index tag `due`."""
 
-    def __init__(self, blobs: BlobStore, container: str) -> None:
+    def __init__(self, blobs: BlobStore, container: str, ring: Ring) -> None:
         self._blobs = blobs
         self._container = container
+        self._ring = ring
+        self._known_format = False
+        self._one_at_a_time = threading.Lock()
+
+    def check_format(self) -> None:
+        """Make sure that the ledger is of this edition's format; an empty one is marked as such.
+
+        Raises NotConfiguredError for a ledger of another format, StorageError.
+        """
+        if self._known_format:
+            return
+        with self._one_at_a_time:
+            blob = self._blobs.get(self._container, _MARKER)
+            found = _format_of(blob.content) if blob else FORMAT
+            if blob is None and any(self._blobs.page(self._container, kind)[0] for kind in _KINDS):
+                found = 1
+            if found != FORMAT:
+                raise _other_format(self._container, found)
+            if blob is None:
+                self._blobs.put(self._container, _MARKER, json.dumps({"format": FORMAT}).encode(), match="*")
+            self._known_format = True
 
     def read(self, key: str) -> Stored | None:
-        """The record of that key, if there is one."""
+        """The record of that key, if there is one. Raises NewerRecordError, NotConfiguredError, StorageError."""
+        self.check_format()
         blob = self._blobs.get(self._container, _name(key))
-        return Stored(load(blob.content), blob.etag) if blob else None
+        try:
+            return Stored(Record.load(blob.content), blob.etag) if blob else None
+        except RecordError as error:
+            if error.version > FORMAT:
+                raise NewerRecordError(f"{key} was written by a newer version of this application") from None
+            raise _other_format(self._container, error.version) from None
 
-    def create(self, record: Record) -> Stored:
-        """Write the first record of a key. Raises MovedError when the key has one already."""
-        return self._write(record, None)
+    def claim(self, before: Stored | None, record: Record, digest: str) -> Stored:
+        """Write a record with a new claim of `digest`: create-only, or over the very version `before`.
 
-    def advance(self, before: Stored, after: Record) -> Stored:
-        """Replace a record. Raises MovedError when it is no longer the one that was read."""
-        return self._write(after, before.etag)
+        Raises MovedError when somebody else was first, StorageUnknownError when it may stand there all the
+        same, StorageError when it does not.
+        """
+        self.check_format()
+        return self._write(record, digest, before.etag if before else None)
 
-    def due(self, now: datetime, most: int) -> list[str]:
-        """Keys of at most `most` records whose moment has come."""
-        names = self._blobs.due_before(self._container, now, most)
-        return [name.removesuffix(".json") for name in names]
+    def swap(self, before: Stored, after: Submission) -> Stored:
+        """Replace one submission, if the whole record is still what was read. Raises MovedError."""
+        return self._write(before.record.put(after), after.digest, before.etag)
 
-    def siblings(self, key: str, changed_since: datetime) -> Iterator[Record]:
-        """The other records of the same order (attachments) or customer (orders) that changed since."""
+    def advance(self, before: Stored, after: Submission, *, ring: bool = True) -> Stored:
+        """Replace one submission as long as it is still what was read, whatever became of the others.
+
+        Raises MovedError when that submission itself was changed.
+        """
+        claimed, stored = before.own(after.digest).revision, before
+        for _ in range(_TRIES):
+            try:
+                return self._write(stored.record.put(after), after.digest, stored.etag, ring=ring)
+            except MovedError as moved:
+                own = moved.current and moved.current.record.submissions.get(after.digest)
+                if moved.current is None or own is None or own.revision != claimed:
+                    raise
+                stored = moved.current
+        raise StorageError(f"{before.record.key} is being changed by too many at once")
+
+    def due(self, now: datetime) -> Iterator[str]:
+        """Keys of the records whose moment has come, in no order."""
+        for name in self._blobs.due_before(self._container, now):
+            if name.startswith(_KINDS):
+                yield name.removesuffix(".json")
+
+    def neighbours(self, key: str, changed_since: datetime) -> Iterator[Record]:
+        """The other order requests of the same customer that changed since."""
         prefix, marker = key.rpartition("/")[0] + "/", ""
         while True:
             page, marker = self._blobs.page(self._container, prefix, marker)
-            for listed in page:
-                if listed.name != _name(key) and listed.last_modified >= changed_since:
-                    stored = self.read(listed.name.removesuffix(".json"))
+            for entry in page:
+                if entry.name != _name(key) and entry.last_modified >= changed_since:
+                    stored = self.read(entry.name.removesuffix(".json"))
                     if stored:
                         yield stored.record
             if not marker:
                 return
 
     def adopt(self, what: str, key: str) -> bool:
-        """Note that `what` (an id at Partner Center) belongs to `key`; False when it belongs to another."""
+        """Note that `what` (an order at Partner Center) belongs to `key`; False when it is another's."""
         try:
             self._blobs.put(self._container, _adoption(what, key), json.dumps({"key": key}).encode())
         except ConditionFailedError:
@@ -81,23 +150,47 @@ class LedgerStore:
         blob = self._blobs.get(self._container, _adoption(what, key))
         return blob is not None and json.loads(blob.content)["key"] == key
 
-    def _write(self, record: Record, match: str | None) -> Stored:
-        due = record.until if record.open else None
+    def _write(self, record: Record, digest: str, match: str | None, *, ring: bool = True) -> Stored:
+        own = record.submissions[digest]
         try:
-            etag = self._blobs.put(self._container, _name(record.key), dump(record), match=match, due=due)
-        except ConditionFailedError:
+            etag = self._blobs.put(
+                self._container, _name(record.key), record.dump(), match=match, due=record.due
+            )
+        except (ConditionFailedError, StorageUnknownError) as error:
             current = self.read(record.key)
-            if current is None:
+            there = current and current.record.submissions.get(digest)
+            if current is not None and there is not None and there.revision == own.revision:
+                stored = current  # our own write; only storage's answer to it was lost
+            elif isinstance(error, StorageUnknownError):
                 raise
-            if current.record.revision == record.revision:
-                return current  # our own write; only storage's answer to it was lost
-            raise MovedError(current) from None
-        tell_step(record)
-        return Stored(record, etag)
+            else:
+                raise MovedError(record.key, current) from None
+        else:
+            stored = Stored(record, etag)
+            log_transition(record, own)
+        if ring and own.due is not None and own.open and own.state is not State.CLAIMED:
+            self._ring(record.key, own.due)
+        return stored
+
+
+def _format_of(marker: bytes) -> int:
+    try:
+        told = json.loads(marker).get("format")
+    except (ValueError, AttributeError):
+        return 0
+    return told if isinstance(told, int) else 0
+
+
+def _other_format(container: str, found: int) -> NotConfiguredError:
+    said = f"is of format {found or 'unknown'}; this version of the application reads format {FORMAT}"
+    return NotConfiguredError(
+        f"the ledger in container {container} {said}: name another container, or deploy the version that wrote it",
+        [LEDGER_CONTAINER],
+    )
 
 
 def _adoption(what: str, key: str) -> str:
-    """Ids at Partner Center are told apart within an order (attachments) or a customer (orders)."""
+    """Orders at Partner Center are told apart within a customer."""
     return f"adopted/{key.rpartition('/')[0]}/{quote(what, safe='')}.json"
 
 

@@ -1,16 +1,18 @@
-"""Receipts, and the word that a sidecar leaves for its files."""
+"""Receipts in blob storage: one JSON blob for each drop, that a flow can trigger on."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.drops import Receipt, ReceiptState, supersedes
+from shared.core.drops import Receipt, ReceiptState, supersedes, with_previous
 from shared.errors import ConditionFailedError, StorageError
 from shared.storage.blobs import Blob, BlobStore
+
+FORMAT = 2
+"""Version of the receipts."""
 
 _TRIES = 10
 
@@ -22,8 +24,12 @@ class KeptReceipt(Receipt):
     etag: str = ""
 
 
-class Receipts:
-    """One JSON blob per drop, under the sidecar's path, that a flow can trigger on."""
+Build = Callable[[KeptReceipt | None], Receipt | None]
+"""The receipt to write in place of what lies there; None when that is to stay."""
+
+
+class ReceiptStore:
+    """The receipts of one container, under the paths of their sidecars."""
 
     def __init__(self, blobs: BlobStore, container: str) -> None:
         self._blobs = blobs
@@ -34,31 +40,46 @@ class Receipts:
         blob = self._blobs.get(self._container, path)
         return _kept(blob) if blob else None
 
-    def write(self, receipt: Receipt, *, expected: KeptReceipt | None = None, look: bool = False) -> bool:
-        """Write it unless what lies there has come further (`shared.drops.supersedes`); whether it was
-        written. Usually there is none yet, so a create-only write comes first; `expected` is one that was
-        read just now, and `look` reads before writing."""
-        kept = expected or (self.read(receipt.path) if look else None)
+    def write(self, receipt: Receipt, *, expected: KeptReceipt | None = None, read_first: bool = False) -> bool:
+        """Write it unless what lies there has come further (`supersedes`); whether it was written."""
+
+        def build(kept: KeptReceipt | None) -> Receipt | None:
+            return receipt if kept is None or supersedes(receipt, kept) else None
+
+        return self.replace(receipt.path, build, expected=expected, read_first=read_first)
+
+    def replace(
+        self, path: str, build: Build, *, expected: KeptReceipt | None = None, read_first: bool = False
+    ) -> bool:
+        """Write what `build` makes of what lies there; whether it was written. Usually there is none yet, so a
+        create-only write comes first; `expected` is one that was read just now.
+
+        Raises StorageError.
+        """
+        kept = expected or (self.read(path) if read_first else None)
         for _ in range(_TRIES):
-            if kept and not supersedes(receipt, kept):
+            receipt = build(kept)
+            if receipt is None:
                 return False
             try:
-                self._put(receipt, kept.etag if kept else None)
+                self._put(receipt, kept)
             except ConditionFailedError:
-                kept = self.read(receipt.path)
+                kept = self.read(path)
             else:
                 return True
-        raise StorageError(f"the receipt {receipt.path} is being written by too many at once")
+        raise StorageError(f"the receipt {path} is being written by too many at once")
 
-    def due(self, now: datetime, most: int) -> list[str]:
-        """Paths of at most `most` receipts whose moment has come."""
-        return self._blobs.due_before(self._container, now, most)
+    def due(self, now: datetime) -> Iterator[str]:
+        """Paths of the receipts whose moment has come, in no order."""
+        return self._blobs.due_before(self._container, now)
 
-    def _put(self, receipt: Receipt, match: str | None) -> None:
+    def _put(self, receipt: Receipt, kept: KeptReceipt | None) -> None:
         inputs = {"newest": receipt.seen.isoformat(), "sidecarETag": receipt.sidecar_etag}
         step = {"step": receipt.step.isoformat()} if receipt.step else {}
-        body = {"drop": receipt.path, "state": str(receipt.state), **receipt.body, "inputs": inputs | step}
+        said = with_previous(receipt.body, kept) if kept else receipt.body
+        body = {"v": FORMAT, "drop": receipt.path, "state": str(receipt.state), **said, "inputs": inputs | step}
         content = json.dumps(body, ensure_ascii=False, indent=1).encode()
+        match = kept.etag if kept else None
         self._blobs.put(self._container, receipt.path, content, match=match, due=receipt.due)
 
 
@@ -74,43 +95,3 @@ def _kept(blob: Blob) -> KeptReceipt:
     except (ValueError, KeyError, TypeError):
         never = datetime(1, 1, 1, tzinfo=UTC)
         return KeptReceipt(blob.name, ReceiptState.WAITING, never, "", {}, etag=blob.etag)
-
-
-class Words:
-    """Which sidecars want a file: `words/<sha256 of its path>` in the ledger container."""
-
-    def __init__(self, blobs: BlobStore, container: str) -> None:
-        self._blobs = blobs
-        self._container = container
-
-    def of(self, document: str) -> list[str]:
-        """The sidecars that left word for a document."""
-        blob = self._blobs.get(self._container, _word(document))
-        return list(json.loads(blob.content)["sidecars"]) if blob else []
-
-    def leave(self, sidecar: str, documents: Iterable[str]) -> None:
-        """Note under each document that `sidecar` wants it."""
-        for document in documents:
-            self._leave(sidecar, document)
-
-    def _leave(self, sidecar: str, document: str) -> None:
-        sidecars, match = [sidecar], None
-        for _ in range(_TRIES):
-            try:
-                content = json.dumps(
-                    {"document": document, "sidecars": sidecars}, ensure_ascii=False
-                ).encode()
-                self._blobs.put(self._container, _word(document), content, match=match)
-                return
-            except ConditionFailedError:
-                blob = self._blobs.get(self._container, _word(document))
-                known = json.loads(blob.content)["sidecars"] if blob else []
-                if sidecar in known:
-                    return
-                sidecars, match = [*known, sidecar], blob.etag if blob else None
-        raise StorageError(f"word for {document} could not be left: too many writers at once")
-
-
-def _word(document: str) -> str:
-    # hashed, so that no document's name is too long for it
-    return f"words/{hashlib.sha256(document.encode()).hexdigest()}.json"

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
-from shared.models import Metadata, Wire
+from shared.errors import InvalidInputError
+from shared.models import Metadata, StrictModel
 from shared.strict_json import Json, Number, below, loads
 from shared.validation.collecting import Collector
 from shared.validation.currencies import iso_currency
@@ -77,7 +79,7 @@ def _link(text: str) -> str:
     return text
 
 
-class _MetadataShape(Wire):
+class _MetadataShape(StrictModel):
     is_part_of_tender: bool | None = Field(default=None, validation_alias=AliasChoices(*_PART_OF_TENDER))
     customer_price: Annotated[str, BeforeValidator(_amount)]
     currency: Annotated[str, AfterValidator(iso_currency)]
@@ -151,6 +153,24 @@ def sidecar(raw: bytes) -> Sidecar:
         po_files=shape.po_files or (),
         tender_files=shape.tender_files or (),
     )
+
+
+def named_files(raw: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The purchase orders and tenders that a faulty sidecar names, as far as it can be read: what is wrong
+    with the documents can be said together with what is wrong with the sidecar."""
+    try:
+        tree = loads(raw, MAX_SIDECAR).value
+    except InvalidInputError:
+        return (), ()
+    return _names_in(member(tree, *PO_FILES)[1]), _names_in(member(tree, "tenderFiles")[1])
+
+
+def _names_in(names: Json) -> tuple[str, ...]:
+    found: list[str] = []
+    for name in names if isinstance(names, list) else ():
+        with suppress(ValueError):
+            found += [plain_name(name)] if isinstance(name, str) and name not in found else []
+    return tuple(found)
 
 
 def _tender(tree: Json, tender_files: int, pointer: str, faults: Collector) -> None:

@@ -40,12 +40,12 @@ def order_id(value: object, pointer: str = "/orderId") -> str:
     return _checked(opaque_id, value, pointer)
 
 
-def idempotency_key(value: str | None) -> str:
+def idempotency_key(value: str | None, pointer: str = "/Idempotency-Key") -> str:
     """The caller's Idempotency-Key as it was given."""
     if value is None:
         why = "is required: it is what keeps a repeated request from buying twice; send a new one per order"
-        raise InvalidInputError([Violation("/Idempotency-Key", why)])
-    return _checked(_visible, value, "/Idempotency-Key")
+        raise InvalidInputError([Violation(pointer, why)])
+    return _checked(_visible, value, pointer)
 
 
 def _checked(rule: Callable[[str], str], value: object, pointer: str) -> str:

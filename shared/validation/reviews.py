@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
-from shared.models import Label, Wire
+from pydantic import Field
+
+from shared.models import Label, StrictModel
 from shared.strict_json import loads
 from shared.validation.collecting import Collector
 from shared.validation.ids import order_id as checked_order
 from shared.validation.shapes import build
 
-MAX_SETTLEMENT = 16 * 1024
+MAX_DECISION = 16 * 1024
 
 
 class Decision(StrEnum):
@@ -23,25 +26,27 @@ class Decision(StrEnum):
     GIVE_UP = "give-up"
 
 
-class _Shape(Wire):
+class _Shape(StrictModel):
     decision: Label
     by: Label
     order_id: Label | None = None
+    attachment_ids: Annotated[tuple[Label, ...], Field(strict=False, max_length=100)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SettlementRequest:
-    """`by` says who decided; `order_id` names the order to adopt, "" when none is named."""
+class ReviewDecision:
+    """`by` says who decided; `order_id` and `attachment_ids` name what is to be adopted, where that is named."""
 
     decision: Decision
     by: str
-    order_id: str
+    order_id: str = ""
+    attachment_ids: tuple[str, ...] = ()
 
 
-def settlement(raw: bytes) -> SettlementRequest:
+def review_decision(raw: bytes) -> ReviewDecision:
     """The decision in `raw`. Raises InvalidInputError, naming every violation."""
     with Collector() as faults:
-        document = loads(raw, MAX_SETTLEMENT)
+        document = loads(raw, MAX_DECISION)
         faults.settle(document.violations)
         shape = build(_Shape, document.value, "", faults)
         order = ""
@@ -49,5 +54,8 @@ def settlement(raw: bytes) -> SettlementRequest:
             faults.add("/decision", f"must be one of {', '.join(Decision)}")
         if shape and shape.order_id:
             order = faults.check(lambda: checked_order(shape.order_id, "/orderId")) or ""
+        for name in ("orderId", "attachmentIds") if shape and shape.decision != Decision.ADOPT else ():
+            if shape and getattr(shape, "order_id" if name == "orderId" else "attachment_ids"):
+                faults.add(f"/{name}", "is only for the decision adopt")
     assert shape is not None
-    return SettlementRequest(Decision(shape.decision), shape.by, order)
+    return ReviewDecision(Decision(shape.decision), shape.by, order, shape.attachment_ids or ())

@@ -7,14 +7,20 @@ The rules
    sidecar may name files of its own folder in `poFiles` and `tenderFiles`.
 3. The sidecar is the drop: its path is the receipt's path. What a drop needs is decided from the sidecar
    and the files as they are now, never from which event came first.
-4. A document's event wakes the sidecar of its stem, and every sidecar that left word for it. A sidecar
-   leaves word under the name of each file that it misses, complains of, or names explicitly, and looks
-   once more after it has: so either the file's event finds the word, or the second look finds the file.
+4. A document's event wakes the sidecar of its stem; where there is none, every sidecar that depends on it. A
+   sidecar registers its dependency on each file that it misses, complains of, or names explicitly, and looks
+   once more after it has: so either the file's event finds the dependency, or the second look finds the file.
+   A file that a sidecar of its stem and another one name wakes the first at once, the other with the sweep.
 5. Inputs are never changed, moved or deleted.
+6. The sidecar is the signal to send. One version of it (its ETag) sends one set of documents: what changes
+   afterwards goes out when the sidecar is dropped again. Copy tools write `PO.json` before `PO.pdf`, so a
+   version under which nothing new was sent is not spent. Of a set that was sent before, a document that is
+   newer than the sidecar waits for the sidecar as well.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,7 +85,7 @@ def receipt_of_document(document: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequiredFile:
     """A file that a sidecar needs: the names under which it may lie, in the order of looking."""
 
     role: Role
@@ -89,27 +95,27 @@ class Wanted:
     """Whether the sidecar names it, rather than being named after it."""
 
 
-def wanted_files(sidecar: str, po_files: Sequence[str], tender_files: Sequence[str]) -> tuple[Wanted, ...]:
+def required_files(sidecar: str, po_files: Sequence[str], tender_files: Sequence[str]) -> tuple[RequiredFile, ...]:
     """Every file that a sidecar needs. Empty when it is a set that names no purchase order."""
     folder = sidecar.rpartition("/")[0]
 
     def at(name: str) -> str:
         return f"{folder}/{name}" if folder else name
 
-    wanted = []
+    required = []
     if po_files:
-        wanted += [Wanted(Role.PURCHASE_ORDER, n, (at(n),), named=True) for n in po_files]
+        required += [RequiredFile(Role.PURCHASE_ORDER, n, (at(n),), named=True) for n in po_files]
     elif sidecar.rpartition("/")[2].lower() != SET_SIDECAR:
         stem = sidecar[: -len(".json")]
         paths = (stem,) if is_document(stem) else (f"{stem}.pdf", f"{stem}.PDF")
         name = paths[0].rpartition("/")[2]
-        wanted.append(Wanted(Role.PURCHASE_ORDER, name, paths, named=False))
-    wanted += [Wanted(Role.TENDER, n, (at(n),), named=True) for n in tender_files]
-    return tuple(wanted)
+        required.append(RequiredFile(Role.PURCHASE_ORDER, name, paths, named=False))
+    required += [RequiredFile(Role.TENDER, n, (at(n),), named=True) for n in tender_files]
+    return tuple(required)
 
 
 @dataclass(frozen=True, slots=True)
-class SeenFile:
+class FoundFile:
     """A file as it lies in storage; `faults` is what keeps it from being sent."""
 
     name: str
@@ -139,46 +145,60 @@ class Submit:
     """Everything is there and sound."""
 
 
+Decision = Wait | Reject | Submit
+
+
 def decide(
     violations: Sequence[Violation],
-    wanted: Sequence[Wanted],
-    seen: Mapping[str, SeenFile],
+    required: Sequence[RequiredFile],
+    found: Mapping[str, FoundFile],
     most_files: int,
-) -> Wait | Reject | Submit:
+    most_bytes: int,
+) -> Decision:
     """What to do with a drop: faults first, since waiting for a file does not cure a sidecar.
 
-    `seen` maps the file name that was wanted to what lies there.
+    `found` maps the file name that is required to what lies there; `most_bytes` is what one request can carry.
     """
     faults = list(violations)
-    if not faults and not any(w.role is Role.PURCHASE_ORDER for w in wanted):
+    if not faults and not any(r.role is Role.PURCHASE_ORDER for r in required):
         faults.append(Violation("/poFiles", "a set must name at least one purchase order in poFiles"))
-    twice = sorted({w.file_name for w in wanted if sum(w.file_name == o.file_name for o in wanted) > 1})
-    faults += [Violation("/tenderFiles", f"{name} is wanted twice, once in each role") for name in twice]
-    if len(wanted) > most_files:
-        faults.append(Violation("/poFiles", f"{len(wanted)} files are named; at most {most_files} are taken"))
-    faults += [Violation("", fault) for f in seen.values() for fault in f.faults]
+    named = Counter(r.file_name for r in required)
+    twice = sorted(name for name, times in named.items() if times > 1)
+    faults += [Violation("/tenderFiles", f"{name} is required twice, once in each role") for name in twice]
+    if len(required) > most_files:
+        faults.append(
+            Violation("/poFiles", f"{len(required)} files are named; at most {most_files} are taken")
+        )
+    faults += [Violation("", fault) for f in found.values() for fault in f.faults]
+    total = sum(f.size for f in found.values())
+    if total > most_bytes:
+        faults.append(
+            Violation("", f"the files have {total} bytes together; one request carries at most {most_bytes}")
+        )
     if faults:
         return Reject(tuple(faults))
-    missing = tuple(w.file_name for w in wanted if w.file_name not in seen)
+    missing = tuple(r.file_name for r in required if r.file_name not in found)
     return Wait(missing) if missing else Submit()
 
 
-def leaves_word(sidecar: str, wanted: Sequence[Wanted], seen: Mapping[str, SeenFile]) -> list[str]:
-    """Paths under which the sidecar leaves word (rule 4): not where the file's own event looks anyway, and
-    always where neither its event nor the sweep would look, as for `PO.JSON`."""
+def dependencies_to_register(
+    sidecar: str, required: Sequence[RequiredFile], found: Mapping[str, FoundFile]
+) -> list[str]:
+    """Paths on which the sidecar registers its dependency (rule 4): not where the file's own event looks
+    anyway, and always where neither its event nor the sweep would look, as for `PO.JSON`."""
     return [
         path
-        for w in wanted
-        for path in w.paths
-        if w.named or w.file_name not in seen or seen[w.file_name].faults or sidecar not in own_sidecars(path)
+        for r in required
+        for path in r.paths
+        if r.named or r.file_name not in found or found[r.file_name].faults or sidecar not in own_sidecars(path)
         if sidecar != stem_sidecar(path)
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What is told of a drop. `seen` is the moment of its newest input; `body` what a person reads; `step`
-    the moment of the ledger's record that it tells of, None when it tells of none."""
+    """What is reported of a drop. `seen` is the moment of its newest input; `body` what a person reads; `step`
+    the moment of the submission that it reports, None when it reports none."""
 
     path: str
     state: ReceiptState
@@ -190,8 +210,15 @@ class Receipt:
 
     @property
     def versions(self) -> dict[str, str]:
-        """Name to ETag of the files that it tells of."""
-        return {str(f.get("fileName")): str(f.get("etag")) for f in self.body.get("files", ())}
+        """Name to ETag of the files that it reports, those that wait for a new signal last."""
+        files = (*self.body.get("files", ()), *self.body.get("newer", {}).get("files", ()))
+        return {str(f.get("fileName")): str(f.get("etag")) for f in files}
+
+    @property
+    def etags(self) -> frozenset[str]:
+        """The versions of files that it reports."""
+        files = (*self.body.get("files", ()), *self.body.get("newer", {}).get("files", ()))
+        return frozenset(str(f.get("etag")) for f in files)
 
 
 _RANK = {
@@ -222,3 +249,20 @@ def supersedes(new: Receipt, there: Receipt) -> bool:
     if _RANK[new.state] == _RANK[there.state]:
         return new.state is not ReceiptState.ATTACHED
     return _RANK[new.state] > _RANK[there.state] or there.state is ReceiptState.REVIEW
+
+
+MOST_PREVIOUS = 10
+_SUMMARY = ("submission", "attachments", "files", "submittedBy", "correlationId", "changed")
+
+
+def with_previous(body: Mapping[str, Any], there: Receipt) -> dict[str, Any]:
+    """A receipt's body that replaces the receipt `there`: what was attached before stays visible."""
+    earlier = [dict(p) for p in there.body.get("previous", ())]
+    if there.state is ReceiptState.ATTACHED and "submission" in there.body:
+        earlier.insert(0, {name: there.body[name] for name in _SUMMARY if name in there.body})
+    kept: dict[Any, dict[str, Any]] = {}
+    for summary in earlier:
+        kept.setdefault(summary.get("submission"), summary)
+    kept.pop(body.get("submission"), None)
+    previous = list(kept.values())[:MOST_PREVIOUS]
+    return {**body, "previous": previous} if previous else dict(body)

@@ -1,0 +1,160 @@
+"""One call that must happen once, as the executor sees it, and what it can come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from shared.core.ledger import Answer as KeptAnswer
+from shared.core.ledger import PartnerIds, Record, Source, Submission
+from shared.core.matching import Absent, Ambiguous
+from shared.errors import AppError, NotConfiguredError, PartnerCenterError, RefusedError, SupportIds
+from shared.partner_center.wire import Answer, Deadline, RequestIds
+
+Failure = PartnerCenterError | NotConfiguredError
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What an order had before a POST: the ids of its attachments, None when they cannot be read."""
+
+    taken: datetime
+    ids: tuple[str, ...] | None = ()
+    denied: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """It is at Partner Center: `ids` name it there. `verified` is False when that rests on counts alone."""
+
+    answer: KeptAnswer
+    ids: tuple[str, ...]
+    verified: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Unproved:
+    """What Partner Center shows proves nothing yet: its list is old or incomplete, or another is under way."""
+
+    detail: str
+
+
+Reconciliation = Found | Absent | Ambiguous | Unproved
+
+
+class Operation(Protocol):
+    """One call that must happen once."""
+
+    @property
+    def blank(self) -> Record:
+        """The record as it is before anything was claimed in it."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Name of the submission in its record."""
+        ...
+
+    @property
+    def source(self) -> Source | None:
+        """The drop that the content lies in; None when it came over HTTP."""
+        ...
+
+    @property
+    def visibility(self) -> timedelta:
+        """How long after silence "not found" still does not mean "not there"."""
+        ...
+
+    @property
+    def can_send(self) -> bool:
+        """Whether the content is at hand; without it Partner Center can only be asked."""
+        ...
+
+    @property
+    def auto_retry(self) -> bool:
+        """Whether the worker may send it later by itself, nobody having been told that it failed."""
+        ...
+
+    @property
+    def seconds_needed(self) -> float:
+        """How long a POST of it may take; with less time left it is not begun."""
+        ...
+
+    def describe(self, claim: Submission) -> Submission:
+        """Put what is sent into a claim. Raises WrongUserError when whoever asks may not send it again."""
+        ...
+
+    def asks_again(self, submission: Submission) -> bool:
+        """Whether this wants anew what was refused, rather than passing by."""
+        ...
+
+    def may_appear(self, error: RefusedError) -> bool:
+        """Whether what was refused as unknown may only be too new to be seen."""
+        ...
+
+    def take_snapshot(self, ids: RequestIds, deadline: Deadline) -> Snapshot:
+        """Read what is there before the POST. Raises PartnerCenterError for what passes by itself."""
+        ...
+
+    def superseded_by(self, record: Record) -> Submission | None:
+        """The submission that was sent under the same signal: then this one waits for a new signal."""
+        ...
+
+    def send(self, submission: Submission, deadline: Deadline) -> Answer:
+        """Make the call, once. Raises PartnerCenterError."""
+        ...
+
+    def accepted(self, record: Record, submission: Submission, answer: Answer) -> Found | None:
+        """What an accepting answer proves; None when it does not show that all of it is there.
+
+        Raises ForeignAnswerError when the answer is another submission's.
+        """
+        ...
+
+    def reconcile(self, record: Record, submission: Submission, deadline: Deadline) -> Reconciliation:
+        """Ask Partner Center what became of a submission. Raises PartnerCenterError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known of a submission after `run`. `replayed`: it was there before, and nothing was sent now;
+    `error`: why it was not sent; `superseded`: it was not sent, since its signal was spent by that one."""
+
+    record: Record
+    submission: Submission
+    replayed: bool = False
+    error: Failure | None = None
+    superseded: bool = False
+
+
+class ForeignAnswerError(AppError):
+    """An answer came, and what it tells of is another submission's: this one has done nothing."""
+
+
+def partner_ids(ids: SupportIds) -> PartnerIds:
+    """The ids of an exchange as records keep them."""
+    return PartnerIds(
+        request_id=ids.request_id,
+        correlation_id=ids.correlation_id,
+        cv=ids.cv,
+        server_id=ids.server_id,
+    )
+
+
+def kept_answer(answer: Answer) -> KeptAnswer:
+    """An answer as the record keeps it: the body as text, so that no digit of it changes."""
+    body = answer.body.decode("utf-8-sig", "replace")
+    return KeptAnswer(status=answer.status, body=body, ids=partner_ids(answer.ids))
+
+
+def kept_refusal(error: RefusedError) -> KeptAnswer:
+    """A refusal as the record keeps it."""
+    return KeptAnswer(
+        status=error.status,
+        code=error.code,
+        description=error.description,
+        retryable=error.passes or error.advice.actor != "caller",
+        ids=partner_ids(error.ids),
+    )

@@ -1,0 +1,206 @@
+"""Decide by hand what only a person can tell: adopt it, send it again, or give it up.
+
+Each decision is one compare-and-swap like every other step, so that two people, or a person and a late answer,
+cannot both have their way. Partner Center is asked where that can help; where it cannot be asked, a named
+person's word is enough, and the history says that it was not verified. What a person gave up can be decided again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.core.ledger import Answer as KeptAnswer
+from shared.core.ledger import Record, State, Submission
+from shared.core.matching import Ambiguous, nearest
+from shared.errors import (
+    DecisionWaitsError,
+    NotFoundError,
+    PartnerCenterError,
+    RefusedError,
+    StateConflictError,
+    ThrottledError,
+)
+from shared.partner_center.wire import Deadline, RequestIds
+from shared.services.attachments import Attachments, in_flight
+from shared.services.operation import Found, Reconciliation, Unproved, kept_answer
+from shared.services.orders import Orders
+from shared.services.receipts import Receipts, submission_key
+from shared.storage.blobs import Clock
+from shared.storage.ledger import LedgerStore, MovedError, Stored
+from shared.validation.reviews import Decision, ReviewDecision
+
+_NOT_VERIFIED = " (not verified)"
+
+
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """The operator's hand in the ledger."""
+
+    ledger: LedgerStore
+    orders: Orders
+    attachments: Attachments
+    receipts: Receipts
+    clock: Clock
+    new_id: Callable[[], str]
+
+    def decide(
+        self, key: str, asked: ReviewDecision, correlation_id: str, deadline: Deadline
+    ) -> tuple[Record, Submission]:
+        """Carry out a decision on the submission `key`.
+
+        Raises NotFoundError, StateConflictError (it is not in review; nothing fits what was decided),
+        DecisionWaitsError (another submission of the order is in flight), PartnerCenterError (it could not be
+        asked just now), StorageError. In all these cases the submission stays as it was.
+        """
+        stored, digest = self._find(key)
+        own = stored.own(digest)
+        if not own.decidable:
+            raise StateConflictError(f"the submission is {own.state}, not in review", own.state)
+        try:
+            stored = self._carry_out(stored, own, asked, correlation_id, deadline)
+        except MovedError as moved:
+            there = moved.current and moved.current.record.submissions.get(digest)
+            state = str(there.state) if there else "gone"
+            raise StateConflictError(f"somebody else was first: it is {state} now", state) from None
+        own = stored.own(digest)
+        for source in own.sources:
+            self.receipts.refresh(source.drop, stored.record, own)
+        return stored.record, own
+
+    def _find(self, key: str) -> tuple[Stored, str]:
+        name = key.rpartition("/")[0] if key.startswith("attachments/") else key
+        stored = self.ledger.read(name) if key.startswith(("attachments/", "orders/")) else None
+        for digest, own in stored.record.submissions.items() if stored else ():
+            if stored and submission_key(stored.record, own) == key:
+                return stored, digest
+        raise NotFoundError("no submission of that name is in the ledger")
+
+    def _carry_out(
+        self, stored: Stored, own: Submission, asked: ReviewDecision, correlation_id: str, deadline: Deadline
+    ) -> Stored:
+        ids = RequestIds(self.new_id(), correlation_id)
+        match asked.decision:
+            case Decision.GIVE_UP:
+                gone: dict[str, Any] = {"given_up": True, "actor": "operator"}
+                gone["remedy"] = "none: it was abandoned; an operator can still decide otherwise"
+                return self._to(stored, own, State.REFUSED, f"abandoned by {asked.by}", **gone)
+            case Decision.SEND_AGAIN:
+                afresh: dict[str, Any] = {"first_silent": None, "same_id": False, "silences": 0}
+                afresh |= {"repeated": None, "deaths": 0, "base": None}
+                return self._send(stored, own, f"to be sent again, decided by {asked.by}", **afresh)
+            case Decision.ADOPT:
+                found, said = self._adopted(stored.record, own, asked, ids, deadline)
+            case Decision.RETRY:
+                finding, said = self._asked(stored.record, own, deadline)
+                if isinstance(finding, Ambiguous):
+                    raise StateConflictError(
+                        f"{finding.detail}: adopt what is there, or decide send-again to send all of it",
+                        own.state,
+                    )
+                if not isinstance(finding, Found):
+                    detail = f"to be sent again, decided by {asked.by}{said}"
+                    return self._send(stored, own, detail, silences=0, deaths=0)
+                found = finding
+        changes: dict[str, Any] = {"answer": found.answer, "ids": found.ids, "verified": found.verified}
+        return self._to(stored, own, State.DONE, f"adopted by {asked.by}{said}", **changes)
+
+    def _asked(self, record: Record, own: Submission, deadline: Deadline) -> tuple[Reconciliation, str]:
+        """What Partner Center shows, and how far that is verified."""
+        op = (
+            self.orders.operation(record, own.digest)
+            if record.kind == "order"
+            else self.attachments.operation(record, own.digest)
+        )
+        try:
+            finding = op.reconcile(record, own, deadline)
+        except PartnerCenterError as error:
+            if not _denied(error):
+                raise
+            return Unproved(str(error)), _NOT_VERIFIED
+        return finding, _NOT_VERIFIED if isinstance(finding, Unproved) else ""
+
+    def _adopted(
+        self,
+        record: Record,
+        own: Submission,
+        asked: ReviewDecision,
+        ids: RequestIds,
+        deadline: Deadline,
+    ) -> tuple[Found, str]:
+        if record.kind == "order":
+            return self._adopted_order(record, own, asked, ids, deadline)
+        if in_flight(record, own.digest):
+            raise DecisionWaitsError("another submission of this order is in flight; decide once it is not")
+        op = self.attachments.operation(record, own.digest)
+        try:
+            order, unowned = op.unowned(record, own, deadline)
+        except PartnerCenterError as error:
+            if not _denied(error):
+                raise
+            named = json.dumps({"items": [{"attachmentId": i} for i in asked.attachment_ids]})
+            return Found(KeptAnswer(status=201, body=named), asked.attachment_ids, verified=False), _NOT_VERIFIED
+        chosen = asked.attachment_ids or nearest(own.documents, unowned)
+        missing = set(chosen) - {entry.id for entry in unowned}
+        if not chosen or missing:
+            what = f"nothing unowned is called {', '.join(sorted(missing))}" if missing else "nothing fits"
+            raise StateConflictError(
+                f"Partner Center has nothing that could be adopted: {what}; name what is there with "
+                "attachmentIds, decide send-again to send all of it, or give-up",
+                own.state,
+            )
+        return Found(order.of(chosen), tuple(chosen)), ""
+
+    def _adopted_order(
+        self, record: Record, own: Submission, asked: ReviewDecision, ids: RequestIds, deadline: Deadline
+    ) -> tuple[Found, str]:
+        if not asked.order_id:
+            finding, _ = self._asked(record, own, deadline)
+            if isinstance(finding, Found):
+                return finding, ""
+            detail = getattr(finding, "detail", "no order of the customer is it")
+            raise StateConflictError(f"{detail}; name the order to adopt with orderId", own.state)
+        if not self.ledger.adopt(asked.order_id, record.key):
+            raise StateConflictError("that order belongs to another request", own.state)
+        try:
+            answer = self.orders.get(record.customer_id, asked.order_id, ids, deadline)
+        except PartnerCenterError as error:
+            if not _denied(error):
+                raise
+            body = json.dumps({"id": asked.order_id})
+            kept = KeptAnswer(status=201, body=body)
+            return Found(kept, (asked.order_id,), verified=False), _NOT_VERIFIED
+        kept = kept_answer(answer).model_copy(update={"status": 201})
+        return Found(kept, (asked.order_id,)), ""
+
+    def _send(self, stored: Stored, own: Submission, detail: str, **changes: Any) -> Stored:  # noqa: ANN401
+        """Whoever holds the content sends it: the worker for a drop or an order, else the next request."""
+        now = self.clock()
+        held = bool(own.sources) or (own.order is not None and not own.order.user)
+        due = now if held else None
+        return self._to(stored, own, State.PENDING, detail, due=due, since=now, **changes)
+
+    def _to(self, stored: Stored, own: Submission, state: State, detail: str, **changes: Any) -> Stored:  # noqa: ANN401
+        after = own.to(state, self.clock(), self.new_id(), detail, **changes)
+        return self.ledger.advance(stored, after)
+
+
+def _denied(error: PartnerCenterError) -> bool:
+    """Whether Partner Center will not say: asking again is of no use."""
+    if isinstance(error, ThrottledError):
+        return False
+    return isinstance(error, RefusedError) and error.status in (401, 403, 404, 405, 501)
+
+
+def review_body(record: Record, own: Submission) -> Mapping[str, Any]:
+    """What the operator is shown of a submission."""
+    return {
+        "submission": submission_key(record, own),
+        "state": str(own.state),
+        "detail": own.detail,
+        "attempts": own.attempt,
+        "correlationId": own.correlation_id,
+        "history": list(own.history),
+    }

@@ -1,0 +1,136 @@
+"""Take a snapshot of a drop: the sidecar and its files as they lie in storage now."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.core.drops import FoundFile, RequiredFile, required_files
+from shared.core.ledger import Source
+from shared.errors import InvalidInputError, SourceFailedError, StorageError, Violation
+from shared.models import Document
+from shared.settings import Limits
+from shared.storage.blobs import BlobStore
+from shared.storage.stream import BlobStream
+from shared.validation.attachments import MAX_SIDECAR, Sidecar, named_files
+from shared.validation.attachments import sidecar as read_sidecar
+from shared.validation.files import document_faults, file_name
+
+
+@dataclass(frozen=True, slots=True)
+class DropSnapshot:
+    """What lay in storage at one moment."""
+
+    path: str
+    etag: str
+    written: datetime
+    """When the sidecar was written, to the second."""
+    sidecar: Sidecar | None
+    violations: tuple[Violation, ...]
+    required: tuple[RequiredFile, ...]
+    found: Mapping[str, FoundFile]
+    streams: Mapping[str, BlobStream]
+    newest: datetime
+
+    @property
+    def source(self) -> Source:
+        """Where a submission's documents come from, and in which versions."""
+        files = {f.path: f.etag for f in self.found.values()}
+        return Source(drop=self.path, sidecar_etag=self.etag, files=files)
+
+    @property
+    def newer_documents(self) -> tuple[str, ...]:
+        """Names of the documents of a set that were written after its sidecar."""
+        named = {r.file_name for r in self.required if r.named}
+        return tuple(n for n, s in self.streams.items() if n in named and s.last_modified > self.written)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all documents together."""
+        return sum(f.size for f in self.found.values())
+
+    def documents(self) -> tuple[Document, ...]:
+        """The files as documents to send. Raises SourceFailedError when one cannot be read."""
+        return tuple(
+            Document(f.role, f.name, f.size, _md5(self.streams[name]), self.streams[name].read)
+            for name, f in self.found.items()
+        )
+
+
+def take_snapshot(
+    blobs: BlobStore, incoming: str, limits: Limits, path: str, opened: ExitStack
+) -> DropSnapshot | None:
+    """See what is in storage now; None when there is no such sidecar. `opened` closes what was opened.
+
+    Faults of the documents are found whatever is wrong with the sidecar, as far as it names them.
+    """
+    stream = blobs.open(incoming, path)
+    if stream is None:
+        return None
+    opened.callback(stream.close)
+    sidecar, named, violations = _read(stream)
+    required = required_files(path, *named)
+    violations += _odd_names(required)
+    found: dict[str, FoundFile] = {}
+    streams: dict[str, BlobStream] = {}
+    for r in required[: limits.max_files]:
+        file = _open(blobs, incoming, r, opened)
+        if file is not None:
+            streams[r.file_name] = file
+            faults = tuple(document_faults(r.file_name, file.size, file.head, limits.max_file))
+            found[r.file_name] = FoundFile(r.file_name, file.name, r.role, file.etag, file.size, faults)
+    newest = max([stream.last_modified, *(s.last_modified for s in streams.values())])
+    return DropSnapshot(
+        path, stream.etag, stream.last_modified, sidecar, violations, required, found, streams, newest
+    )
+
+
+_Names = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+def _read(stream: BlobStream) -> tuple[Sidecar | None, _Names, tuple[Violation, ...]]:
+    """The sidecar, the purchase orders and tenders that it names, and what is wrong with it."""
+    if stream.size > MAX_SIDECAR:
+        fault = f"a sidecar has at most {MAX_SIDECAR} bytes, this one {stream.size}"
+        return None, ((), ()), (Violation("", fault),)
+    try:
+        raw = b"".join(stream.read())
+        sidecar = read_sidecar(raw)
+    except InvalidInputError as error:
+        return None, named_files(raw), error.violations
+    except SourceFailedError as error:
+        raise StorageError(str(error)) from error
+    return sidecar, (sidecar.po_files, sidecar.tender_files), ()
+
+
+def _odd_names(required: tuple[RequiredFile, ...]) -> tuple[Violation, ...]:
+    """A document that the sidecar is named after bears whatever name it was dropped under."""
+    faults: list[Violation] = []
+    for r in required:
+        try:
+            file_name(r.file_name, "")
+        except InvalidInputError as error:
+            faults += [Violation("", f"the document's name {v.detail}") for v in error.violations]
+    return tuple(faults)
+
+
+def _open(blobs: BlobStore, incoming: str, required: RequiredFile, opened: ExitStack) -> BlobStream | None:
+    for path in required.paths:
+        stream = blobs.open(incoming, path)
+        if stream is not None:
+            opened.callback(stream.close)
+            return stream
+    return None
+
+
+def _md5(stream: BlobStream) -> str:
+    """The content's MD5 as storage tells it; a blob that was committed in blocks has none, and is read."""
+    if not stream.md5:
+        digest = hashlib.md5(usedforsecurity=False)
+        for piece in stream.read():
+            digest.update(piece)
+        stream.md5 = digest.hexdigest()
+    return stream.md5

@@ -1,0 +1,207 @@
+"""Do one piece of work that a message names: what is due in a record, a drop, or a blob whose event was lost.
+
+Each piece has a deadline of its own, by its size. A message that finds nothing due ends; what moved the due
+moment has rung for it. What fails for storage's sake is raised, so that the queue delivers it again; all else
+moves the due moment, so that nothing that fails holds up the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from shared.core.ledger import Record, State, Submission
+from shared.errors import NewerRecordError, StorageError
+from shared.partner_center.wire import Deadline
+from shared.services.attachments import Attachments
+from shared.services.bell import Bell, Message
+from shared.services.drops import Drops
+from shared.services.executor import GIVE_UP
+from shared.services.orders import Orders
+from shared.services.receipts import Receipts
+from shared.storage.blobs import Clock
+from shared.storage.ledger import LedgerStore, MovedError, Stored
+from shared.story import log_event
+
+log = logging.getLogger(__name__)
+
+EARLY = timedelta(seconds=2)
+"""A message may come so much before the moment that it rings for: clocks differ."""
+
+RECORD_SECONDS = 180.0
+"""Deadline of what is done for a record without documents: to ask, or to place an order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Carries out what messages name."""
+
+    ledger: LedgerStore
+    drops: Drops
+    receipts: Receipts
+    attachments: Attachments
+    orders: Orders
+    bell: Bell
+    clock: Clock
+    sleep: Callable[[float], None]
+    new_id: Callable[[], str]
+
+    def work(self, text: str, correlation_id: str) -> None:
+        """Do what a message names. Raises StorageError; all else is recorded where it belongs."""
+        try:
+            message = Message.load(text)
+        except ValueError:
+            log.error("a message on the work queue cannot be read; it is left out")
+            return
+        if message.kind == "record":
+            self._record(message.name, correlation_id)
+        elif not self._is_busy(message):
+            self._drop(message.name, correlation_id)
+
+    def bury(self, text: str, correlation_id: str) -> None:
+        """A message failed too often: say so in the receipts that it concerns. What is due is found again by
+        the tag index. Raises StorageError."""
+        try:
+            message = Message.load(text)
+        except ValueError:
+            return
+        log_event("work failed", logging.ERROR, kind=message.kind, name=message.name, correlationId=correlation_id)
+        if message.kind != "record":
+            self.drops.process_or_report(message.name, correlation_id)
+            return
+        stored = self.ledger.read(message.name)
+        for own in stored.record.submissions.values() if stored else ():
+            for source in own.sources if own.open else ():
+                self.drops.process_or_report(source.drop, correlation_id)
+
+    def _is_busy(self, message: Message) -> bool:
+        """Whether the order that a drop waits for is still busy; then the bell rings again, a little later."""
+        if not message.behind:
+            return False
+        stored, now = self.ledger.read(message.behind), self.clock()
+        holder = stored.record.holder() if stored else None
+        if holder is None or (holder.due is not None and holder.due <= now):
+            return False
+        pause = timedelta(seconds=min(5 * 2 ** min(message.tries, 4), 60))
+        self.bell.ring("drop", message.name, now + pause, behind=message.behind, tries=message.tries + 1)
+        return True
+
+    def _drop(self, name: str, correlation_id: str) -> None:
+        if self.drops.process_or_report(name, correlation_id):
+            return
+        kept = self.receipts.store.read(name)
+        if kept is None:
+            return
+        key, _, digest = str(kept.body.get("submission", "")).rpartition("/")
+        stored = self.ledger.read(key) if key else None
+        own = stored.record.submissions.get(digest) if stored else None
+        if stored and own and own.state in (State.DONE, State.REVIEW):
+            self.receipts.refresh(name, stored.record, own)
+        elif own is None or not own.open:
+            self.receipts.report_deleted(name)
+
+    def _record(self, key: str, correlation_id: str) -> None:
+        stored = self.ledger.read(key)
+        if stored is None or not self._comes_due(stored.record):
+            return
+        if stored.record.kind == "order":
+            self._order(stored)
+        else:
+            self._attachments(stored, correlation_id)
+
+    def _comes_due(self, record: Record) -> bool:
+        """Whether it is due, or so soon that it is waited for."""
+        if record.due is None:
+            return False
+        early = record.due - self.clock()
+        if early > EARLY:
+            return False
+        if early > timedelta():
+            self.sleep(early.total_seconds())
+        return True
+
+    def _order(self, stored: Stored) -> None:
+        before = next(iter(stored.record.submissions.values()))
+        self.orders.go_on(stored.record, Deadline.after(RECORD_SECONDS))
+        self._make_sure(stored.record.key, before)
+
+    def _attachments(self, stored: Stored, correlation_id: str) -> None:
+        """Resolve what is in flight, or send one thing that is due; the bell rings for the others."""
+        holder, now = stored.record.holder(), self.clock()
+        if holder is not None and holder.due is not None and holder.due <= now:
+            stored = self.attachments.resolve_due(stored, now, Deadline.after(RECORD_SECONDS))
+            self._refresh(stored.record, holder.digest)
+            self._make_sure(stored.record.key, holder)
+        elif own := _next_pending(stored.record, now):
+            self._retry(stored, own, correlation_id)
+        again = self.ledger.read(stored.record.key)
+        if again and again.record.due and again.record.due <= self.clock():
+            self.bell.ring_record(again.record.key, again.record.due)
+
+    def _retry(self, stored: Stored, own: Submission, correlation_id: str) -> None:
+        """Send a drop that is due. When that does not move its submission, its content is gone, which must be
+        proved, or cannot be had now."""
+        for source in own.sources:
+            self.drops.process_or_report(source.drop, correlation_id)
+        again = self.ledger.read(stored.record.key)
+        there = again and again.record.submissions.get(own.digest)
+        if again is None or there is None or there.revision != own.revision:
+            self._refresh_read(again, own.digest)
+            return
+        if all(self.drops.is_gone(source) for source in own.sources):
+            try:
+                ended = self.attachments.end(
+                    again, own.digest, "the documents were replaced or deleted before they could be sent"
+                )
+            except MovedError:
+                return
+            self._refresh(ended.record, own.digest)
+        else:
+            self._make_sure(stored.record.key, own)
+
+    def _make_sure(self, key: str, before: Submission) -> None:
+        """What is still due although it was worked on is tried later, and in the end is a person's."""
+        stored, now = self.ledger.read(key), self.clock()
+        own = stored.record.submissions.get(before.digest) if stored else None
+        if stored is None or own is None or own.revision != before.revision or not own.open:
+            return
+        if own.state is State.CLAIMED:
+            return  # its holder works on it, or its claim is resolved next time
+        age = now - own.since
+        if age > GIVE_UP:
+            after = own.to(State.REVIEW, now, self.new_id(), f"not sent within 24 hours: {own.detail}")
+        else:
+            wait = timedelta(seconds=max(60.0, min(age.total_seconds() / 4, 900.0)))
+            kept = {"absent_after": own.absent_after, "answer": own.answer, "actor": own.actor}
+            state = own.state
+            after = own.to(state, now, self.new_id(), own.detail, due=now + wait, remedy=own.remedy, **kept)
+        try:
+            stored = self.ledger.swap(stored, after)
+        except MovedError:
+            return
+        self._refresh(stored.record, own.digest)
+
+    def _refresh_read(self, stored: Stored | None, digest: str) -> None:
+        if stored is not None:
+            self._refresh(stored.record, digest)
+
+    def _refresh(self, record: Record, digest: str) -> None:
+        """Bring the receipts of a submission's drops up to date."""
+        own = record.submissions.get(digest)
+        for source in own.sources if own else ():
+            assert own
+            try:
+                self.receipts.refresh(source.drop, record, own)
+            except StorageError:
+                log.exception("the receipt of %s could not be written", source.drop)
+
+
+def _next_pending(record: Record, now: object) -> Submission | None:
+    due = [
+        own
+        for own in record.submissions.values()
+        if own.state is State.PENDING and own.due is not None and own.due <= now  # type: ignore[operator]
+    ]
+    return min(due, key=lambda own: own.due or own.changed, default=None)
