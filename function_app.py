@@ -1,5 +1,5 @@
-"""The app on one page: the functions of three folders, a Blueprint each, and two of the app's own: `health` and
-`decide_review`."""
+"""The app on one page: the functions of three folders, a Blueprint each, and two of the app's own: `health`
+and `decide_review`."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from shared.errors import InvalidInputError, TooLargeError, UnsupportedMediaTypeError, Violation
-from shared.models import Document, Metadata, Role, DocumentSet, StrictModel
+from shared.models import Document, DocumentSet, Metadata, Role, StrictModel
 from shared.settings import Limits
 from shared.strict_json import Json, below, loads
 from shared.validation import ids

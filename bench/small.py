@@ -19,7 +19,7 @@ from bench import parts
 from bench.harness import Case, Sample, rounds, spread, table, times_as_fast
 from bench.server import POST_SECONDS, STORAGE_SECONDS
 from local.azurite.launcher import Azurite
-from shared.ledger import dump
+from shared.core.ledger import dump
 from shared.models import Document, Role, Submission
 from shared.partner_center.client import PartnerCenter
 from shared.services.attachments import claim_of

@@ -97,9 +97,7 @@ def refusal_of(record: Record, own: Submission) -> AppError:
         answer.code,
         answer.description,
         Advice(own.actor, answer.retryable, own.remedy),
-        SupportIds(
-            answer.ids.request_id, answer.ids.correlation_id, answer.ids.cv, answer.ids.server_id
-        ),
+        SupportIds(answer.ids.request_id, answer.ids.correlation_id, answer.ids.cv, answer.ids.server_id),
     )
     refusal.replayed = True
     return refusal

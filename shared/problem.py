@@ -89,9 +89,13 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "Another submission of the order is in flight; nothing of this one was recorded or sent",
         retryable=True,
     ),
-    ProblemType(NeedsReviewError, 409, "needs-review", "Manual review is required before anything is repeated"),
+    ProblemType(
+        NeedsReviewError, 409, "needs-review", "Manual review is required before anything is repeated"
+    ),
     ProblemType(GivenUpError, 409, "given-up", "An operator abandoned this submission"),
-    ProblemType(StateConflictError, 409, "state-conflict", "The state of the submission forbids this decision"),
+    ProblemType(
+        StateConflictError, 409, "state-conflict", "The state of the submission forbids this decision"
+    ),
     ProblemType(
         DecisionWaitsError,
         409,

@@ -38,7 +38,12 @@ def subject(token: str) -> str:
     checks the token when it is exchanged, so this decides nothing but whether it is the same user again."""
     claims = claims_of(token) or {}
     tenant, user = claims.get("tid"), claims.get("oid")
-    if isinstance(tenant, str) and isinstance(user, str) and _GUID.fullmatch(tenant) and _GUID.fullmatch(user):
+    if (
+        isinstance(tenant, str)
+        and isinstance(user, str)
+        and _GUID.fullmatch(tenant)
+        and _GUID.fullmatch(user)
+    ):
         return f"{tenant}/{user}".lower()
     return hashlib.sha256(token.encode()).hexdigest()
 

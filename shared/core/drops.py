@@ -95,7 +95,9 @@ class RequiredFile:
     """Whether the sidecar names it, rather than being named after it."""
 
 
-def required_files(sidecar: str, po_files: Sequence[str], tender_files: Sequence[str]) -> tuple[RequiredFile, ...]:
+def required_files(
+    sidecar: str, po_files: Sequence[str], tender_files: Sequence[str]
+) -> tuple[RequiredFile, ...]:
     """Every file that a sidecar needs. Empty when it is a set that names no purchase order."""
     folder = sidecar.rpartition("/")[0]
 
@@ -157,7 +159,8 @@ def decide(
 ) -> Decision:
     """What to do with a drop: faults first, since waiting for a file does not cure a sidecar.
 
-    `found` maps the file name that is required to what lies there; `most_bytes` is what one request can carry.
+    `found` maps the file name that is required to what lies there; `most_bytes` is what one request can
+    carry.
     """
     faults = list(violations)
     if not faults and not any(r.role is Role.PURCHASE_ORDER for r in required):
@@ -190,15 +193,18 @@ def dependencies_to_register(
         path
         for r in required
         for path in r.paths
-        if r.named or r.file_name not in found or found[r.file_name].faults or sidecar not in own_sidecars(path)
+        if r.named
+        or r.file_name not in found
+        or found[r.file_name].faults
+        or sidecar not in own_sidecars(path)
         if sidecar != stem_sidecar(path)
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What is reported of a drop. `seen` is the moment of its newest input; `body` what a person reads; `step`
-    the moment of the submission that it reports, None when it reports none."""
+    """What is reported of a drop. `seen` is the moment of its newest input; `body` what a person reads;
+    `step` the moment of the submission that it reports, None when it reports none."""
 
     path: str
     state: ReceiptState

@@ -1,7 +1,7 @@
 """The ledger: what is known of every call to Partner Center that must happen once.
 
-One record for each order of Partner Center holds the attachment submissions of that order; one record for each
-Idempotency-Key holds one order request. A submission is named by the digest of its content.
+One record for each order of Partner Center holds the attachment submissions of that order; one record for
+each Idempotency-Key holds one order request. A submission is named by the digest of its content.
 
 The rules
 1. No record, no call. A claim is written, create-only or by compare-and-swap, before the first byte goes out,
@@ -116,7 +116,8 @@ class Source(_Kept):
 
 
 class OrderContent(_Kept):
-    """An order as it is sent: `mode` is how to sign in; `user` the signed-in user (object id), "" for none."""
+    """An order as it is sent: `mode` is how to sign in; `user` the signed-in user (object id), "" for
+    none."""
 
     mode: str
     body: str
@@ -155,9 +156,10 @@ class Submission(_Kept):
     """One thing that must happen once. All moments are UTC.
 
     `due` is the expiry of a claim, or the next attempt of what is open (None: only when asked again);
-    `absent_after` is the moment from which "not found" counts as "not there"; `first_silent` the moment before
-    the first POST that got no answer. `base` holds the ids that the order had before the first POST, None when
-    they could not be read (`base_denied` says why). `ids` are what Partner Center calls what is ours.
+    `absent_after` is the moment from which "not found" counts as "not there"; `first_silent` the moment
+    before the first POST that got no answer. `base` holds the ids that the order had before the first POST,
+    None when they could not be read (`base_denied` says why). `ids` are what Partner Center calls what is
+    ours.
     """
 
     digest: str
@@ -211,7 +213,9 @@ class Submission(_Kept):
         step: dict[str, Any] = {
             "state": state,
             "revision": revision,
-            "changed": max(now, self.changed + timedelta(microseconds=1)),  # clocks differ; steps have an order
+            "changed": max(
+                now, self.changed + timedelta(microseconds=1)
+            ),  # clocks differ; steps have an order
             "detail": detail,
             "history": (*self.history, line)[-_HISTORY:],
             "due": None,

@@ -281,9 +281,7 @@ def shares_product(order: Json, sent: Json) -> bool:
     return there is None or ours is None or not there.isdisjoint(ours)
 
 
-def match_order(
-    sent: Json, candidates: Sequence[Json], twins: Sequence[Twin] = ()
-) -> Verdict | UnderWay:
+def match_order(sent: Json, candidates: Sequence[Json], twins: Sequence[Twin] = ()) -> Verdict | UnderWay:
     """Judge the orders that are new, owned by no request, and share a product with what was sent.
 
     `Ours.ids` are all that are exactly it; each of them may be taken, since they are equal. The open twins
@@ -297,7 +295,9 @@ def match_order(
         odd = [order for order in rest if not any(_agrees(t.sent, order) for t in twins)]
         if not odd:
             return Absent()
-        return Ambiguous(f"the customer has {len(odd)} new orders of these products that are not quite this one")
+        return Ambiguous(
+            f"the customer has {len(odd)} new orders of these products that are not quite this one"
+        )
     ids = tuple(_text(_members(order).get("id")) for order in exact)
     if not all(ids):
         return Ambiguous("the customer has a new order like this one, and its id cannot be read")

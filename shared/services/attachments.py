@@ -116,8 +116,8 @@ class AttachmentOperation:
         )
 
     def asks_again(self, submission: Submission) -> bool:
-        """An HTTP request does; a drop does when its versions are not those that were refused. There is no key
-        to change, and the order may have become visible: only what a person gave up stays refused."""
+        """An HTTP request does; a drop does when its versions are not those that were refused. There is no
+        key to change, and the order may have become visible: only what a person gave up stays refused."""
         return not submission.given_up and (self.source is None or self.source not in submission.sources)
 
     def may_appear(self, error: RefusedError) -> bool:
@@ -209,7 +209,9 @@ class AttachmentOperation:
         waiting = [s.documents for s in record.others(submission.digest) if s.state is State.REVIEW]
         return match_documents(submission.documents, new, waiting)
 
-    def unowned(self, record: Record, submission: Submission, deadline: Deadline) -> tuple[_Order, list[Listed]]:
+    def unowned(
+        self, record: Record, submission: Submission, deadline: Deadline
+    ) -> tuple[_Order, list[Listed]]:
         """The order's attachments, and those that no other submission owns. Raises PartnerCenterError."""
         order = self._list(RequestIds(self.new_id(), submission.correlation_id), deadline)
         others = record.ids_of_others(submission.digest)
@@ -269,8 +271,8 @@ class Attachments:
     ) -> Outcome:
         """Attach a set of documents, or say what became of it when it was sent before, by whichever way.
 
-        `source` names the drop that the documents lie in; then the worker can go on with it later. Raises what
-        Executor.run raises.
+        `source` names the drop that the documents lie in; then the worker can go on with it later. Raises
+        what Executor.run raises.
         """
         blank = _blank(content.customer_id, content.order_id)
         op = replace(

@@ -1,7 +1,7 @@
 """Doorbells: messages on the work queue that say where to look. Lost, late and doubled ones do no harm.
 
-What is due stands in the ledger and in the receipts; it is written first, and rung for afterwards. The tag index
-finds what nobody rang for.
+What is due stands in the ledger and in the receipts; it is written first, and rung for afterwards. The tag
+index finds what nobody rang for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Process a drop: take a snapshot of what is in storage now, decide, carry it out, write the receipt.
 
-Events are doorbells. Whatever rings (a document's event, a sidecar's, a message, an operator), `process` looks
-again and does what the drop needs; ringing twice does nothing twice.
+Events are doorbells. Whatever rings (a document's event, a sidecar's, a message, an operator), `process`
+looks again and does what the drop needs; ringing twice does nothing twice.
 """
 
 from __future__ import annotations

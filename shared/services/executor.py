@@ -1,9 +1,9 @@
 """Make one call to Partner Center happen once: the ledger's rules, carried out.
 
-`Executor.run` is the one place that sends anything that must not be sent twice. It writes the claim, sends, and
-records what came of it; what it finds recorded already it answers, resolves or leaves, as
-`shared.core.ledger.next_action` says. The submission's `state` is the outcome; raised is only what kept it from
-being recorded, and what kept it from being begun.
+`Executor.run` is the one place that sends anything that must not be sent twice. It writes the claim, sends,
+and records what came of it; what it finds recorded already it answers, resolves or leaves, as
+`shared.core.ledger.next_action` says. The submission's `state` is the outcome; raised is only what kept it
+from being recorded, and what kept it from being begun.
 """
 
 from __future__ import annotations
@@ -113,15 +113,16 @@ class Executor:
     def run(self, op: Operation, correlation_id: str, deadline: Deadline) -> Outcome:
         """Make it happen, or say what became of it.
 
-        Raises KeyReusedError, OrderBusyError (another submission of the order is in flight), LookupError (there
-        is no such submission, and no content to make one), PartnerCenterError and NotConfiguredError (what
-        the order had before could not be read): in all these cases nothing was recorded or sent. Raises
+        Raises KeyReusedError, OrderBusyError (another submission of the order is in flight), LookupError
+        (there is no such submission, and no content to make one), PartnerCenterError and NotConfiguredError
+        (what the order had before could not be read): in all these cases nothing was recorded or sent. Raises
         StorageUnknownError when a claim may stand that nobody knows the end of, StorageError when none does.
         """
         return _Run(self, op, correlation_id, deadline).outcome()
 
     def resolve(self, op: Operation, stored: Stored, digest: str, deadline: Deadline) -> Stored:
-        """Rule 5: ask Partner Center about a submission in flight, and leave its state only by what is proved.
+        """Rule 5: ask Partner Center about a submission in flight, and leave its state only by what is
+        proved.
 
         Raises MovedError when somebody else changed the record meanwhile, StorageError.
         """
@@ -153,7 +154,11 @@ class Executor:
             return own.to(state, now, self.new_id(), detail, **(carried | changes))
 
         if isinstance(finding, Found):
-            ours: dict[str, Any] = {"answer": finding.answer, "ids": finding.ids, "verified": finding.verified}
+            ours: dict[str, Any] = {
+                "answer": finding.answer,
+                "ids": finding.ids,
+                "verified": finding.verified,
+            }
             return to(State.DONE, "found at Partner Center", **ours)
         detail = "not at Partner Center" if isinstance(finding, Absent) else finding.detail
         absent_after = view.absent_after or now
@@ -190,17 +195,21 @@ class Executor:
     def _absent(
         self, view: Submission, to: Callable[..., Submission], now: datetime, visibility: timedelta
     ) -> Submission:
-        """It is proved absent: it may be sent again, with the same MS-RequestId as long as that makes sense."""
+        """It is proved absent: it may be sent again, with the same MS-RequestId as long as that makes
+        sense."""
         again = view.repeated
         stuck = again is not None and again.times >= SAME_ANSWER and now - again.first > visibility
         if stuck and again is not None and again.answer.startswith(("3", "4")):
             return to(
-                State.REVIEW, f"Partner Center answered {again.answer} {again.times} times, and it is not there"
+                State.REVIEW,
+                f"Partner Center answered {again.answer} {again.times} times, and it is not there",
             )
         auto = bool(view.sources) or (view.order is not None and not view.order.user)
         changes: dict[str, Any] = {"same_id": False, "repeated": None} if stuck else {}
         waits = "" if auto else "; send it again"
-        return to(State.PENDING, f"proved absent at Partner Center{waits}", due=now if auto else None, **changes)
+        return to(
+            State.PENDING, f"proved absent at Partner Center{waits}", due=now if auto else None, **changes
+        )
 
 
 _SILENCE = ("first_silent", "same_id", "silences", "repeated", "deaths")
@@ -435,9 +444,7 @@ class _Run:
             return None
         return float(min(2 ** min(attempt - 1, 9), 300))
 
-    def _pending(
-        self, stored: Stored, error: Failure, wait: float | None, *, definitive: bool
-    ) -> _Attempt:
+    def _pending(self, stored: Stored, error: Failure, wait: float | None, *, definitive: bool) -> _Attempt:
         """Nothing was done. Whether this invocation tries again is decided before it is written down."""
         own, now = stored.own(self.op.digest), self.executor.clock()
         if now - own.since > GIVE_UP:

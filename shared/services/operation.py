@@ -35,7 +35,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Unproved:
-    """What Partner Center shows proves nothing yet: its list is old or incomplete, or another is under way."""
+    """What Partner Center shows proves nothing yet: its list is old or incomplete, or another is under
+    way."""
 
     detail: str
 

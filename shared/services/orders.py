@@ -162,9 +162,7 @@ class OrderOperation:
             for own in neighbours
             if own.order is not None and own.state in (State.CLAIMED, State.UNKNOWN)
         ]
-        candidates = [
-            o for o in listing.items if not is_older(o, since, skew) and _order_id(o) not in owned
-        ]
+        candidates = [o for o in listing.items if not is_older(o, since, skew) and _order_id(o) not in owned]
         while True:
             verdict = match_order(sent, candidates, twins)
             if not isinstance(verdict, Ours):
@@ -197,8 +195,8 @@ class Orders:
     ) -> Outcome:
         """Place the order that `key` (the Idempotency-Key) stands for, or say what became of it.
 
-        Raises ResellerError, KeyReusedError, WrongUserError, PartnerCenterError (the reseller look-up failed, so
-        no order was placed), StorageUnknownError (it may be placed), StorageError.
+        Raises ResellerError, KeyReusedError, WrongUserError, PartnerCenterError (the reseller look-up failed,
+        so no order was placed), StorageUnknownError (it may be placed), StorageError.
         """
         blank, digest = _blank(customer_id, order_key(customer_id, key)), request.digest(customer_id)
         known = self.executor.ledger.read(blank.key) if request.needs_app_user else None

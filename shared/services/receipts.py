@@ -20,8 +20,8 @@ from shared.storage.receipts import KeptReceipt, ReceiptStore
 from shared.story import log_event
 
 RECHECK_AFTER = timedelta(minutes=15)
-"""How soon a drop that waits is looked at again without an event; its files' own events are what wakes it. The
-longer it has waited, the rarer, down to once a day."""
+"""How soon a drop that waits is looked at again without an event; its files' own events are what wakes it.
+The longer it has waited, the rarer, down to once a day."""
 A_DAY = timedelta(days=1)
 
 STATES = {
@@ -214,7 +214,12 @@ class Receipts:
         self._write(snapshot, ReceiptState.SUBMITTING, body, due=due)
 
     def report_deferred(
-        self, snapshot: DropSnapshot, error: AppError, wait: float | None, correlation_id: str, behind: str = ""
+        self,
+        snapshot: DropSnapshot,
+        error: AppError,
+        wait: float | None,
+        correlation_id: str,
+        behind: str = "",
     ) -> None:
         """Nothing was sent, and nothing recorded but here. `wait` is in seconds, None when only time tells;
         `behind` is the record of the order that is busy."""
@@ -235,7 +240,7 @@ class Receipts:
                 **_still_true(kept),
                 "detail": f"processing fails with {type(error).__name__}",
                 "actor": "operator",
-                "remedy": "look up the correlation id in the log, mend the cause, then upload the sidecar again",
+                "remedy": "look up the correlation id in the log, mend the cause, upload the sidecar again",
                 "correlationId": correlation_id,
                 "changed": now.isoformat(timespec="seconds"),
             }
@@ -309,9 +314,7 @@ class Receipts:
             keep = {name: kept.body[name] for name in ("files", "newer") if name in kept.body}
             body = {**report(record, submission), **keep, "changed": now.isoformat(timespec="seconds")}
             state, due = STATES[submission.state], self._due(submission)
-            receipt = Receipt(
-                path, state, kept.seen, kept.sidecar_etag, body, due, submission.changed
-            )
+            receipt = Receipt(path, state, kept.seen, kept.sidecar_etag, body, due, submission.changed)
             return receipt if supersedes(receipt, kept) else None
 
         if self.store.replace(path, build, read_first=True):

@@ -1,8 +1,9 @@
 """Decide by hand what only a person can tell: adopt it, send it again, or give it up.
 
-Each decision is one compare-and-swap like every other step, so that two people, or a person and a late answer,
-cannot both have their way. Partner Center is asked where that can help; where it cannot be asked, a named
-person's word is enough, and the history says that it was not verified. What a person gave up can be decided again.
+Each decision is one compare-and-swap like every other step, so that two people, or a person and a late
+answer, cannot both have their way. Partner Center is asked where that can help; where it cannot be asked, a
+named person's word is enough, and the history says that it was not verified. What a person gave up can be
+decided again.
 """
 
 from __future__ import annotations
@@ -141,7 +142,9 @@ class Reviews:
             if not _denied(error):
                 raise
             named = json.dumps({"items": [{"attachmentId": i} for i in asked.attachment_ids]})
-            return Found(KeptAnswer(status=201, body=named), asked.attachment_ids, verified=False), _NOT_VERIFIED
+            return Found(
+                KeptAnswer(status=201, body=named), asked.attachment_ids, verified=False
+            ), _NOT_VERIFIED
         chosen = asked.attachment_ids or nearest(own.documents, unowned)
         missing = set(chosen) - {entry.id for entry in unowned}
         if not chosen or missing:

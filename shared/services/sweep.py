@@ -6,8 +6,8 @@
    walk lists names (5,000 a request) and remembers how far it came, a bounded number of pages each time;
    it reads something of a blob only when the blob changed since the walk before, or turned a day old.
 
-It does none of the work itself, so nothing that is slow or fails holds up the rest. Several sweeps at once do no
-harm: messages may come twice.
+It does none of the work itself, so nothing that is slow or fails holds up the rest. Several sweeps at once do
+no harm: messages may come twice.
 """
 
 from __future__ import annotations

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.core.ledger import Record, State, Submission
-from shared.errors import NewerRecordError, StorageError
+from shared.errors import StorageError
 from shared.partner_center.wire import Deadline
 from shared.services.attachments import Attachments
 from shared.services.bell import Bell, Message
@@ -67,7 +67,9 @@ class Worker:
             message = Message.load(text)
         except ValueError:
             return
-        log_event("work failed", logging.ERROR, kind=message.kind, name=message.name, correlationId=correlation_id)
+        log_event(
+            "work failed", logging.ERROR, kind=message.kind, name=message.name, correlationId=correlation_id
+        )
         if message.kind != "record":
             self.drops.process_or_report(message.name, correlation_id)
             return
@@ -77,7 +79,8 @@ class Worker:
                 self.drops.process_or_report(source.drop, correlation_id)
 
     def _is_busy(self, message: Message) -> bool:
-        """Whether the order that a drop waits for is still busy; then the bell rings again, a little later."""
+        """Whether the order that a drop waits for is still busy; then the bell rings again, a little
+        later."""
         if not message.behind:
             return False
         stored, now = self.ledger.read(message.behind), self.clock()

@@ -126,15 +126,15 @@ class BlobStore:
             return page, str(pages.continuation_token or "")  # type: ignore[attr-defined]  # ItemPaged's pages
         return [], ""
 
-    def due_before(self, container: str, moment: datetime, most: int) -> list[str]:
-        """Names of at most `most` blobs whose `due` lies before `moment`, through the account's tag index:
+    def due_before(self, container: str, moment: datetime) -> Iterator[str]:
+        """Names of the blobs whose `due` lies before `moment`, in no order, through the account's tag index:
         the cost is that of the open work, not of the container's history."""
         with suppress(BlobMissingError), _translated(f"query {container}"):
             found = self._service.get_container_client(container).find_blobs_by_tags(
-                f"\"due\" <= '{stamp(moment)}'", results_per_page=min(most, 5000)
+                f"\"due\" <= '{stamp(moment)}'", results_per_page=5000
             )
-            return [blob.name for blob, _ in zip(found, range(most), strict=False)]
-        return []
+            for blob in found:
+                yield blob.name
 
     def send(
         self,

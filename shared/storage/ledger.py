@@ -17,7 +17,6 @@ from shared.errors import (
     StorageError,
     StorageUnknownError,
 )
-from shared.settings_table import LEDGER_CONTAINER
 from shared.storage.blobs import BlobStore
 from shared.story import log_transition
 
@@ -79,7 +78,8 @@ class LedgerStore:
             self._known_format = True
 
     def read(self, key: str) -> Stored | None:
-        """The record of that key, if there is one. Raises NewerRecordError, NotConfiguredError, StorageError."""
+        """The record of that key, if there is one. Raises NewerRecordError, NotConfiguredError,
+        StorageError."""
         self.check_format()
         blob = self._blobs.get(self._container, _name(key))
         try:
@@ -182,10 +182,10 @@ def _format_of(marker: bytes) -> int:
 
 
 def _other_format(container: str, found: int) -> NotConfiguredError:
-    said = f"is of format {found or 'unknown'}; this version of the application reads format {FORMAT}"
     return NotConfiguredError(
-        f"the ledger in container {container} {said}: name another container, or deploy the version that wrote it",
-        [LEDGER_CONTAINER],
+        f"the ledger in container {container} is of format {found or 'unknown'}, and this version reads format "
+        f"{FORMAT}: name another container, or deploy the version that wrote it",
+        ["LEDGER_CONTAINER"],
     )
 
 

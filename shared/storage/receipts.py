@@ -40,7 +40,9 @@ class ReceiptStore:
         blob = self._blobs.get(self._container, path)
         return _kept(blob) if blob else None
 
-    def write(self, receipt: Receipt, *, expected: KeptReceipt | None = None, read_first: bool = False) -> bool:
+    def write(
+        self, receipt: Receipt, *, expected: KeptReceipt | None = None, read_first: bool = False
+    ) -> bool:
         """Write it unless what lies there has come further (`supersedes`); whether it was written."""
 
         def build(kept: KeptReceipt | None) -> Receipt | None:
@@ -51,8 +53,8 @@ class ReceiptStore:
     def replace(
         self, path: str, build: Build, *, expected: KeptReceipt | None = None, read_first: bool = False
     ) -> bool:
-        """Write what `build` makes of what lies there; whether it was written. Usually there is none yet, so a
-        create-only write comes first; `expected` is one that was read just now.
+        """Write what `build` makes of what lies there; whether it was written. Usually there is none yet, so
+        a create-only write comes first; `expected` is one that was read just now.
 
         Raises StorageError.
         """
@@ -77,7 +79,13 @@ class ReceiptStore:
         inputs = {"newest": receipt.seen.isoformat(), "sidecarETag": receipt.sidecar_etag}
         step = {"step": receipt.step.isoformat()} if receipt.step else {}
         said = with_previous(receipt.body, kept) if kept else receipt.body
-        body = {"v": FORMAT, "drop": receipt.path, "state": str(receipt.state), **said, "inputs": inputs | step}
+        body = {
+            "v": FORMAT,
+            "drop": receipt.path,
+            "state": str(receipt.state),
+            **said,
+            "inputs": inputs | step,
+        }
         content = json.dumps(body, ensure_ascii=False, indent=1).encode()
         match = kept.etag if kept else None
         self._blobs.put(self._container, receipt.path, content, match=match, due=receipt.due)

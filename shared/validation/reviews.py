@@ -35,7 +35,8 @@ class _Shape(StrictModel):
 
 @dataclass(frozen=True, slots=True)
 class ReviewDecision:
-    """`by` says who decided; `order_id` and `attachment_ids` name what is to be adopted, where that is named."""
+    """`by` says who decided; `order_id` and `attachment_ids` name what is to be adopted, where that is
+    named."""
 
     decision: Decision
     by: str

@@ -141,7 +141,7 @@ def test_a_rejected_drop_heals_when_it_is_dropped_again(app: App) -> None:
     rejected = app.receipt(f"heal/{order}.json", "rejected")
     app.drop(f"heal/{order}.json", sidecar)
 
-    assert rejected["violations"][0]["pointer"] == "/currency"
+    assert rejected["errors"][0]["pointer"] == "/currency"
     assert app.receipt(f"heal/{order}.json", "attached")["orderId"] == order
 
 

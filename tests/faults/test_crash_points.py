@@ -15,7 +15,7 @@ import pytest
 
 from local.proxy_faults import Fault
 from shared.errors import StorageError
-from shared.ledger import State
+from shared.core.ledger import State
 from tests.faults.jobs import work
 from tests.faults.parts import DENIED, Lines, World
 from tests.faults.processes import Instance
@@ -53,12 +53,12 @@ def _check_drop(world: World) -> None:
 def _check_attach(world: World) -> None:
     (order,) = world.partner.state.orders
     assert world.sets(order) == 1
-    assert world.attach(order).record.state is State.DONE
+    assert world.attach(order).submission.state is State.DONE
 
 
 def _check_place(world: World) -> None:
     assert len(world.partner.state.orders) == 1
-    assert world.place("flow-1").record.state is State.DONE
+    assert world.place("flow-1").submission.state is State.DONE
 
 
 def _ask_again(world: World, job: dict[str, object]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from local.proxy_faults import Fault
 from shared.errors import StorageError
-from shared.ledger import State
+from shared.core.ledger import State
 from shared.partner_center.wire import Deadline
 from tests.faults.parts import DENIED, OTHER_PDF, World, once
 from tests.services.conftest import PDF
@@ -23,7 +23,7 @@ def fail_post(world: World, what: str, times: int = 1, skip: int = 0, **fault: A
 
 
 def order_id(world: World, key: str) -> str:
-    answer = world.place(key).record.answer
+    answer = world.place(key).submission.answer
     assert answer
     return str(json.loads(answer["body"])["id"])
 
@@ -57,9 +57,9 @@ def test_an_order_whose_reply_hangs_past_the_deadline_is_placed_once(
     first = world.place_within(0.5)
     world.settle(5, 10, 10, 10)
 
-    assert first.record.state is State.UNKNOWN
+    assert first.submission.state is State.UNKNOWN
     assert len(world.partner.state.orders) == 1
-    assert world.place().record.state is State.DONE
+    assert world.place().submission.state is State.DONE
 
 
 @pytest.mark.parametrize("kind", ["lose_reply", "truncate", "garbage"])
@@ -67,7 +67,7 @@ def test_what_was_attached_over_http_is_found_after_a_lost_reply(world: World, k
     order = world.order()
     fail_post(world, "attachment", kind=kind)
 
-    assert world.attach(order).record.state is State.DONE
+    assert world.attach(order).submission.state is State.DONE
     assert world.sets(order) == 1
 
 
@@ -83,7 +83,7 @@ def test_a_document_that_breaks_off_while_it_is_sent_is_no_lost_reply(world: Wor
     world.settle()
 
     assert told["state"] == "retrying"
-    assert "PO.pdf" in told["why"]
+    assert "PO.pdf" in told["detail"]
     assert asked == 0, "nothing was sent whole, so there is nothing to ask for"
     assert world.sets(order) == 1
     assert world.state() == "attached"
@@ -116,7 +116,7 @@ def test_two_sets_with_the_same_names_and_sizes_are_not_taken_for_each_other(
 
     assert world.sets(order) == 1
     assert [world.state(path) for path in ("x/PO.json", "y/PO.json")] == ["review", "review"]
-    assert {"same file names" in world.receipt(path)["why"] for path in ("x/PO.json", "y/PO.json")} == {True}
+    assert {"same file names" in world.receipt(path)["detail"] for path in ("x/PO.json", "y/PO.json")} == {True}
 
 
 def test_an_answer_that_lists_the_whole_order_does_not_hide_a_lost_one(world: World) -> None:
@@ -190,7 +190,7 @@ def test_two_keys_with_equal_lines_of_which_one_was_lost_buy_two(
     world.partner.configure(honours_request_id=honours, list_lag=600.0)
     fail_post(world, "order", kind="status", status=500, commit=not swapped)
     fail_post(world, "order", kind="status", status=500, commit=swapped)
-    assert [world.place(key).record.state for key in ("a", "b")] == [State.UNKNOWN] * 2
+    assert [world.place(key).submission.state for key in ("a", "b")] == [State.UNKNOWN] * 2
     world.clock.forward(minutes=40)
     for key in ("a", "b"):
         world.place(key)

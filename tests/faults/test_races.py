@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from shared.ledger import State
+from shared.core.ledger import State
 from tests.faults.parts import World
 from tests.faults.processes import Instance
 from tests.services.conftest import PDF
@@ -53,7 +53,7 @@ def test_processes_that_all_ask_for_one_key_buy_once(world: World) -> None:
     in_processes(world, [{"do": "place", "key": "one"} for _ in range(PROCESSES)])
 
     assert len(world.partner.state.orders) == 1
-    assert world.place("one").record.state is State.DONE
+    assert world.place("one").submission.state is State.DONE
 
 
 def test_processes_that_sweep_at_once_find_each_lost_event_once(world: World) -> None:
@@ -81,7 +81,7 @@ def test_http_and_a_drop_with_the_same_documents_attach_once(world: World) -> No
         world.settle(5)
 
         assert world.sets(order) == 1
-        assert world.attach(order).record.state is State.DONE
+        assert world.attach(order).submission.state is State.DONE
         assert world.state(path) == "attached"
 
 

@@ -111,5 +111,5 @@ def test_what_is_throttled_for_a_day_is_a_persons_to_look_at(world: World) -> No
 
     assert early == "retrying"
     assert world.state() == "review"
-    assert "gave up" in world.receipt(path)["why"]
+    assert "gave up" in world.receipt(path)["detail"]
     assert world.sets(order) == 0

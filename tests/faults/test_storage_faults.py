@@ -8,7 +8,7 @@ import pytest
 
 from local.proxy_faults import Fault
 from shared.errors import StorageError
-from shared.ledger import State
+from shared.core.ledger import State
 from tests.faults.parts import DENIED, World
 
 BUSY = Fault("status", status=503, code="ServerBusy")
@@ -42,7 +42,7 @@ def test_a_claim_that_was_won_and_reported_as_lost_is_ones_own(world: World, fau
     world.storage.order(fault, method="PUT", name="orders/*")
     outcome = world.place(by=world.faulty)
 
-    assert outcome.record.state is State.DONE
+    assert outcome.submission.state is State.DONE
     assert not outcome.replayed
     assert outcome.record.attempt == 1
 
@@ -116,7 +116,7 @@ def test_nothing_exists_yet(world: World) -> None:
     world.ring("x/PO.json", "x/PO.pdf")
     counts = world.sweep()
     order = world.order()
-    assert world.place().record.state is State.DONE
+    assert world.place().submission.state is State.DONE
     world.ring(world.drop_pair(order))
 
     assert counts == {"records": 0, "receipts": 0, "listed": 0, "rung": 0, "failed": 0}

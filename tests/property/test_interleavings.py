@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.ledger import Claim, Record, State, Step, next_step
+from shared.core.ledger import Claim, Record, State, Step, next_step
 
 
 def the_rule(record: Record, now: datetime) -> Step:
@@ -102,7 +102,7 @@ def _read(world: World, actor: Actor) -> Iterator[World]:
     step = world.rule(world.record, world.now)
     at = {Step.SEND: "claim", Step.RESOLVE: "silence", Step.WAIT: "read", Step.TELL: "end"}[step]
     if at != "read":
-        yield world.says(replace(actor, at=at), f"sees {world.record.state}, will {at}")
+        yield world.says(replace(actor, at=at), f"sees {world.submission.state}, will {at}")
 
 
 def _create(world: World, actor: Actor) -> Iterator[World]:
@@ -139,10 +139,10 @@ def _send(world: World, actor: Actor) -> Iterator[World]:
 def _record(state: State) -> Move:
     def move(world: World, actor: Actor) -> Iterator[World]:
         assert actor.seen
-        until = world.now if state is State.READY else None
+        until = world.now if state is State.PENDING else None
         answer = {"retryable": True} if state is State.REFUSED else None
         after = actor.seen.to(state, world.now, actor.name, "", until=until, answer=answer)
-        yield swap(world, actor, after, "end" if state is not State.READY else "read")
+        yield swap(world, actor, after, "end" if state is not State.PENDING else "read")
 
     return move
 
@@ -182,7 +182,7 @@ def _conclude(world: World, actor: Actor) -> Iterator[World]:
         yield swap(world, actor, later, "read")
     else:
         ready = record.to(
-            State.READY, world.now, actor.name, "", until=world.now, absent_after=record.absent_after
+            State.PENDING, world.now, actor.name, "", until=world.now, absent_after=record.absent_after
         )
         after = swap(world, actor, ready, "read")
         yield replace(after, sent_since_proof=0) if after.version > world.version else after
@@ -193,7 +193,7 @@ MOVES: dict[str, Move] = {
     "create": _create,
     "claim": _claim,
     "send": _send,
-    "not sent": _record(State.READY),
+    "not sent": _record(State.PENDING),
     "refused": _record(State.REFUSED),
     "done": _record(State.DONE),
     "silence": _silence,

@@ -20,8 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from local.proxy_faults import Fault, Seen
 from shared.errors import StorageError
-from shared.ledger import State
-from shared.services.effect import Outcome
+from shared.core.ledger import State
+from shared.services.operation import Outcome
 from shared.services.orders import order_key
 from shared.validation.orders import order_request
 from tests.faults.parts import DENIED, Lines, World, attach, place_body
@@ -151,7 +151,7 @@ class Machine(RuleBasedStateMachine):
         for n in complete:
             receipt = self.world.receipt(f"{n}/PO.json")
             attached = [item.size for item in self.world.partner.state.orders[self.orders[n]].attachments]
-            explained = receipt["state"] == "review" and "gave up after 1 day" in receipt["why"]
+            explained = receipt["state"] == "review" and "gave up after 1 day" in receipt["detail"]
             assert receipt["state"] == "attached" or explained, receipt
             assert len(document(self.version[n])) in attached or explained, receipt
         ledger = self.world.services.orders.submissions.ledger

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.queue import QueueClient
 
 from local.azurite.launcher import Azurite
 from local.simulator.partner_center import PartnerCenterSimulator
 from local.simulator.tokens import mint
 from shared.auth.mode import Mode
+from shared.core.ledger import Submission
+from shared.models import order_attachments_key
 from shared.partner_center.wire import Deadline
-from shared.services.effect import Outcome
+from shared.services.operation import Outcome
 from shared.validation.orders import order_request
 from shared.wiring import Services, build
 
@@ -26,6 +32,8 @@ AUDIENCE = "https://api.partnercenter.microsoft.com"
 TENANT = "aaaaaaaa-0000-4000-8000-000000000001"
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 RESELLER = "b0b0b0b0-1111-4222-8333-444444444444"
+QUICK: dict[str, Any] = {"retry_total": 3, "initial_backoff": 0, "random_jitter_range": 0}
+"""Azurite's queues close a connection that was idle for 5 seconds."""
 PDF = b"%PDF-1.7\n" + b"0123456789abcdef" * 500
 
 
@@ -91,15 +99,43 @@ class Office:
 
     def ring(self, *paths: str, by: Services | None = None) -> None:
         for path in paths:
-            (by or self.services).drops.ring(path, str(uuid.uuid4()), self.deadline())
+            (by or self.services).drops.handle_blob_event(path, str(uuid.uuid4()))
 
-    def sweep(self) -> dict[str, int]:
-        return self.services.sweep.run(str(uuid.uuid4()), self.deadline())
+    def sweep(self, by: Services | None = None) -> dict[str, int]:
+        """Hand out what is overdue, and do what was handed out."""
+        services = by or self.services
+        counts = services.sweep.run(str(uuid.uuid4()), self.deadline())
+        self.work(by)
+        return counts
+
+    def work(self, by: Services | None = None) -> int:
+        """Do what the messages on the work queue name; how many there were."""
+        done = 0
+        for message in self.messages():
+            (by or self.services).worker.work(message, str(uuid.uuid4()))
+            done += 1
+        return done
+
+    def messages(self) -> Iterator[str]:
+        """Take the messages that are visible by the test's clock: those that wait for a moment come early, and
+        find nothing due."""
+        queue = QueueClient.from_connection_string(
+            self.env["DocumentStorage"], self.env["WORK_QUEUE"], **QUICK
+        )
+        with queue, suppress(ResourceNotFoundError):
+            for message in queue.receive_messages(messages_per_page=32):
+                queue.delete_message(message)
+                yield base64.b64decode(message.content).decode()
 
     def receipt(self, path: str) -> dict[str, Any]:
-        kept = self.services.drops.receipts.read(path)
+        kept = self.services.drops.receipts.store.read(path)
         assert kept is not None, f"no receipt for {path}"
         return dict(kept.body)
+
+    def submissions(self, order: str) -> dict[str, Submission]:
+        """The attachment submissions of an order, by their digests."""
+        stored = self.services.ledger.read(order_attachments_key(CUSTOMER, order))
+        return dict(stored.record.submissions) if stored else {}
 
     def order(self, status: str = "pending_po_upload") -> str:
         """An order at Partner Center that waits for its documents."""
@@ -152,6 +188,7 @@ def office(azurite: Azurite, partner_center: PartnerCenterSimulator) -> Office:
         "INCOMING_CONTAINER": f"incoming-{tail}",
         "RECEIPTS_CONTAINER": f"receipts-{tail}",
         "LEDGER_CONTAINER": f"ledger-{tail}",
+        "WORK_QUEUE": f"work-{tail}",
         "PARTNER_CENTER_BASE_URL": partner_center.url,
         "PARTNER_TENANT_ID": TENANT,
         "PARTNER_CLIENT_ID": TENANT,

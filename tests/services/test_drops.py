@@ -135,7 +135,7 @@ def test_a_document_that_is_none_is_rejected_and_heals_when_dropped_again(
     office.ring("x/PO.pdf")
 
     assert rejected["state"] == "rejected"
-    assert said in str(rejected["violations"])
+    assert said in str(rejected["errors"])
     assert office.receipt("x/PO.json")["state"] == "attached"
     assert office.posts() == 1
 
@@ -150,7 +150,7 @@ def test_a_bad_sidecar_names_every_violation_and_heals_when_dropped_again(office
     office.ring("x/PO.json")
 
     assert rejected["state"] == "rejected"
-    pointers = {v["pointer"] for v in rejected["violations"]}
+    pointers = {v["pointer"] for v in rejected["errors"]}
     assert pointers == {"/customerId", "/orderId", "/customerprice", "/currency"}
     assert office.attached(order) == ["PO.pdf"]
 
@@ -269,7 +269,7 @@ def test_a_part_that_the_server_drops_by_name_is_for_a_person_to_see(office: Off
 
     receipt = office.receipt("x/metadata.json")
     assert receipt["state"] == "review"
-    assert "tender" in receipt["why"].lower()
+    assert "tender" in receipt["detail"].lower()
 
 
 def test_a_missed_event_is_found_by_the_sweep_once(office: Office) -> None:
@@ -289,7 +289,7 @@ def test_a_document_that_nobody_claims_gets_a_receipt_after_a_day(office: Office
     office.ring("x/lonely.pdf")
     office.clock.forward(minutes=10)
     office.sweep()
-    assert office.services.drops.receipts.read("x/lonely.pdf.json") is None
+    assert office.services.drops.receipts.store.read("x/lonely.pdf.json") is None
     office.clock.forward(hours=25)
     office.sweep()
 

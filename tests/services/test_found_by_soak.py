@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from shared.ledger import State
+from shared.core.ledger import State
 from shared.services.orders import order_key
 from tests.services.conftest import CUSTOMER, PDF, Office
 
@@ -24,9 +24,9 @@ def test_one_who_adopted_an_order_and_could_not_record_it_does_not_take_its_twin
         office.services.orders.look(CUSTOMER, [key], office.deadline()) for key in ("second", "first")
     )
 
-    assert (first.record.state, second.record.state) == (State.DONE, State.DONE)
-    assert second.record.answer
-    assert json.loads(second.record.answer["body"])["id"] == its_own
+    assert (first.submission.state, second.submission.state) == (State.DONE, State.DONE)
+    assert second.submission.answer
+    assert json.loads(second.submission.answer.body)["id"] == its_own
 
 
 def test_a_lost_reply_about_an_order_that_does_not_exist_is_rejected_in_the_end(office: Office) -> None:

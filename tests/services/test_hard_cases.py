@@ -14,10 +14,10 @@ from local.simulator.state import Attachment
 from local.simulator.state import Submission as Received
 from shared import http
 from shared.errors import InvalidInputError, NeedsReviewError, NotFoundError
-from shared.ledger import State
+from shared.core.ledger import State
 from shared.models import Document, Metadata, Role, Submission
 from shared.partner_center.wire import Deadline
-from shared.services.effect import Outcome
+from shared.services.operation import Outcome
 from shared.wiring import Services, build
 from tests.services.conftest import CUSTOMER, PDF, MintedTokens, Office
 from tests.services.test_settlement import drop_in_review, settle
@@ -75,10 +75,10 @@ def test_what_was_refused_because_the_order_was_not_visible_yet_is_sent_when_ask
     drop_pair(office, "late-order-1")
     office.ring("x/PO.json")
 
-    assert refused.record.state is State.REFUSED
+    assert refused.submission.state is State.REFUSED
     assert unchanged == 2, "a redelivered event asks for nothing new"
     assert office.receipt("x/PO.json")["state"] == "attached"
-    assert attach(office, "late-order-2").record.state is State.DONE
+    assert attach(office, "late-order-2").submission.state is State.DONE
 
 
 @pytest.mark.parametrize("content", [b"{}", b"not json", b'{"state": "elsewhere", "inputs": {}}'])
@@ -121,7 +121,7 @@ def test_a_document_that_is_claimed_late_is_no_orphan_any_more(office: Office) -
     office.ring("x/PO.json")
 
     assert orphan == "review"
-    assert "x/PO.json" in office.receipt("x/PO.pdf.json")["why"]
+    assert "x/PO.json" in office.receipt("x/PO.pdf.json")["detail"]
     assert office.receipt("x/PO.pdf.json")["state"] == "attached"
 
 
@@ -164,7 +164,7 @@ def test_a_drop_whose_claim_an_http_caller_took_and_left_is_still_brought_forwar
         office.clock.forward(hours=1)
         office.sweep()
 
-    assert taken[0].record.state is State.READY
+    assert taken[0].submission.state is State.PENDING
     assert office.receipt("x/PO.json")["state"] == "attached"
 
 
@@ -185,7 +185,7 @@ def test_data_that_cannot_be_understood_ends_in_review_and_not_in_a_loop(office:
 
     stored = office.services.sweep.ledger.read(key)
     assert stored
-    assert stored.record.state is State.REVIEW
+    assert stored.submission.state is State.REVIEW
     assert office.posts("POST order") == 1
 
 
@@ -236,7 +236,7 @@ def test_a_cursor_that_cannot_be_read_begins_the_walk_anew(office: Office, conte
 
 
 def test_an_order_that_was_answered_cannot_be_adopted_by_another_request(office: Office) -> None:
-    first = office.place(key="a").record.answer
+    first = office.place(key="a").submission.answer
     assert first
     office.partner.faults.add({"on": "POST order", "do": {"kind": "status", "status": 500}})
     office.partner.faults.add({"on": "GET orders", "times": -1, "do": {"kind": "status", "status": 503}})
@@ -263,7 +263,7 @@ def test_a_walk_that_runs_out_of_time_goes_on_where_it_stopped(office: Office) -
 
 
 def test_an_order_of_ours_that_their_clock_dates_later_is_not_taken_for_another(office: Office) -> None:
-    first = office.place(key="a").record.answer
+    first = office.place(key="a").submission.answer
     assert first
     ours = json.loads(first["body"])["id"]
     office.clock.forward(seconds=150)
@@ -274,7 +274,7 @@ def test_an_order_of_ours_that_their_clock_dates_later_is_not_taken_for_another(
     for _ in range(3):
         office.clock.forward(minutes=21)
         office.sweep()
-    second = office.place(key="b").record.answer
+    second = office.place(key="b").submission.answer
 
     assert second
     assert json.loads(second["body"])["id"] != ours

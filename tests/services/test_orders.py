@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.errors import KeyReusedError, PartnerCenterError, ResellerError
-from shared.ledger import State
+from shared.core.ledger import State
 from tests.services.conftest import CUSTOMER, Office
 
 KNOWN_RESELLER_MPN = "4847383"
@@ -23,7 +23,7 @@ def test_the_same_key_and_body_gets_the_stored_answer_again(office: Office) -> N
     first, second = office.place(), office.place()
 
     assert (first.replayed, second.replayed) == (False, True)
-    assert first.record.answer == second.record.answer
+    assert first.submission.answer == second.submission.answer
     assert len(office.partner.state.orders) == 1
 
 
@@ -41,15 +41,15 @@ def test_fifty_calls_at_once_with_one_key_buy_once(office: Office) -> None:
         outcomes = list(pool.map(lambda n: office.place(by=instances[n % 3]), range(50)))
 
     assert len(office.partner.state.orders) == 1
-    assert {o.record.state for o in outcomes} <= {State.DONE, State.CLAIMED}
+    assert {o.submission.state for o in outcomes} <= {State.DONE, State.CLAIMED}
 
 
 def test_an_order_for_a_resellers_customer_carries_its_partner_id_on_every_line(office: Office) -> None:
     reseller = reseller_of(office)
     outcome = office.place(indirectResellerId=reseller.upper())
 
-    assert outcome.record.answer
-    order = json.loads(outcome.record.answer["body"])
+    assert outcome.submission.answer
+    order = json.loads(outcome.submission.answer.body)
     assert [line["partnerIdOnRecord"] for line in order["lineItems"]] == [KNOWN_RESELLER_MPN]
     callers = {e.operation: e.caller for e in office.partner.journal.entries()}
     assert (callers["GET relationships"], callers["POST order"]) == ("user", "user")
@@ -107,7 +107,7 @@ def test_a_reseller_whom_partner_center_would_not_have_on_an_order_places_none(o
 def test_where_the_newer_check_is_not_offered_the_look_up_is_enough(office: Office) -> None:
     office.partner.configure(validates_resellers=False)
 
-    assert office.place(indirectResellerId=reseller_of(office)).record.state is State.DONE
+    assert office.place(indirectResellerId=reseller_of(office)).submission.state is State.DONE
 
 
 def test_the_look_up_failing_places_no_order_and_burns_no_key(office: Office) -> None:
@@ -119,7 +119,7 @@ def test_the_look_up_failing_places_no_order_and_burns_no_key(office: Office) ->
     office.partner.faults.clear()
 
     assert office.posts("POST order") == 0
-    assert office.place(indirectResellerId=reseller).record.state is State.DONE
+    assert office.place(indirectResellerId=reseller).submission.state is State.DONE
 
 
 @pytest.mark.parametrize("kind", ["lose_reply", "truncate", "garbage"])
@@ -129,7 +129,7 @@ def test_a_lost_reply_is_found_in_the_customers_orders(office: Office, kind: str
     office.partner.faults.add({"on": "POST order", "do": {"kind": kind}})
     outcome = office.place()
 
-    assert outcome.record.state is State.DONE
+    assert outcome.submission.state is State.DONE
     assert len(office.partner.state.orders) == 1
 
 
@@ -144,7 +144,7 @@ def test_a_lost_reply_while_the_list_lags_is_unknown_and_then_found(office: Offi
     office.sweep()
     last = office.place()
 
-    assert [o.record.state for o in (first, again, last)] == [State.UNKNOWN, State.UNKNOWN, State.DONE]
+    assert [o.submission.state for o in (first, again, last)] == [State.UNKNOWN, State.UNKNOWN, State.DONE]
     assert len(office.partner.state.orders) == 1
 
 
@@ -157,9 +157,9 @@ def test_an_order_that_is_provably_absent_is_sent_again_with_its_request_id(offi
     office.clock.forward(minutes=20)
     office.sweep()
 
-    assert first.record.state is State.UNKNOWN
+    assert first.submission.state is State.UNKNOWN
     assert early == 1
-    assert office.place().record.state is State.DONE
+    assert office.place().submission.state is State.DONE
     assert len(office.partner.state.orders) == 1
     assert len(set(office.request_ids("POST order"))) == 1
 
@@ -171,7 +171,7 @@ def test_two_keys_that_lost_their_replies_find_an_order_each(office: Office) -> 
     office.clock.forward(minutes=40)
     office.sweep()
 
-    ids = {json.loads(office.place(key=k).record.answer["body"])["id"] for k in "ab"}  # type: ignore[index]
+    ids = {json.loads(office.place(key=k).submission.answer.body)["id"] for k in "ab"}  # type: ignore[index]
     assert len(outcomes) == 2
     assert len(ids) == 2 == len(office.partner.state.orders)
 
@@ -180,15 +180,15 @@ def test_an_order_that_was_refused_tells_it_again_and_is_not_repeated(office: Of
     first = office.place(lineItems=[{"offerId": "X", "quantity": 9_999_999}])
     second = office.place(lineItems=[{"offerId": "X", "quantity": 9_999_999}])
 
-    assert first.record.state is State.REFUSED
-    assert (second.record.state, second.replayed) == (State.REFUSED, True)
+    assert first.submission.state is State.REFUSED
+    assert (second.submission.state, second.replayed) == (State.REFUSED, True)
     assert office.posts("POST order") == 1
 
 
 def test_a_short_throttle_is_waited_out_within_the_call(office: Office) -> None:
     office.partner.faults.add({"on": "POST order", "do": {"kind": "throttle", "retry_after": 3}})
 
-    assert office.place().record.state is State.DONE
+    assert office.place().submission.state is State.DONE
     assert len(set(office.request_ids("POST order"))) == 2, "an answer asks for a new MS-RequestId"
 
 
@@ -202,8 +202,8 @@ def test_what_was_not_sent_is_free_to_be_asked_for_again(office: Office) -> None
     swept = office.sweep()
     before = len(office.partner.state.orders)
 
-    assert first.record.state is State.READY
+    assert first.submission.state is State.PENDING
     assert swept["records"] == 0, "nobody was promised this order, so no sweep places it"
     assert before == 0
-    assert office.place().record.state is State.DONE
+    assert office.place().submission.state is State.DONE
     assert CUSTOMER in next(iter(office.partner.state.orders.values())).customer

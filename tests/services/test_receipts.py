@@ -13,11 +13,11 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.proxy_faults import Fault
 from local.storage_proxy import Proxy
-from shared.drops import Receipt, ReceiptState, supersedes
-from shared.validation.settlements import settlement
+from shared.core.drops import Receipt, ReceiptState, supersedes
+from shared.validation.reviews import review_decision
 from tests.services.conftest import PDF, Clock, Office, built
 
-GIVE_UP = settlement(b'{"decision": "give-up", "by": "Ada"}')
+GIVE_UP = review_decision(b'{"decision": "give-up", "by": "Ada"}')
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_pair_whose_sidecar_is_spelt_in_capitals_is_a_pair_like_any(
     office.clock.forward(hours=26)
     office.sweep()
 
-    assert office.services.drops.receipts.read(f"{document}.json") is None
+    assert office.services.drops.receipts.store.read(f"{document}.json") is None
 
 
 def test_what_a_late_look_at_the_record_saw_does_not_hide_where_it_stands_now(office: Office) -> None:
@@ -130,7 +130,7 @@ def test_what_an_older_record_comes_to_does_not_hide_what_a_newer_sidecar_lacks(
         office.sweep()
 
     for receipt in (rejected, office.receipt("x/PO.json")):
-        assert (receipt["state"], receipt["violations"][0]["pointer"]) == ("rejected", "/currency")
+        assert (receipt["state"], receipt["errors"][0]["pointer"]) == ("rejected", "/currency")
 
 
 def test_a_settlement_of_an_older_sidecar_leaves_what_the_newer_one_waits_for(office: Office) -> None:

@@ -11,17 +11,17 @@ import pytest
 from local.simulator.state import Attachment, Submission
 from shared import http
 from shared.errors import InvalidInputError, NeedsReviewError
-from shared.ledger import Record, State
+from shared.core.ledger import Record, State
 from shared.problem import TYPE_PREFIX, problem_of
-from shared.services.effect import Outcome
-from shared.validation.settlements import SettlementRequest, settlement
+from shared.services.operation import Outcome
+from shared.validation.reviews import ReviewDecision, review_decision
 from tests.services.conftest import CUSTOMER, PDF, Office
 
 OTHER = PDF + b"tender"
 
 
 def settle(office: Office, key: str, decision: str, order: str = "") -> Record:
-    asked: SettlementRequest = settlement(
+    asked: ReviewDecision = review_decision(
         json.dumps({"decision": decision, "by": "Ada", **({"orderId": order} if order else {})}).encode()
     )
     return office.services.settlement.settle(key, asked, str(uuid.uuid4()), office.deadline())
@@ -141,7 +141,7 @@ def test_an_order_is_adopted_by_its_id_and_belongs_to_one_request(office: Office
 
 def test_a_decision_that_is_none_is_named() -> None:
     with pytest.raises(InvalidInputError) as caught:
-        settlement(b'{"decision": "maybe", "orderId": "../x"}')
+        review_decision(b'{"decision": "maybe", "orderId": "../x"}')
 
     assert {v.pointer for v in caught.value.violations} >= {"/by"}
 
@@ -253,7 +253,7 @@ def test_what_was_given_up_is_the_operators_and_says_that_a_person_has_decided(o
     receipt = office.receipt("x/metadata.json")
     problem = problem_of(http.refusal_of(record))
 
-    assert (receipt["whoseFault"], receipt["why"]) == ("operator", "given up by Ada")
+    assert (receipt["actor"], receipt["detail"]) == ("operator", "given up by Ada")
     assert (problem["type"], problem["status"]) == (TYPE_PREFIX + "given-up", 409)
     assert problem["submission"] == key
 

@@ -9,8 +9,8 @@ import pytest
 
 from shared.auth.mode import Mode
 from shared.errors import TokenError
-from shared.ledger import State
-from shared.services.effect import Outcome
+from shared.core.ledger import State
+from shared.services.operation import Outcome
 from shared.services.orders import Orders
 from shared.validation.orders import order_request
 from shared.wiring import build
@@ -39,7 +39,7 @@ def place(orders: Orders, office: Office) -> Outcome:
 def test_an_order_that_needs_a_user_is_placed_as_the_one_who_is_signed_in(office: Office) -> None:
     services = build(office.env, tokens=NobodyConsented())
 
-    assert place(services.orders_for("the user's token"), office).record.state is State.DONE
+    assert place(services.orders_for("the user's token"), office).submission.state is State.DONE
 
 
 def test_without_a_signed_in_user_it_is_the_one_who_consented_or_nobody(office: Office) -> None:
