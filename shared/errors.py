@@ -11,8 +11,8 @@ Whose fault is it, and is it known that nothing happened at Partner Center?
     ├── NotFoundError                the caller's: nothing of that name here
     ├── WrongUserError               the caller's: an order that was placed for another signed-in user
     ├── InProgressError              nobody's: the same request is being carried out right now
-    ├── OrderBusyError               nobody's: another submission of the order is in flight; nothing was
-    recorded ├── NeedsReviewError             nobody's: what became of it only a person can tell
+    ├── OrderBusyError               nobody's: another submission of the order is in flight; none was recorded
+    ├── NeedsReviewError             nobody's: what became of it only a person can tell
     │   └── GivenUpError             … and a person has: it shall not happen any more
     ├── StateConflictError           the operator's: a decision that the state of the submission forbids
     │   └── DecisionWaitsError       … for now: another submission of the order is in flight

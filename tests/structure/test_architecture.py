@@ -16,14 +16,14 @@ HANDLERS = ("create_order", "attach_po", "blob_trigger")
 FUNCTIONS = {
     "create_order": "customers/{customerId}/orders",
     "get_order": "customers/{customerId}/orders/{orderId}",
-    "get_order_request": "customers/{customerId}/order-requests/{key}",
+    "get_order_request": "customers/{customerId}/order-requests",
     "attach_po": "customers/{customerId}/orders/{orderId}/attachments",
     "get_attachments": "customers/{customerId}/orders/{orderId}/attachments",
     "get_drop": "drops/{*path}",
     "health": "health",
-    "settle": "settlements/{*key}",
+    "decide_review": "reviews/{*key}",
 }
-PURE = ("errors", "models", "strict_json", "validation", "ledger", "drops")
+PURE = ("errors", "models", "strict_json", "validation", "core")
 """Modules of shared/ that know no Azure package, no HTTP package, no clock and no environment."""
 
 
@@ -101,10 +101,10 @@ def test_an_empty_environment_indexes_every_function() -> None:
 
     routes = {name: trigger(f).get("route") for name, f in functions.items()}
     assert {name: route for name, route in routes.items() if route} == FUNCTIONS
-    assert set(functions) == {*FUNCTIONS, "blob_trigger", "sweep", "poisoned"}
+    assert set(functions) == {*FUNCTIONS, "blob_trigger", "sweep", "poisoned", "work", "work_poisoned"}
     assert trigger(functions["health"])["authLevel"] == "anonymous"
-    assert trigger(functions["settle"])["authLevel"] == "admin"
-    others = set(FUNCTIONS) - {"health", "settle"}
+    assert trigger(functions["decide_review"])["authLevel"] == "admin"
+    others = set(FUNCTIONS) - {"health", "decide_review"}
     assert {str(trigger(functions[name])["authLevel"]) for name in others} == {"function"}
 
 
