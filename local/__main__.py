@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(given: argparse.Namespace) -> None:
     """Bring the stack up, say how to use it, and watch it until a signal comes."""
     plan = Plan(
-        folder=WORK / "run",
+        folder=given.folder,
         hosts=given.hosts,
         host_port=_port_of(given, "port"),
         blob_port=_port_of(given, "blob-port"),
@@ -144,6 +144,12 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     for name, (usual, what) in _PORTS.items():
         parser.add_argument(f"--{name}", type=_port, help=f"{what} (usually {usual})", metavar="PORT")
     parser.add_argument("--hosts", type=int, default=1, help="number of hosts")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=WORK / "run",
+        help="for logs, certificates and samples, of this stack alone (usually .local/run)",
+    )
 
 
 def _port(text: str) -> int:

@@ -16,12 +16,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 _TETHER = Path(__file__).with_name("tether.py")
 _TAIL = 20
+
+T = TypeVar("T")
 
 
 class StackError(Exception):
@@ -62,7 +64,14 @@ class Child:
         return self._process.poll() is None
 
     def ready(self, patience: float) -> dict[str, Any]:
-        """The first JSON object that it prints; StackError when it ends or `patience` seconds pass before."""
+        """The first JSON object that it prints; StackError as `says` raises it."""
+        return self.says(_json_object, patience)
+
+    def says(self, read: Callable[[str], T | None], patience: float) -> T:
+        """What `read` makes of a line that it prints: the first that is not None.
+
+        StackError when it ends or `patience` seconds pass before.
+        """
         end = time.monotonic() + patience
         while True:
             try:
@@ -73,26 +82,9 @@ class Child:
                 raise StackError(
                     f"{self.name} ended at once (exit code {self._process.wait()}){self._tail()}"
                 )
-            try:
-                document = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(document, dict):
-                return document
-
-    def wait_for_port(self, port: int, patience: float) -> None:
-        """Return when it accepts connections on `port`."""
-        end = time.monotonic() + patience
-        while time.monotonic() < end:
-            if not self.running():
-                raise StackError(
-                    f"{self.name} ended at once (exit code {self._process.wait()}){self._tail()}"
-                )
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return
-            time.sleep(0.02)
-        raise StackError(f"{self.name} does not listen on port {port} after {patience:g} s{self._tail()}")
+            said = read(line)
+            if said is not None:
+                return said
 
     def stop(self, patience: float = 3.0) -> None:
         """Ask it to end; after `patience` seconds kill it and whatever it started."""
@@ -128,17 +120,16 @@ class Child:
         return "".join(f"\n  {line}" for line in [f"last lines of {self._log}:", *lines])
 
 
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _json_object(line: str) -> dict[str, Any] | None:
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
 
 
-def claim_port(port: int, whose: str, option: str) -> int:
-    """`port` (0: any free one); StackError with the way out when something listens on it."""
-    if port == 0:
-        return free_port()
+def check_port(port: int, whose: str, option: str) -> None:
+    """StackError with the way out when something listens on `port`; 0 stands for any free one."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -148,4 +139,3 @@ def claim_port(port: int, whose: str, option: str) -> int:
                 f"Port {port}, for {whose}, cannot be used ({error.strerror}). "
                 f"Stop what uses it, or choose another with {option} (0 takes any free one)."
             ) from None
-    return port

@@ -22,7 +22,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
-from local.children import Child, StackError, claim_port
+from local.children import Child, StackError, check_port
 from local.events import webhook
 from shared.settings import Settings
 from shared.settings_table import DOCUMENT_STORAGE, SETTINGS
@@ -56,6 +56,8 @@ class Plan:
     """App settings beside or instead of those that the stack gives."""
     host_arguments: tuple[str, ...] = ()
     feeder_arguments: tuple[str, ...] = ()
+    azurite: Azurite | None = None
+    """One that runs already, and goes on when the stack is down; None: one of its own."""
     show_log: bool = False
     """Whether the hosts' log goes to our stderr instead of a file."""
 
@@ -66,6 +68,7 @@ class Host:
 
     name: str
     port: int
+    """0, if any free one will do, until it is started; it keeps the one that it then takes."""
     key: str = field(repr=False)
     master_key: str = field(repr=False)
     system_key: str = field(repr=False)
@@ -114,7 +117,7 @@ class Stack:
                 host.child.stop()
         for child in reversed(self._children):
             child.stop()
-        if hasattr(self, "azurite"):
+        if hasattr(self, "azurite") and self.azurite is not self.plan.azurite:
             self.azurite.stop()
 
     def start_host(self, host: Host) -> None:
@@ -139,7 +142,8 @@ class Stack:
             {**self._base, **self.settings, **keys},
             None if self.plan.show_log else self.plan.folder / f"{host.name}.log",
         )
-        host.functions = host.child.ready(_PATIENCE)["functions"]
+        ready = host.child.ready(_PATIENCE)
+        host.port, host.functions = ready["port"], ready["functions"]
 
     def kill_host(self, host: Host) -> None:
         """SIGKILL a host; `start_host` brings it back."""
@@ -178,11 +182,13 @@ class Stack:
     def _start(self) -> None:
         plan = self.plan
         plan.folder.mkdir(parents=True, exist_ok=True)
-        ports = [claim_port(plan.host_port, "the Functions host", "--port")]
-        partner_center = claim_port(plan.partner_center_port, "the simulator", "--partner-center-port")
-        tokens = claim_port(plan.token_port, "the token service", "--token-port")
-        self.azurite = Azurite(self._base, plan.folder, plan.blob_port, plan.queue_port, plan.location)
-        self.simulator = self._simulator(partner_center, tokens)
+        check_port(plan.host_port, "the Functions host", "--port")
+        check_port(plan.partner_center_port, "the simulator", "--partner-center-port")
+        check_port(plan.token_port, "the token service", "--token-port")
+        self.azurite = plan.azurite or Azurite(
+            self._base, plan.folder, plan.blob_port, plan.queue_port, plan.location
+        )
+        self.simulator = self._simulator()
         self.settings = {
             DOCUMENT_STORAGE: self.azurite.connection_string,
             HOST_STORAGE: self.azurite.connection_string,
@@ -190,17 +196,18 @@ class Stack:
             **plan.settings,
         }
         self._containers()
-        ports += [claim_port(0, "a Functions host", "--port") for _ in range(plan.hosts - 1)]
         key, master, system = (secrets.token_urlsafe(24) for _ in range(3))
-        for number, port in enumerate(ports, 1):
-            host = Host(f"host-{number}", port, key=key, master_key=master, system_key=system)
+        for number in range(plan.hosts):
+            port = 0 if number else plan.host_port
+            host = Host(f"host-{number + 1}", port, key=key, master_key=master, system_key=system)
             self.hosts.append(host)
             self.start_host(host)
         self._feeders()
 
-    def _simulator(self, port: int, token_port: int) -> dict[str, Any]:
-        folder = self.plan.folder
-        command = [*_python("local.simulator"), "--port", str(port), "--token-port", str(token_port)]
+    def _simulator(self) -> dict[str, Any]:
+        plan, folder = self.plan, self.plan.folder
+        command = [*_python("local.simulator"), "--port", str(plan.partner_center_port)]
+        command += ["--token-port", str(plan.token_port)]
         command += ["--tls-dir", str(folder / "tls"), "--refresh-token-file", str(folder / "refresh-token")]
         return self._child("simulator", command, self._base).ready(_PATIENCE)
 

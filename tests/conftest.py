@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local.azurite.launcher import Azurite
 from shared.settings_table import SETTINGS
 
 _NAMES = {setting.name for setting in SETTINGS} | {"AzureWebJobsStorage", "REQUESTS_CA_BUNDLE"}
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
+
+# how long an example takes tells nothing: two workers and their servers share the processors
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from local.azurite.node import install
@@ -10,6 +9,6 @@ from local.children import StackError
 
 if __name__ == "__main__":
     try:
-        install(os.environ.get("PATH", ""))
+        install()
     except StackError as problem:
         sys.exit(str(problem))

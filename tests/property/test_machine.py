@@ -33,7 +33,6 @@ CHECKED = settings(
     stateful_step_count=14,
     derandomize=EXAMPLES is None,
     database=None,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import requests
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attach_po.body import PIECE, read
@@ -257,7 +257,6 @@ def test_a_content_type_may_be_written_in_several_ways(content_type: str) -> Non
     assert read(content_type, by_hand(META, PO), LIMITS, CUSTOMER, ORDER).documents
 
 
-@settings(deadline=None)
 @given(
     st.binary(max_size=300), st.sampled_from([FORM, "application/json", "text/plain", "multipart/form-data"])
 )
@@ -266,7 +265,6 @@ def test_arbitrary_bytes_raise_nothing_but_our_own_errors(body: bytes, content_t
         read(content_type, body, LIMITS, CUSTOMER, ORDER)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_arbitrary_content_types_raise_nothing_but_our_own_errors(content_type: str) -> None:
     with pytest.raises(AppError):
@@ -279,14 +277,12 @@ crumbs = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(crumbs, max_size=25))
 def test_forms_in_crumbs_raise_nothing_but_our_own_errors(pieces: list[bytes]) -> None:
     with suppress(AppError):
         read(FORM, b"".join(pieces), LIMITS, CUSTOMER, ORDER)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_a_file_comes_out_of_both_bodies_as_it_went_in(tail: bytes) -> None:
     content = b"%PDF-" + tail

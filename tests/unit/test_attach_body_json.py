@@ -7,7 +7,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from attach_po.body import read
@@ -141,7 +141,6 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(names, values, max_size=5))
 def test_arbitrary_objects_raise_nothing_but_our_own_errors(body: dict[str, object]) -> None:
     with suppress(AppError):

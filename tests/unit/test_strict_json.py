@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidInputError
@@ -143,7 +143,6 @@ def _any_fault(raw: bytes) -> list[tuple[str, str]]:
         return [(v.pointer, v.detail) for v in error.violations]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_raise_nothing_else(raw: bytes) -> None:
     _any_fault(raw)
@@ -159,7 +158,6 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(json_values)
 def test_what_json_writes_is_read_back(value: Json) -> None:
     read = loads(json.dumps(value).encode(), LIMIT)

@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import AppError, InvalidInputError
@@ -263,7 +263,6 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(names, values, max_size=9), st.integers(0, 2))
 def test_arbitrary_objects_raise_nothing_but_our_own_errors(members: dict[str, object], files: int) -> None:
     raw = json.dumps(members).encode()
@@ -272,14 +271,12 @@ def test_arbitrary_objects_raise_nothing_but_our_own_errors(members: dict[str, o
             parse(raw)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_arbitrary_bytes_raise_nothing_but_our_own_errors(raw: bytes) -> None:
     with pytest.raises(InvalidInputError):
         sidecar(raw)
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"[0-9]{1,15}(\.[0-9]{1,6})?", fullmatch=True), st.booleans())
 def test_an_amount_goes_out_as_it_came_in(digits: str, as_number: bool) -> None:
     if as_number and digits[0] == "0" and digits[1:2] not in ("", "."):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidInputError
@@ -148,7 +148,6 @@ def test_a_collector_without_violations_raises_nothing() -> None:
         assert faults.check(lambda: order_id("5cf72f146967")) == "5cf72f146967"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_names_and_ids_raise_nothing_but_violations(text: str) -> None:
     for check in (file_name, order_id, customer_id, idempotency_key):

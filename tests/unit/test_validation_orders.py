@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import AppError, InvalidInputError, TooLargeError
@@ -283,14 +283,12 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(names, values, max_size=6))
 def test_arbitrary_objects_raise_nothing_but_our_own_errors(body: dict[str, object]) -> None:
     with suppress(AppError):
         order_request(json.dumps(body).encode(), CUSTOMER)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=100), st.text(max_size=40))
 def test_arbitrary_bytes_raise_nothing_but_our_own_errors(raw: bytes, customer: str) -> None:
     with pytest.raises(InvalidInputError):
