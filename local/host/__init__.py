@@ -7,5 +7,5 @@ here, small and readable, with the facts cited where they are used. It never run
 
 The arrows run one way: __main__ -> app -> admin, *_trigger, blob_scan ->
 listener -> invoker -> runtime -> protos;
-routes, ncrontab, blob_events, functions are pure.
+routes, ncrontab, blob_events, functions are pure; config stands on polling alone.
 """

@@ -3,8 +3,8 @@
 `POST /runtime/webhooks/blobs?functionName=Host.Functions.X&code=<system key>` takes Event Grid's handshake
 (200 with `validationResponse`) and notifications (202).
 https://learn.microsoft.com/en-us/azure/azure-functions/functions-event-grid-blob-trigger#build-the-endpoint-url
-`POST /admin/functions/X` with `{"input": "container/blob"}` (or any text for a timer or a queue) and the
-master key runs X (202).
+`POST /admin/functions/X` with `{"input": "container/blob"}` (for a queue function the text of a message, for
+a timer anything) and the master key runs X (202).
 https://learn.microsoft.com/en-us/azure/azure-functions/functions-manually-run-non-http
 """
 
@@ -92,7 +92,9 @@ class Admin:
             return Response(404)
         try:
             given = json.loads(request.body or b"{}").get("input")
-            running = start("" if given is None else str(given))
+            if not isinstance(given, str | None):
+                raise ValueError("input must be a string")
+            running = start(given or "")
         except (ValueError, AttributeError) as error:
             return _json(400, {"message": str(error)})
         if running is None:

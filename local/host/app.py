@@ -21,6 +21,7 @@ from local.host.functions import BlobTrigger, Function, QueueTrigger, TimerTrigg
 from local.host.http_trigger import HttpFunctions
 from local.host.invoker import Invoker
 from local.host.keys import Keys
+from local.host.polling import Bells
 from local.host.queue_trigger import QueueFunction
 from local.host.runtime import Runtime
 from local.host.storage import HOST_CONNECTION, Accounts
@@ -65,6 +66,7 @@ class Host:
         self._runtime = Runtime(options.app)
         self._invoker = Invoker(self._runtime, self._config.function_timeout)
         self._accounts = Accounts(env)
+        self._bells = Bells()
         self._by_hand: dict[str, RunByHand] = {}
         self._listeners: list[Listener] = []
         self._stopped = threading.Event()
@@ -117,7 +119,13 @@ class Host:
         try:
             if isinstance(trigger, QueueTrigger):
                 queue = QueueFunction(
-                    function, trigger, self._accounts, self._invoker, self._config, self._options.lease
+                    function,
+                    trigger,
+                    self._accounts,
+                    self._invoker,
+                    self._config.queues,
+                    self._options.lease,
+                    self._bells,
                 )
                 self._by_hand[function.name] = queue.run
                 self._listeners.append(queue)
@@ -138,9 +146,10 @@ class Host:
                 triggered,
                 self._accounts,
                 self._invoker,
-                self._config,
+                self._config.blobs,
                 self._options.host_id,
                 self._options.lease,
+                self._bells,
             )
         except HostError as error:
             log.warning("blob functions: %s", error)

@@ -19,10 +19,11 @@ from azure.storage.queue import QueueMessage
 
 from local.host import protos
 from local.host.blob_events import BlobMessage, EventError, bind, message_of
-from local.host.config import HostConfig
+from local.host.config import QueueOptions
 from local.host.functions import BlobTrigger, Function
 from local.host.invoker import Invoker, Running
-from local.host.listener import QueueListener, Terms, create, send
+from local.host.listener import QueueListener, create, send
+from local.host.polling import Bells
 from local.host.storage import HOST_CONNECTION, Accounts
 
 log = logging.getLogger("host")
@@ -38,17 +39,18 @@ class BlobFunctions:
         functions: Mapping[str, tuple[Function, BlobTrigger]],
         accounts: Accounts,
         invoker: Invoker,
-        config: HostConfig,
+        options: QueueOptions,
         host_id: str,
         lease: int,
+        bells: Bells,
     ) -> None:
         self._functions = functions
         self._invoker = invoker
         self._services = {f.name: accounts.blobs(t.connection) for f, t in functions.values()}
         self._queue = accounts.queue(HOST_CONNECTION, f"azure-webjobs-blobtrigger-{host_id}")
         poison = accounts.queue(next(iter(functions.values()))[1].connection, POISON_QUEUE)
-        terms = Terms(lease, config.poison_blob_threshold, config.blob_slots)
-        self._listener = QueueListener(self._queue, poison, self._work, terms)
+        self._bells = bells
+        self._listener = QueueListener(self._queue, poison, self._work, options, lease, bells)
 
     def start(self) -> None:
         """Create the queue and listen."""
@@ -67,7 +69,7 @@ class BlobFunctions:
     def enqueue(self, message: BlobMessage) -> None:
         """Put a message on the queue and wake this host's listener."""
         send(self._queue, message.encode())
-        self._listener.ring()
+        self._bells.ring(self._queue.queue_name)
 
     def run(self, function: str, path: str) -> Running | None:
         """Run a function for `container/blob` now, without the queue; None when there is no such blob."""

@@ -1,8 +1,13 @@
 """Runs functions under the host's time limit and says in the log what became of each.
 
-A function beyond `functionTimeout` counts as failed. Azure then restarts the worker process; here the
-function shares the host's process and threads cannot be killed, so a sync function runs on unseen until it
-returns.
+The limit counts from the moment of dispatch. Sync functions of all triggers share the worker's threads
+(runtime.py), and one that waits for a thread waits in its own time: it can fail without ever having run, and
+then it never will.
+
+A function beyond `functionTimeout` counts as failed. Azure then restarts the worker process, which ends every
+other execution in it too, and all of them fail; here the functions share the host's process and threads
+cannot be killed, so a sync function runs on unseen until it returns, and the others are left alone.
+https://github.com/Azure/azure-functions-host/blob/dev/src/WebJobs.Script.WebHost/WebScriptHostExceptionHandler.cs
 """
 
 from __future__ import annotations
@@ -41,7 +46,8 @@ class Running:
             if time.monotonic() - self._started < self._limit:
                 return None
             self._future.cancel()
-            return Outcome(False, error=f"functionTimeout of {self._limit:g} s exceeded")
+            told = f"functionTimeout of {self._limit:g} s exceeded"
+            return Outcome(False, error=f"{told}; Azure would end every execution of this worker now")
 
     def report(self, outcome: Outcome) -> None:
         """Write the closing log line."""

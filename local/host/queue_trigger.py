@@ -1,6 +1,7 @@
-"""Queue triggers: base64 messages, maxDequeueCount deliveries, then `<queue>-poison`.
+"""Queue triggers: maxDequeueCount deliveries, then `<queue>-poison`; a poison queue has none of its own.
 
 https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-storage-queue-trigger
+https://github.com/Azure/azure-sdk-for-net/blob/main/sdk/storage/Microsoft.Azure.WebJobs.Extensions.Storage.Queues/src/Listeners/QueueListenerFactory.cs
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from datetime import datetime
 from azure.storage.queue import QueueMessage
 
 from local.host import protos
-from local.host.config import HostConfig
+from local.host.config import QueueOptions
 from local.host.functions import Function, QueueTrigger
 from local.host.invoker import Invoker, Running
-from local.host.listener import QueueListener, Terms
+from local.host.listener import QueueListener, UnreadableError
+from local.host.polling import Bells
 from local.host.storage import Accounts
+
+_POISON = "-poison"
 
 
 class QueueFunction:
@@ -28,15 +32,17 @@ class QueueFunction:
         trigger: QueueTrigger,
         accounts: Accounts,
         invoker: Invoker,
-        config: HostConfig,
+        options: QueueOptions,
         lease: int,
+        bells: Bells,
     ) -> None:
         self._function = function
         self._invoker = invoker
+        self._base64 = options.base64
         queue = accounts.queue(trigger.connection, trigger.queue)
-        poison = accounts.queue(trigger.connection, f"{trigger.queue}-poison")
-        terms = Terms(lease, config.queue_max_dequeue, config.queue_batch, config.queue_retry_after)
-        self._listener = QueueListener(queue, poison, self._work, terms)
+        last = trigger.queue.endswith(_POISON)
+        poison = None if last else accounts.queue(trigger.connection, trigger.queue + _POISON)
+        self._listener = QueueListener(queue, poison, self._work, options, lease, bells)
 
     def start(self) -> None:
         """Listen; a queue that does not exist yet is waited for."""
@@ -48,26 +54,34 @@ class QueueFunction:
 
     def run(self, text: str) -> Running:
         """Run the function now with a message of this text."""
-        return self._invoker.start(self._function, protos.TypedData(string=text), {}, "called by hand")
+        metadata = {"DequeueCount": protos.TypedData(string="0")}
+        return self._invoker.start(self._function, protos.TypedData(string=text), metadata, "called by hand")
 
     def _work(self, message: QueueMessage) -> Running:
-        try:
-            body = base64.b64decode(message.content, validate=True)
-        except (binascii.Error, ValueError):
-            body = message.content.encode()
-        metadata = {
-            "Id": protos.TypedData(string=message.id),
-            "DequeueCount": protos.TypedData(string=str(message.dequeue_count)),
-            "PopReceipt": protos.TypedData(string=message.pop_receipt),
-        }
-        times = {
-            "InsertionTime": message.inserted_on,
-            "ExpirationTime": message.expires_on,
-            "NextVisibleTime": message.next_visible_on,
-        }
-        metadata |= {name: _time(moment) for name, moment in times.items() if moment}
+        body = _decoded(message.content) if self._base64 else message.content.encode()
         reason = f"New queue message detected, delivery {message.dequeue_count}"
-        return self._invoker.start(self._function, _payload(body), metadata, reason)
+        return self._invoker.start(self._function, _payload(body), _metadata(message), reason)
+
+
+def _decoded(content: str) -> bytes:
+    try:
+        return base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError):
+        raise UnreadableError("Message decoding has failed! Check MessageEncoding settings.") from None
+
+
+def _metadata(message: QueueMessage) -> dict[str, protos.TypedData]:
+    metadata = {
+        "Id": protos.TypedData(string=message.id),
+        "DequeueCount": protos.TypedData(string=str(message.dequeue_count)),
+        "PopReceipt": protos.TypedData(string=message.pop_receipt),
+    }
+    times = {
+        "InsertionTime": message.inserted_on,
+        "ExpirationTime": message.expires_on,
+        "NextVisibleTime": message.next_visible_on,
+    }
+    return metadata | {name: _time(moment) for name, moment in times.items() if moment}
 
 
 def _payload(body: bytes) -> protos.TypedData:

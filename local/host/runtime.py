@@ -1,7 +1,8 @@
 """The official runtime, in this process, behind three verbs: start, invoke, stop.
 
 It keeps one app for each process (its registry is a module global). Async functions run on one event loop,
-sync functions in the runtime's own thread pool (PYTHON_THREADPOOL_THREAD_COUNT), as in Azure's worker:
+sync functions of all triggers in the runtime's own thread pool, as in Azure's worker. The pool has
+PYTHON_THREADPOOL_THREAD_COUNT threads, else cores + 4 and at most 32; what is beyond waits in line.
 https://learn.microsoft.com/en-us/azure/azure-functions/python-scale-performance-reference
 """
 

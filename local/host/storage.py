@@ -19,7 +19,8 @@ USER_AGENT = "local-functions-host"
 _OPTIONS: dict[str, Any] = {
     "user_agent": USER_AGENT,
     "retry_total": 1,
-    "initial_backoff": 0,  # usually 15 s, and Azurite's queues close a connection that was idle for 5
+    "initial_backoff": 0,  # usually 15 s, and Azurite closes a connection that was idle for 5
+    "increment_base": 0,
     "random_jitter_range": 0,
     "connection_timeout": 2,
     "read_timeout": 10,

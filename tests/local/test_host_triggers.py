@@ -1,8 +1,7 @@
-"""The host's blob, queue and timer triggers on a real Azurite, with event feeders and killed hosts."""
+"""The host's blob and timer triggers on a real Azurite, with event feeders and killed hosts."""
 
 from __future__ import annotations
 
-import base64
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient
 
@@ -224,31 +222,6 @@ def test_a_scanned_container_runs_once_for_each_version(
         ("first", 5),
         ("second", 6),
     ]
-
-
-def test_a_queue_message_runs_its_function_and_a_bad_one_is_poison(
-    azurite: Azurite, host: RunningHost
-) -> None:
-    queue = QueueClient.from_connection_string(azurite.connection_string, "work")
-    poison = QueueClient.from_connection_string(azurite.connection_string, "work-poison")
-    try:
-        queue.create_queue()
-    except ResourceExistsError:
-        pytest.fail("the host must not create the queue of a queue trigger")
-
-    for text in ("good", "bad"):
-        queue.send_message(base64.b64encode(text.encode()).decode())
-
-    eventually(lambda: host.notes(function="on_work", body="good", count=1))
-    eventually(lambda: len(host.notes(function="on_work", body="bad")) == 5)
-    eventually(lambda: poison_text(poison) == ["bad"])
-
-
-def poison_text(queue: QueueClient) -> list[str]:
-    try:
-        return [base64.b64decode(m.content).decode() for m in queue.peek_messages()]
-    except ResourceNotFoundError:
-        return []
 
 
 def test_a_timer_runs_at_the_start_on_schedule_and_by_hand(host: RunningHost) -> None:

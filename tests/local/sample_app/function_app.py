@@ -1,19 +1,22 @@
 """A small application that exercises every trigger; what it saw goes, one JSON line each, to a file.
 
 Settings: SAMPLE_LOG (path of that file), TICK_SCHEDULE (NCRONTAB), SAMPLE_STUCK (seconds for which a blob
-named `stuck…` keeps its function busy).
+named `stuck…` keeps its function busy), WORK_QUEUE (the queue of `on_work`), SAMPLE_GATES (a folder: a
+message `held…` keeps its function busy until there is a file of that name).
 """
 
 import json
 import logging
 import os
 import time
+from pathlib import Path
 
 import azure.functions as func
 from azurefunctions.extensions.bindings import blob
 
 app = func.FunctionApp()
 present: set[str] = set()
+WORK_QUEUE = os.environ.get("WORK_QUEUE", "work")
 
 
 def note(**seen: object) -> None:
@@ -116,11 +119,23 @@ def on_poison(message: func.QueueMessage) -> None:
     note(function="on_poison", body=message.get_json(), count=message.dequeue_count)
 
 
-@app.queue_trigger("message", queue_name="work", connection="DocumentStorage")
+@app.queue_trigger("message", queue_name=WORK_QUEUE, connection="DocumentStorage")
 def on_work(message: func.QueueMessage) -> None:
-    note(function="on_work", body=message.get_body().decode(), count=message.dequeue_count)
-    if message.get_body() == b"bad":
+    body = message.get_body().decode()
+    note(function="on_work", body=body, count=message.dequeue_count, pid=os.getpid(), at=time.monotonic())
+    while body.startswith("held") and not Path(os.environ["SAMPLE_GATES"], body).exists():
+        time.sleep(0.02)
+    if "bad" in body:
         raise RuntimeError("this message always fails")
+    note(function="on_work", done=body, pid=os.getpid())
+
+
+@app.queue_trigger("message", queue_name=f"{WORK_QUEUE}-poison", connection="DocumentStorage")
+def on_work_poison(message: func.QueueMessage) -> None:
+    body = message.get_body().decode()
+    note(function="on_work_poison", body=body, count=message.dequeue_count)
+    if "bad for good" in body:
+        raise RuntimeError("this message fails here too")
 
 
 @app.timer_trigger("timer", schedule="%TICK_SCHEDULE%", run_on_startup=True)
