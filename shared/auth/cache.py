@@ -27,11 +27,21 @@ PAUSE_FOR_OPERATOR = 30.0
 _log = logging.getLogger(__name__)
 
 
-class TokenSlot:
-    """Holds one token; safe for any number of threads."""
+def pause_after(failure: TokenError) -> float:
+    """Seconds for which a failure to get a token is believed."""
+    if not failure.retryable:
+        return PAUSE_FOR_OPERATOR
+    return max(PAUSE, failure.retry_after if isinstance(failure, EntraError) else 0.0)
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+
+class TokenSlot:
+    """Holds one token; safe for any number of threads. `pause` says how long a failure is believed."""
+
+    def __init__(
+        self, clock: Callable[[], float], pause: Callable[[TokenError], float] = pause_after
+    ) -> None:
         self._clock = clock
+        self._pause = pause
         self._renewing = threading.Lock()
         self._token: AccessToken | None = None
         self._renew_at = 0.0
@@ -85,15 +95,9 @@ class TokenSlot:
             token = fetch()
         except TokenError as failure:
             self._failure = failure.with_traceback(None)
-            self._believed_until = self._clock() + _pause(failure)
+            self._believed_until = self._clock() + self._pause(failure)
             _log.warning("no new token: %s", failure, extra={"event": "token_not_renewed"})
         else:
             now = self._clock()
             self._renew_at = max(token.expires_on - EARLY, (now + token.expires_on) / 2)
             self._token, self._failure = token, None
-
-
-def _pause(failure: TokenError) -> float:
-    if not failure.retryable:
-        return PAUSE_FOR_OPERATOR
-    return max(PAUSE, failure.retry_after if isinstance(failure, EntraError) else 0.0)

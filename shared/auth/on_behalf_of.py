@@ -1,5 +1,11 @@
 """A signed-in user's own token, exchanged for one that Partner Center takes.
 
+1. Each user's token has a slot of its own: an exchange that takes long is waited for by that user alone.
+2. A token that Entra refused is refused here for a minute without a call; a timeout or a 5xx is not taken for
+   such a refusal.
+3. Slots that have yielded no token are kept apart from those that have, so that no number of made-up tokens
+   drives a user's slot out.
+
 https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow
 """
 
@@ -10,12 +16,24 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from shared.auth.cache import TokenSlot
+from shared.auth.cache import TokenSlot, pause_after
 from shared.auth.entra import Entra
+from shared.auth.failures import EntraError
 from shared.auth.secret import Secret
+from shared.errors import TokenError
 
 MOST_USERS = 500
-"""So many users' tokens are kept; beyond that the one that was not used for longest is forgotten."""
+"""So many users' tokens are kept, and as many that have yielded nothing; beyond that the one that was not
+used for longest is forgotten."""
+
+REFUSED = 60.0
+"""Seconds for which a user's token is refused here once Entra refused it. What is made up, expired or meant
+for another application does not turn good; a user who signs in again has another token."""
+
+_MALFORMED = 50027
+"""AADSTS number of a token that is no JWT. It comes as invalid_request; that the signature is wrong (50013),
+the audience another's (500131) or the time over (500133) comes as invalid_grant.
+https://learn.microsoft.com/en-us/entra/identity-platform/reference-error-codes"""
 
 
 class Exchanges:
@@ -26,24 +44,49 @@ class Exchanges:
         self._clock = clock
         self._most = most
         self._lock = threading.Lock()
-        self._slots: OrderedDict[str, TokenSlot] = OrderedDict()
+        self._proven: OrderedDict[str, TokenSlot] = OrderedDict()
+        self._unproven: OrderedDict[str, TokenSlot] = OrderedDict()
 
     def get(self, assertion: Secret) -> str:
         """Return a token for the user; raises TokenError."""
-        return self._slot(assertion).get(lambda: self._entra.exchange(assertion))
+        key = _key(assertion)
+        slot = self._slot(key)
+        token = slot.get(lambda: self._entra.exchange(assertion))
+        self._prove(key, slot)
+        return token
 
     def reject(self, assertion: Secret, token: str) -> None:
         """Drop `token` if it is still the one that is held for the user."""
-        self._slot(assertion).reject(token)
+        self._slot(_key(assertion)).reject(token)
 
     def __len__(self) -> int:
-        return len(self._slots)
+        return len(self._proven) + len(self._unproven)
 
-    def _slot(self, assertion: Secret) -> TokenSlot:
-        key = hashlib.sha256(assertion.reveal().encode()).hexdigest()
+    def _slot(self, key: str) -> TokenSlot:
         with self._lock:
-            slot = self._slots.setdefault(key, TokenSlot(self._clock))
-            self._slots.move_to_end(key)
-            while len(self._slots) > self._most:
-                self._slots.popitem(last=False)
-        return slot
+            slots = self._proven if key in self._proven else self._unproven
+            slot = slots.setdefault(key, TokenSlot(self._clock, _pause_after))
+            self._keep_newest(slots, key)
+            return slot
+
+    def _prove(self, key: str, slot: TokenSlot) -> None:
+        with self._lock:
+            self._unproven.pop(key, None)
+            self._proven.setdefault(key, slot)
+            self._keep_newest(self._proven, key)
+
+    def _keep_newest(self, slots: OrderedDict[str, TokenSlot], key: str) -> None:
+        slots.move_to_end(key)
+        while len(slots) > self._most:
+            slots.popitem(last=False)
+
+
+def _key(assertion: Secret) -> str:
+    return hashlib.sha256(assertion.reveal().encode()).hexdigest()
+
+
+def _pause_after(failure: TokenError) -> float:
+    refused = isinstance(failure, EntraError) and (
+        failure.error == "invalid_grant" or failure.number == _MALFORMED
+    )
+    return REFUSED if refused and not failure.retryable else pause_after(failure)

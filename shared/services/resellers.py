@@ -5,38 +5,51 @@ incentive; here no order is placed. Before an order goes out Partner Center is a
 PartnerID may stand on it, where it offers that newer check.
 https://learn.microsoft.com/en-us/partner-center/developer/create-an-order-for-a-customer-of-an-indirect-reseller
 https://learn.microsoft.com/en-us/partner-center/developer/validate-reseller-partner-of-record
+
+Both answers are shared by all callers (shared_read.py): who can be answered from what is known waits for
+nobody, and a reseller that is not known costs one call in RECENT seconds, however often it is asked for.
 """
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from shared.errors import ResellerError, Violation
+from shared.errors import NotSentError, ResellerError, Violation
 from shared.models import OrderRequest
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.wire import Deadline, RequestIds
+from shared.services.shared_read import SharedRead
 
-Reseller = dict[str, Any]
-"""One of the items of Partner Center's relationships: id (tenant), mpnId, state, …"""
+RECENT = 30.0
+"""Seconds for which a list proves that a reseller is not in it, and a PartnerID that Partner Center does not
+accept is refused without asking. A new relationship works at the latest after this time; a caller that goes
+on asking for a reseller that does not exist costs one call in it, whatever ids it makes up."""
+
+MOST_PARTNER_IDS = 500
+"""PartnerIDs whose approval is remembered; beyond that the one that was not used for longest is forgotten."""
+
+_PARTNER_ID = re.compile(r"[!-~]{1,64}")
+"""What can stand on an order line; PartnerIDs in use are numbers of up to eight digits."""
 
 
-@dataclass
 class Resellers:
-    """The partner's indirect resellers, believed for `lifetime` seconds.
+    """The partner's indirect resellers, believed for `lifetime` seconds. Safe to use from many threads.
 
-    One that is not in the list is looked for once more in a fresh one, so that a new relationship works at
-    once; one that lost its relationship is noticed within the lifetime.
+    One that may not stand on an order by a list that is older than RECENT is looked for in a fresh one; one
+    that lost its relationship is noticed within the lifetime.
     """
 
-    lifetime: float
-    monotonic: Callable[[], float]
-    _items: list[Reseller] = field(default_factory=list)
-    _read_at: float = float("-inf")
-    _approved: dict[str, float] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, lifetime: float, monotonic: Callable[[], float]) -> None:
+        self._lifetime = lifetime
+        self._monotonic = monotonic
+        self._list: SharedRead[_List] = SharedRead(monotonic)
+        self._disapprovals: OrderedDict[str, SharedRead[str]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def partner_id(
         self, partner: PartnerCenter, request: OrderRequest, ids: RequestIds, deadline: Deadline
@@ -48,8 +61,8 @@ class Resellers:
         """
         if request.indirect_reseller_id:
             tenant = request.indirect_reseller_id.lower()
-            found = self._look_for(partner, lambda r: _text(r, "id").lower() == tenant, ids, deadline)
-            partner_id = _text(found[0], "mpnId") if found else ""
+            found = self._look_for(partner, lambda known: known.by_tenant.get(tenant, ()), ids, deadline)
+            partner_id = _usable_id(found)
             fault = _fault(found) or self._disapproval(partner, partner_id, ids, deadline)
             self._refuse([("/indirectResellerId", fault)])
             return partner_id
@@ -72,51 +85,136 @@ class Resellers:
             raise ResellerError(violations)
 
     def _fault_of(self, partner: PartnerCenter, partner_id: str, ids: RequestIds, deadline: Deadline) -> str:
-        found = self._look_for(partner, lambda r: _text(r, "mpnId") == partner_id, ids, deadline)
+        found = self._look_for(partner, lambda known: known.by_partner_id.get(partner_id, ()), ids, deadline)
         return _fault(found) or self._disapproval(partner, partner_id, ids, deadline)
 
     def _look_for(
         self,
         partner: PartnerCenter,
-        wanted: Callable[[Reseller], bool],
+        wanted: Callable[[_List], Sequence[_Reseller]],
         ids: RequestIds,
         deadline: Deadline,
-    ) -> list[Reseller]:
-        with self._lock:
-            found = [r for r in self._items if wanted(r)]
-            if not found or self.monotonic() - self._read_at > self.lifetime:
-                data = partner.indirect_resellers(ids, deadline).json()
-                self._items = [r for r in data["items"] if isinstance(r, dict)]
-                self._read_at = self.monotonic()
-                found = [r for r in self._items if wanted(r)]
-            return found
+    ) -> Sequence[_Reseller]:
+        def suffices(known: _List, age: float) -> bool:
+            return age <= self._lifetime and (age <= RECENT or not _fault(wanted(known)))
+
+        def ask(until: Deadline) -> _List:
+            return _list(partner.indirect_resellers(ids, until).json())
+
+        known = self._list.get(partner, suffices, ask, deadline)
+        found = wanted(known)
+        if _fault(found) and not known.complete:
+            raise NotSentError(
+                "Partner Center's list of indirect resellers did not come whole, and the part that came does"
+                " not hold this one as one that may stand on an order. No order was placed."
+            )
+        return found
 
     def _disapproval(
         self, partner: PartnerCenter, partner_id: str, ids: RequestIds, deadline: Deadline
     ) -> str:
         """Why Partner Center would not have the PartnerID on an order; "" when it would, or does not say."""
-        with self._lock:
-            if self.monotonic() - self._approved.get(partner_id, float("-inf")) <= self.lifetime:
-                return ""
-            checks = partner.validate_resellers([partner_id], ids, deadline) or ()
-            for check in checks:
+
+        def suffices(why: str, age: float) -> bool:
+            return age <= (min(RECENT, self._lifetime) if why else self._lifetime)
+
+        def ask(until: Deadline) -> str:
+            for check in partner.validate_resellers([partner_id], ids, until) or ():
                 if not check.valid:
-                    why = check.description or "Partner Center does not accept it"
-                    return f"may not stand on an order: {why}{f' (code {check.code})' if check.code else ''}"
-            self._approved[partner_id] = self.monotonic()
+                    why = _shown(check.description) or "Partner Center does not accept it"
+                    code = f" (code {_shown(check.code)})" if check.code else ""
+                    return f"may not stand on an order: {why}{code}"
             return ""
 
+        return self._disapproval_of(partner_id).get(partner, suffices, ask, deadline)
 
-def _text(reseller: Reseller, name: str) -> str:
-    return str(reseller.get(name) or "")
+    def _disapproval_of(self, partner_id: str) -> SharedRead[str]:
+        with self._lock:
+            shared = self._disapprovals.setdefault(partner_id, SharedRead(self._monotonic))
+            self._disapprovals.move_to_end(partner_id)
+            while len(self._disapprovals) > MOST_PARTNER_IDS:
+                self._disapprovals.popitem(last=False)
+            return shared
 
 
-def _fault(found: list[Reseller]) -> str:
+@dataclass(frozen=True, slots=True)
+class _Reseller:
+    """What an order needs of a relationship. `partner_id` is "" when there is none that can stand on one."""
+
+    tenant: str
+    partner_id: str
+    state: str
+
+    @property
+    def active(self) -> bool:
+        return self.state in ("active", "")
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """The relationships that came, and whether they are all that there are."""
+
+    by_tenant: Mapping[str, Sequence[_Reseller]]
+    by_partner_id: Mapping[str, Sequence[_Reseller]]
+    complete: bool
+
+
+def _list(collection: Mapping[str, Any]) -> _List:
+    by_tenant, by_partner_id = (
+        defaultdict[str, list[_Reseller]](list),
+        defaultdict[str, list[_Reseller]](list),
+    )
+    items = collection["items"]
+    for item in items:
+        if isinstance(item, dict):
+            reseller = _reseller(_by_lower_name(item))
+            by_tenant[reseller.tenant].append(reseller)
+            by_partner_id[reseller.partner_id].append(reseller)
+    return _List(by_tenant, by_partner_id, _is_complete(_by_lower_name(collection), len(items)))
+
+
+def _reseller(members: Mapping[str, Any]) -> _Reseller:
+    tenant, partner_id, state = (members.get(name) for name in ("id", "mpnid", "state"))
+    return _Reseller(
+        tenant=tenant.lower() if isinstance(tenant, str) else "",
+        partner_id=partner_id if isinstance(partner_id, str) and _PARTNER_ID.fullmatch(partner_id) else "",
+        state="" if state is None else str(state).lower(),
+    )
+
+
+def _is_complete(members: Mapping[str, Any], came: int) -> bool:
+    """Whether nothing says that there is more than the `came` items; what cannot be read says so.
+
+    Paging is not documented for relationships. Elsewhere it shows as a `continuationToken`, as `links.next`
+    or as a greater `totalCount`.
+    https://learn.microsoft.com/en-us/partner-center/developer/get-a-list-of-customers
+    """
+    links, total = members.get("links"), members.get("totalcount")
+    onward = [members.get(name) for name in ("continuationtoken", "nextlink", "@odata.nextlink")]
+    if isinstance(links, dict):
+        onward.append(_by_lower_name(links).get("next"))
+    return not any(onward) and (total is None or (isinstance(total, int) and total <= came))
+
+
+def _by_lower_name(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.lower(): value for name, value in members.items()}
+
+
+def _usable_id(found: Sequence[_Reseller]) -> str:
+    return next((r.partner_id for r in found if r.active and r.partner_id), "")
+
+
+def _fault(found: Sequence[_Reseller]) -> str:
     if not found:
         return "is not among the indirect resellers of this partner"
-    states = {_text(r, "state").lower() for r in found}
-    if not states & {"active", ""}:
-        return f"is an indirect reseller whose relationship is {', '.join(sorted(states))}, not active"
-    if not _text(found[0], "mpnId"):
-        return "has no PartnerID (mpnId) in Partner Center, so the sale could not be attributed"
+    if not any(r.active for r in found):
+        states = _shown(", ".join(sorted({r.state for r in found})))
+        return f"is an indirect reseller whose relationship is {states}, not active"
+    if not _usable_id(found):
+        return "has no usable PartnerID (mpnId) in Partner Center, so the sale could not be attributed"
     return ""
+
+
+def _shown(text: str) -> str:
+    """Text of Partner Center's as a message can hold it."""
+    return "".join(c if c.isprintable() else " " for c in text[:300]).strip()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from local.simulator.entra import TokenService
+from local.simulator.entra import Fault, TokenService
 from local.simulator.tokens import read
 from shared.auth.entra import Entra
 from shared.auth.mode import Mode
@@ -52,6 +58,103 @@ def test_of_the_remembered_users_the_one_not_seen_for_longest_is_forgotten(entra
     for user in (first, second, first, third, first):
         exchanges.get(user)
     assert entra.count() == 3
+
+
+def refused(action: Callable[[], object]) -> TokenError:
+    with pytest.raises(TokenError) as caught:
+        action()
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", ["made up", "for another application"])
+def test_a_bad_token_is_refused_for_a_minute_by_one_request(
+    entra: TokenService, clock: Clock, kind: str
+) -> None:
+    source = tokens(identity(entra), clock)
+    other = entra.directory.issue_user_assertion(audience="another application")
+    assertion = "made.up.token" if kind == "made up" else other
+
+    said = {str(refused(lambda: source.on_behalf_of(assertion))) for _ in range(5)}
+    clock.ahead = 55
+    said.add(str(refused(lambda: source.for_user(assertion).get(Mode.APP_USER))))
+    assert len(said) == 1
+    assert entra.count() == 1
+    clock.ahead = 61
+    refused(lambda: source.on_behalf_of(assertion))
+    assert entra.count() == 2
+
+
+@pytest.mark.parametrize(("number", "error"), [(500133, "invalid_grant"), (50027, "invalid_request")])
+def test_an_expired_or_malformed_token_is_refused_for_a_minute_too(
+    entra: TokenService, clock: Clock, number: int, error: str
+) -> None:
+    source, assertion = tokens(identity(entra), clock), entra.directory.issue_user_assertion()
+    entra.faults.append(Fault(status=400, number=number, error=error))
+
+    refused(lambda: source.on_behalf_of(assertion))
+    clock.ahead = 55
+    refused(lambda: source.on_behalf_of(assertion))
+    assert entra.count() == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=503, times=2),
+        Fault(status=500, error="invalid_grant", times=2),
+        Fault(status=0, times=2),
+        Fault(status=200, times=2),
+    ],
+)
+def test_what_says_nothing_about_the_users_token_is_forgotten_in_seconds(
+    entra: TokenService, clock: Clock, fault: Fault
+) -> None:
+    source, assertion = tokens(identity(entra), clock), entra.directory.issue_user_assertion()
+    entra.faults.append(dataclasses.replace(fault))
+
+    assert refused(lambda: source.on_behalf_of(assertion)).retryable
+    clock.ahead = 3
+    assert source.on_behalf_of(assertion)
+
+
+def test_made_up_tokens_fill_no_memory_and_drive_no_user_out(entra: TokenService) -> None:
+    exchanges = Exchanges(Entra(identity(entra), timeout=5), Clock(), most=2)
+    users = [Secret(entra.directory.issue_user_assertion()) for _ in range(2)]
+    for user in users:
+        exchanges.get(user)
+
+    for n in range(6):
+        refused(lambda n=n: exchanges.get(Secret(f"made.up.{n}")))  # type: ignore[misc]
+    assert len(exchanges) == 4
+    assert entra.count() == 8
+    for user in users:
+        exchanges.get(user)
+    assert entra.count() == 8
+
+
+def test_a_slow_exchange_of_one_user_holds_no_other(entra: TokenService) -> None:
+    source = tokens(identity(entra), timeout=30)
+    slow, quick = (entra.directory.issue_user_assertion() for _ in range(2))
+    entra.faults.append(Fault(status=503, hang=30))
+    waiting = threading.Thread(target=source.on_behalf_of, args=(slow,), daemon=True)
+    waiting.start()
+    while entra.faults:
+        time.sleep(0.01)  # until the slow exchange has arrived
+
+    assert source.on_behalf_of(quick)
+    refused(lambda: source.on_behalf_of("made.up.token"))
+    assert waiting.is_alive()
+    entra.release()
+    waiting.join()
+
+
+def test_a_hundred_requests_with_one_made_up_token_ask_once(entra: TokenService) -> None:
+    source = tokens(identity(entra))
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: refused(lambda: source.on_behalf_of("made.up.token")), range(100)))
+
+    assert len({str(answer) for answer in answers}) == 1
+    assert entra.count() == 1
 
 
 def test_a_token_for_another_application_is_refused_with_the_cause(entra: TokenService) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from shared.errors import KeyReusedError, PartnerCenterError, ResellerError
-from shared.core.ledger import State
+from shared.ledger import State
+from shared.services.shared_read import FAILED
 from tests.services.conftest import CUSTOMER, Office
 
 KNOWN_RESELLER_MPN = "4847383"
@@ -117,6 +118,7 @@ def test_the_look_up_failing_places_no_order_and_burns_no_key(office: Office) ->
     with pytest.raises(PartnerCenterError):
         office.place(indirectResellerId=reseller)
     office.partner.faults.clear()
+    office.clock.forward(seconds=FAILED + 1)
 
     assert office.posts("POST order") == 0
     assert office.place(indirectResellerId=reseller).submission.state is State.DONE
