@@ -17,10 +17,15 @@ Whose fault is it, and is it known that nothing happened at Partner Center?
     ├── StateConflictError           the operator's: a decision that the state of the submission forbids
     │   └── DecisionWaitsError       … for now: another submission of the order is in flight
     ├── NotConfiguredError           the operator's: settings that are missing or contradictory
-    ├── StorageError                 storage's: nothing can be recorded, so nothing is sent
+    ├── StorageError                 storage's: known, it did not do what was asked; a later try may
+    │   ├── StorageUnknownError      … not known: the write may have been done; read before you repeat it
     │   ├── BlobMissingError         the blob (or its container) is not there
     │   ├── ConditionFailedError     If-Match or If-None-Match did not hold
-    │   └── NewerRecordError         the operator's: a record of a newer version of this application
+    │   ├── MarkerRefusedError       a walk cannot go on from where it stopped; begin it anew
+    │   └── BlobBlockedError         no later try helps: a person must mend it, `remedy` says how
+    │       ├── BlobArchivedError    … the blob is in the archive tier and cannot be read
+    │       ├── BlobLeasedError      … somebody holds a lease on the blob, so it cannot be written
+    │       └── NewerRecordError     … it is a record that a newer version of this application wrote
     └── PartnerCenterError
         ├── NotSentError             known: the whole request never left; safe to send again
         │   ├── SourceFailedError    … because a document could not be read to its end
@@ -38,6 +43,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +159,12 @@ class NotConfiguredError(AppError):
 
 
 class StorageError(AppError):
-    """Storage did not do what was asked; the state of the blob is as it was, or must be read again."""
+    """Storage did not do what was asked. Unless it is a StorageUnknownError, nothing was written."""
+
+
+class StorageUnknownError(StorageError):
+    """A write may have been done: at least one try of it reached storage, or may have, and no answer tells
+    what became of it. Reads do not raise it."""
 
 
 class BlobMissingError(StorageError):
@@ -164,7 +175,40 @@ class ConditionFailedError(StorageError):
     """If-Match or If-None-Match did not hold: somebody else wrote first (or our own lost write did)."""
 
 
-class NewerRecordError(StorageError):
+class MarkerRefusedError(StorageError):
+    """Storage does not take the marker at which a listing stopped; it can be begun anew without one."""
+
+
+class BlobBlockedError(StorageError):
+    """A blob is in a state that others put it into and that only a person can end."""
+
+    actor: ClassVar[str]
+    """Who must act: operator or caller."""
+    remedy: ClassVar[str]
+    """What to do, in one sentence."""
+
+
+class BlobArchivedError(BlobBlockedError):
+    """The blob lies in the archive tier, where it can be listed and not read.
+
+    https://learn.microsoft.com/en-us/azure/storage/blobs/access-tiers-overview#archive-access-tier
+    """
+
+    actor = "operator"
+    remedy = "Rehydrate the blob (change its access tier to hot, cool or cold), which takes up to 15 hours."
+
+
+class BlobLeasedError(BlobBlockedError):
+    """Somebody holds a lease on the blob, and nobody else can write it.
+
+    https://learn.microsoft.com/en-us/rest/api/storageservices/lease-blob
+    """
+
+    actor = "operator"
+    remedy = "Release or break the lease on the blob; the application takes none itself."
+
+
+class NewerRecordError(BlobBlockedError):
     """A record was written by a newer version of this application; this one does not touch it."""
 
     actor = "operator"

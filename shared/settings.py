@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from shared.settings_table import DEFAULTS, DOCUMENT_STORAGE
+from shared.settings_table import DEFAULTS, DOCUMENT_STORAGE, queue_binding
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +69,24 @@ class Limits:
     max_files: int
     max_body: int
     request_seconds: float
-    settle_attachment: float
-    settle_order: float
+    attachment_visibility: float
+    order_visibility: float
     reseller_cache: float
     calls_in_flight: int
 
 
 @dataclass(frozen=True, slots=True)
 class StorageSettings:
-    """Where the three containers are; either `connection_string` or `blob_service_uri` is given."""
+    """Where the three containers and the queue are; either `connection_string` or both URIs are given."""
 
     connection_string: str = field(repr=False)
     blob_service_uri: str
+    queue_service_uri: str
     client_id: str
     incoming: str
     receipts: str
     ledger: str
+    work_queue: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,8 @@ class _Reader:
                 max_files=self.count("MAX_FILES"),
                 max_body=int(self.number("MAX_BODY_MB") * 1024 * 1024),
                 request_seconds=self.number("REQUEST_SECONDS"),
-                settle_attachment=self.number("SETTLE_ATTACHMENT_SECONDS"),
-                settle_order=self.number("SETTLE_ORDER_SECONDS"),
+                attachment_visibility=self.number("ATTACHMENT_VISIBILITY_SECONDS"),
+                order_visibility=self.number("ORDER_VISIBILITY_SECONDS"),
                 reseller_cache=self.number("RESELLER_CACHE_SECONDS"),
                 calls_in_flight=self.count("MAX_CALLS_IN_FLIGHT"),
             ),
@@ -173,23 +175,35 @@ class _Reader:
 
     def storage(self) -> StorageSettings:
         connection = self.env.get(DOCUMENT_STORAGE, "").strip()
-        uri = (
-            self.env.get(f"{DOCUMENT_STORAGE}__blobServiceUri", "").strip()
-            or self.env.get(f"{DOCUMENT_STORAGE}__serviceUri", "").strip()
-        )
-        if not connection and not uri:
-            self.problems[DOCUMENT_STORAGE] = "is missing"
+        blobs, queues = ("", "") if connection else self.endpoints()
+        if queue_binding(self.env) != self.text("WORK_QUEUE"):
+            self.problems["WORK_QUEUE"] = "must be 3 to 63 lower-case letters, digits and single hyphens"
         names = ("INCOMING_CONTAINER", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER")
         if len({self.text(name) for name in names}) < len(names):
             self.problems["INCOMING_CONTAINER"] = "must be another container than the other two"
         return StorageSettings(
             connection_string=connection,
-            blob_service_uri=uri,
+            blob_service_uri=blobs,
+            queue_service_uri=queues,
             client_id=self.env.get(f"{DOCUMENT_STORAGE}__clientId", "").strip(),
             incoming=self.text("INCOMING_CONTAINER"),
             receipts=self.text("RECEIPTS_CONTAINER"),
             ledger=self.text("LEDGER_CONTAINER"),
+            work_queue=queue_binding(self.env),
         )
+
+    def endpoints(self) -> tuple[str, str]:
+        """Where blobs and queues are when an identity connects to them; it sends its token over TLS only."""
+        named = (
+            f"{DOCUMENT_STORAGE}__{kind}" for kind in ("blobServiceUri", "serviceUri", "queueServiceUri")
+        )
+        blobs, older, queues = named
+        blobs = blobs if self.env.get(blobs, "").strip() else older
+        if not self.env.get(blobs, "").strip():
+            self.problems[DOCUMENT_STORAGE] = "is missing"
+            return "", ""
+        at = self.url(blobs, "", plain_on_loopback=False)
+        return at, self.url(queues, "", plain_on_loopback=False) if self.required(queues) else ""
 
     def cloud(self) -> Cloud:
         name = self.text("PARTNER_CENTER_CLOUD").lower()

@@ -1,4 +1,4 @@
-"""The settings' names, defaults and meanings, and the three of them that the triggers are declared with.
+"""The settings' names, defaults and meanings, and the four of them that the triggers are declared with.
 
 Apart from `shared.settings`, which reads them all into values, because every cold start waits for this.
 README's settings table is checked against SETTINGS by a test.
@@ -6,6 +6,7 @@ README's settings table is checked against SETTINGS by a test.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -25,16 +26,20 @@ class Setting(NamedTuple):
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting(DOCUMENT_STORAGE, "", "storage account of the three containers: connection string", secret=True),
-    Setting(f"{DOCUMENT_STORAGE}__blobServiceUri", "", "the same account by identity: its blob endpoint"),
     Setting(
-        f"{DOCUMENT_STORAGE}__queueServiceUri", "", "by identity: its queue endpoint (the trigger needs it)"
+        DOCUMENT_STORAGE,
+        "",
+        "storage account of the three containers and the queue: connection string",
+        secret=True,
     ),
+    Setting(f"{DOCUMENT_STORAGE}__blobServiceUri", "", "the same account by identity: its blob endpoint"),
+    Setting(f"{DOCUMENT_STORAGE}__queueServiceUri", "", "by identity: its queue endpoint"),
     Setting(f"{DOCUMENT_STORAGE}__credential", "", "by identity: `managedidentity`"),
     Setting(f"{DOCUMENT_STORAGE}__clientId", "", "by identity: client id of a user-assigned identity"),
     Setting("INCOMING_CONTAINER", "incoming", "container into which documents and sidecars are dropped"),
     Setting("RECEIPTS_CONTAINER", "receipts", "container of the receipts"),
     Setting("LEDGER_CONTAINER", "ledger", "container of the ledger"),
+    Setting("WORK_QUEUE", "work", "queue of the work that is handed out"),
     Setting("BLOB_TRIGGER_SOURCE", "EventGrid", "`EventGrid`, or `LogsAndContainerScan` to poll"),
     Setting("SWEEP_SCHEDULE", "0 */5 * * * *", "when the sweep runs (NCRONTAB, six fields)"),
     Setting("PARTNER_CENTER_CLOUD", "global", "`global`, `usgov` or `china`: base URL, authority, audience"),
@@ -71,9 +76,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MAX_FILES", "20", "most files in one submission; our own guard"),
     Setting("MAX_BODY_MB", "90", "largest HTTP body, in MiB; the host's own limit is 100"),
     Setting("REQUEST_SECONDS", "180", "total time for one submission; HTTP callers are cut off at 230"),
-    Setting("SETTLE_ATTACHMENT_SECONDS", "120", "how long after a lost reply an absent attachment is absent"),
     Setting(
-        "SETTLE_ORDER_SECONDS", "1200", "the same for orders; Partner Center's list lags up to 15 minutes"
+        "ATTACHMENT_VISIBILITY_SECONDS",
+        "120",
+        "how long to wait after a lost reply before treating a missing attachment as never sent",
+    ),
+    Setting(
+        "ORDER_VISIBILITY_SECONDS",
+        "1200",
+        "the same for orders; Partner Center's list lags up to 15 minutes",
     ),
     Setting("RESELLER_CACHE_SECONDS", "300", "how long the list of indirect resellers is believed"),
     Setting("MAX_CALLS_IN_FLIGHT", "16", "most calls to Partner Center at once from one instance"),
@@ -94,3 +105,14 @@ def trigger_binding(env: Mapping[str, str]) -> tuple[str, str, str]:
         source if source == "LogsAndContainerScan" else "EventGrid",
         env.get("SWEEP_SCHEDULE") or DEFAULTS["SWEEP_SCHEDULE"],
     )
+
+
+def queue_binding(env: Mapping[str, str]) -> str:
+    """Name of the work queue, which its trigger needs while the app is being indexed.
+
+    A name that no queue can have falls back to the default here and stands in `Settings.problems`.
+    https://learn.microsoft.com/en-us/rest/api/storageservices/naming-queues-and-metadata#queue-names
+    """
+    name = env.get("WORK_QUEUE", "").strip()
+    fits = 3 <= len(name) <= 63 and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
+    return name if fits else DEFAULTS["WORK_QUEUE"]

@@ -105,7 +105,7 @@ def build(
         sleep=sleep,
     )
     blobs = BlobStore(storage)
-    queue = WorkQueue(storage)
+    queue = WorkQueue(blobs.account, storage.work_queue)
     bell = Bell(queue, clock)
     ledger = LedgerStore(blobs, storage.ledger, bell.ring_record)
     executor = Executor(ledger, clock, sleep, _new_id, timedelta(seconds=CLAIM_MARGIN))

@@ -52,8 +52,8 @@ LIST_LAG = 4.0
 
 APP_SETTINGS: Mapping[str, str] = {
     "REQUEST_SECONDS": "10",
-    "SETTLE_ATTACHMENT_SECONDS": "5",
-    "SETTLE_ORDER_SECONDS": "12",
+    "ATTACHMENT_VISIBILITY_SECONDS": "5",
+    "ORDER_VISIBILITY_SECONDS": "12",
     "SWEEP_SCHEDULE": "*/15 * * * * *",
 }
 """Waits that last minutes in production, shortened. Two remain and set the length of a run: the sweep leaves

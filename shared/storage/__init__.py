@@ -1,1 +1,1 @@
-"""Blob storage: the only place that speaks its protocol and knows azure-storage-blob."""
+"""Blobs and queues: the only place that speaks their protocols and knows azure-storage-blob."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from shared.errors import ConditionFailedError, SourceFailedError, StorageError
+from shared.storage import headers as told
 
 CHUNK = 512 * 1024
 """Bytes per piece of a stream: half as many cost 15 % of the speed (docs/performance.md)."""
@@ -42,23 +40,28 @@ class BlobStream:
     """A blob opened for reading. The first use of `read` continues the open response; every later one
     opens again, and all are pinned to the ETag that was seen first.
 
-    `head` holds the first bytes (at most HEAD); `md5` is lower-case hex, "" when storage has none.
+    `head` holds the first bytes (at most HEAD); `md5` is lower-case hex, "" when storage has none; `date` is
+    when storage answered to the opening, by its own clock. Making one raises StorageError when the answer
+    cannot be read.
     """
 
     def __init__(self, send: Send, container: str, name: str, response: BaseHTTPResponse) -> None:
         self._send = send
         self._container = container
         self.name = name
-        self.etag = response.headers["ETag"]
-        self.size = int(response.headers.get("Content-Length", 0))
-        self.last_modified = http_date(response.headers)
-        self.md5 = _md5(response.headers)
         self._response: BaseHTTPResponse | None = response
+        what, headers = f"GET {container}/{name}", response.headers
         try:
+            self.etag, self.size = told.etag(headers, what), told.size(headers, what)
+            self.last_modified, self.date = told.last_modified(headers, what), told.date(headers)
+            self.md5 = told.md5(headers, what)
             self.head = response.read(HEAD)
         except (HTTPError, OSError) as error:
             response.close()
             raise StorageError(f"{self.name} could not be read ({type(error).__name__})") from None
+        except StorageError:
+            response.close()
+            raise
 
     def read(self) -> Iterator[bytes]:
         """Yield the whole content. A connection that breaks is resumed where it broke, on the same ETag.
@@ -107,12 +110,3 @@ class BlobStream:
                 self._response.drain_conn()  # cheaper than a new connection
             self._response.close()
             self._response = None
-
-
-def http_date(headers: Mapping[str, str]) -> datetime:
-    """Last-Modified of a blob's answer; storage tells it to the second."""
-    return parsedate_to_datetime(headers["Last-Modified"])
-
-
-def _md5(headers: Mapping[str, str]) -> str:
-    return base64.b64decode(headers.get("Content-MD5", "")).hex()

@@ -1,23 +1,44 @@
-"""Signed requests to one storage account over pooled connections.
+"""Signed requests to one storage service over pooled connections, and what their failures mean.
 
 urllib3 pools, retries and really streams; azure's own policies sign. A request costs half the CPU of the same
 one through azure-core's pipeline, and `BlobClient.download_blob` of the storage SDK does not stream: it reads
 its first 32 MiB into memory before it returns (docs/performance.md).
+
+Nothing but `shared.errors.StorageError` and its subclasses leaves this module, and their messages hold no
+URL: a connection by shared access signature has its secret there.
 """
 
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import urllib3
+from azure.core.exceptions import AzureError
 from azure.core.pipeline import PipelineContext, PipelineRequest
 from azure.core.rest import HttpRequest
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    MaxRetryError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
 from urllib3.response import BaseHTTPResponse
 
 from shared.connections import connections
+from shared.errors import (
+    BlobArchivedError,
+    BlobLeasedError,
+    ConditionFailedError,
+    StorageError,
+    StorageUnknownError,
+)
 
 API_VERSION = "2023-11-03"
 """A fixed service version, so that neither an SDK update nor an emulator changes what is spoken.
@@ -25,16 +46,18 @@ https://learn.microsoft.com/en-us/rest/api/storageservices/versioning-for-the-az
 
 _POOL = 64
 _TIMEOUT = urllib3.Timeout(connect=5, read=15)
-_RETRIES = urllib3.Retry(
-    total=4,
-    read=3,  # each may have waited for its answer until the timeout
-    status_forcelist=(408, 429, 500, 502, 503, 504),
-    allowed_methods=None,  # writes too: their conditions tell whether an earlier try came through
-    backoff_factor=0.4,
-    backoff_max=5,
-    retry_after_max=5,
-    raise_on_status=False,
-)
+_RETRIES: dict[str, Any] = {
+    "total": 4,
+    "read": 3,  # each may have waited for its answer until the timeout
+    "status_forcelist": (408, 429, 500, 502, 503, 504),
+    "allowed_methods": None,  # writes too: their conditions tell whether an earlier try came through
+    "backoff_factor": 0.4,
+    "backoff_max": 5,
+    "retry_after_max": 5,
+    "raise_on_status": False,
+}
+_MISSING = ("ContainerNotFound", "QueueNotFound")
+_MADE_BY_ANOTHER = ("ContainerAlreadyExists", "QueueAlreadyExists")
 
 
 class Signer(Protocol):
@@ -45,22 +68,119 @@ class Signer(Protocol):
         """Add to URL or headers what proves who asks."""
 
 
-class Transport:
-    """Sends requests to one storage account. Safe to use from many threads."""
+class _Tries(urllib3.Retry):
+    """The tries of one request. `doubts` holds what came of those that storage may have carried out."""
 
-    def __init__(self, endpoint: str, signer: Signer) -> None:
+    def __init__(self, doubts: list[object], **options: Any) -> None:  # noqa: ANN401 - as urllib3 has them
+        super().__init__(**_RETRIES | options)
+        self.doubts = doubts
+
+    def new(self, **options: Any) -> Self:  # noqa: ANN401 - as urllib3 has them
+        """The tries that are left; the doubts stay."""
+        return super().new(doubts=self.doubts, **options)
+
+    def increment(self, *args: Any, **of: Any) -> Self:  # noqa: ANN401 - as urllib3 has them
+        """Count a try that failed, with an `error` or a `response` whose status asks for another."""
+        error = of.get("error")
+        if may_have_arrived(error) if error else _tells_nothing(of["response"].status):
+            self.doubts.append(error or of["response"].status)
+        return super().increment(*args, **of)
+
+
+class Transport:
+    """Sends requests to one service (blobs, queues) of a storage account. Safe to use from many threads.
+
+    `role` is the role that an identity needs there; it is named where storage answers 403.
+    """
+
+    def __init__(self, endpoint: str, signer: Signer, role: str) -> None:
         self._endpoint = endpoint
         self._signer = signer
-        self._pool = connections(endpoint, _POOL, timeout=_TIMEOUT, retries=_RETRIES)
+        self._role = role
+        self._pool = connections(endpoint, _POOL, timeout=_TIMEOUT)
 
     def send(
-        self, method: str, path: str, headers: Mapping[str, str], content: bytes | None, *, stream: bool
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        stream: bool = False,
     ) -> BaseHTTPResponse:
-        """Send a request, again where that may help, and return the answer, whatever its status. With
-        `stream` the body is left to be read.
+        """Send a request, again where that may help. Answers 2xx and 404 come back, everything else is
+        raised; `what` names the request in messages. With `stream` the body is left to be read.
 
-        Raises urllib3's HTTPError, AzureError (there is no token), OSError.
+        Raises StorageUnknownError when a write may have been done, ConditionFailedError (also when an earlier
+        try of this very write was), BlobArchivedError, BlobLeasedError, StorageError.
         """
+        response, doubted = self._exchange(method, path, what, headers or {}, content, stream)
+        status = response.status
+        if status < 300:
+            return response
+        response.drain_conn()  # an answer that is left unread costs its connection
+        silent = _writes(method) and (doubted or _tells_nothing(status))
+        if status == 404 and not silent:
+            return response
+        refusal = self._refusal(response, what)
+        if silent and not isinstance(refusal, ConditionFailedError):
+            raise StorageUnknownError(str(refusal))
+        raise refusal
+
+    def send_into(
+        self, home: str, method: str, path: str, what: str, *, headers: Mapping[str, str], content: bytes
+    ) -> BaseHTTPResponse:
+        """Send a write as `send` does; the container or queue that it goes into is made when it is missing,
+        by a PUT of `home`."""
+        response = self.send(method, path, what, headers=headers, content=content)
+        if response.status == 404 and error_code(response) in _MISSING:
+            self._make(home)
+            response = self.send(method, path, what, headers=headers, content=content)
+        return response
+
+    def _make(self, home: str) -> None:
+        what = f"create {home.partition('?')[0]}"
+        try:
+            response, _ = self._exchange("PUT", home, what, {}, None, stream=False)
+        except StorageUnknownError as error:  # what matters is the write that needs it, and that was not done
+            raise StorageError(str(error)) from None
+        if response.status >= 300 and error_code(response) not in _MADE_BY_ANOTHER:
+            raise self._refusal(response, what)
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        stream: bool,
+    ) -> tuple[BaseHTTPResponse, bool]:
+        """The last answer, and whether storage may have carried out a try before it."""
+        request = self._signed(method, path, what, headers, content)
+        tries = _Tries([])
+        try:
+            response = self._pool.urlopen(
+                method,
+                request.url,
+                body=content,
+                headers=request.headers,
+                redirect=False,
+                preload_content=not stream,
+                decode_content=False,
+                retries=tries,
+            )
+        except (HTTPError, OSError) as error:
+            cause = (isinstance(error, MaxRetryError) and error.reason) or error
+            silent = _writes(method) and (bool(tries.doubts) or may_have_arrived(cause))
+            kind = StorageUnknownError if silent else StorageError
+            raise kind(f"storage did not answer to {what} ({type(cause).__name__})") from None
+        return response, bool(tries.doubts)
+
+    def _signed(
+        self, method: str, path: str, what: str, headers: Mapping[str, str], content: bytes | None
+    ) -> HttpRequest:
         # dated here and not in every try: storage takes a signature for 15 minutes
         stamped = {
             "x-ms-version": API_VERSION,
@@ -68,16 +188,53 @@ class Transport:
             **headers,
         }
         request = HttpRequest(method, f"{self._endpoint}/{path}", headers=stamped, content=content)
-        self._signer.on_request(PipelineRequest(request, PipelineContext(None)))
-        return self._pool.urlopen(
-            method,
-            request.url,
-            body=content,
-            headers=request.headers,
-            redirect=False,
-            preload_content=not stream,
-            decode_content=False,
-        )
+        try:
+            self._signer.on_request(PipelineRequest(request, PipelineContext(None)))
+        except (AzureError, OSError) as error:
+            kind = type(error).__name__
+            raise StorageError(f"storage was not asked: {what} could not be signed ({kind})") from None
+        return request
+
+    def _refusal(self, response: BaseHTTPResponse, what: str) -> StorageError:
+        status, code = response.status, error_code(response)
+        if status in (409, 412) and code.startswith("Lease"):
+            return BlobLeasedError(f"{what}: somebody holds a lease on it ({code})")
+        if status == 412 or (status == 409 and code == "BlobAlreadyExists"):
+            return ConditionFailedError(f"{what}: {code}")
+        if status == 409 and code == "BlobArchived":
+            return BlobArchivedError(f"{what}: it lies in the archive tier ({code})")
+        hint = f" (is the identity a {self._role}?)" if status == 403 else ""
+        return StorageError(f"storage answered {status} {code} to {what}{hint}")
+
+
+def error_code(response: BaseHTTPResponse) -> str:
+    """Storage's own code of an answer, "" where it has none.
+    https://learn.microsoft.com/en-us/rest/api/storageservices/status-and-error-codes2"""
+    code = response.headers.get("x-ms-error-code", "")
+    return code if code.isascii() and code.isalnum() and len(code) <= 64 else ""
+
+
+def may_have_arrived(error: Exception) -> bool:
+    """Whether storage may have got a request whose try ended in this error of urllib3. It has not where no
+    connection came to stand: refused, no such host, too slow to connect, nobody vouches for the server.
+    The rest may have been sent, so it is doubted, be it only a TLS handshake that broke off."""
+    if isinstance(error, ProxyError):
+        # urllib3 says so too of a connection to a proxy that closed after the request
+        return may_have_arrived(error.original_error)
+    if isinstance(error, SSLError):
+        return not any(isinstance(cause, ssl.SSLCertVerificationError) for cause in error.args)
+    return not isinstance(error, NewConnectionError | ConnectTimeoutError | LocationValueError)
+
+
+def _tells_nothing(status: int) -> bool:
+    """Whether an answer of that status leaves open if a write was done: an operation that storage gave up to
+    wait for (500 OperationTimedOut) may or may not have succeeded.
+    https://learn.microsoft.com/en-us/rest/api/storageservices/common-rest-api-error-codes"""
+    return status == 408 or status >= 500
+
+
+def _writes(method: str) -> bool:
+    return method not in ("GET", "HEAD")
 
 
 def _without_query(record: logging.LogRecord) -> bool:

@@ -6,10 +6,8 @@ import base64
 import json
 import select
 import socket
-import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,62 +16,14 @@ from urllib3.exceptions import HTTPError
 
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.simulator.managed_identity import ManagedIdentity
-from local.simulator.pki import Pki, make_pki
-from local.simulator.web import Asked, Said, Web
+from local.simulator.pki import Pki
+from local.simulator.web import Said
 from shared.connections import connections
 from shared.errors import ConditionFailedError, StorageError
-from shared.settings import Settings
 from shared.storage.blobs import BlobStore
 from tests.contract.scripted_server import ScriptedServer, raw
-
-DATE = "Sat, 21 Nov 2026 10:00:00 GMT"
-
-
-class Storage:
-    """A blob service that answers what the test says, and keeps what it was asked."""
-
-    def __init__(self, *said: Said) -> None:
-        self.asked: list[Asked] = []
-        self._said = list(said)
-
-    def __call__(self, asked: Asked) -> Said:
-        self.asked.append(asked)
-        return self._said.pop(0) if len(self._said) > 1 else self._said[0]
-
-
-def blob(content: bytes = b"{}") -> Said:
-    return Said(200, content, headers={"ETag": '"1"', "Last-Modified": DATE})
-
-
-def busy(**headers: str) -> Said:
-    return Said(503, headers={"x-ms-error-code": "ServerBusy", **headers})
-
-
-def store(settings: Mapping[str, str]) -> BlobStore:
-    return BlobStore(Settings.read(settings).storage)
-
-
-def by_key(url: str) -> BlobStore:
-    connection = f"AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={url}/{ACCOUNT};"
-    return store({"DocumentStorage": f"DefaultEndpointsProtocol=http;{connection}"})
-
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return make_pki(tmp_path_factory.mktemp("pki"))
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Web]]:
-    servers: list[Web] = []
-
-    def start(storage: Storage, tls: ssl.SSLContext | None = None) -> Web:
-        servers.append(Web(storage, tls=tls).start())
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
+from tests.storage.conftest import Serve
+from tests.storage.parts import DATE, Storage, blob, busy, by_key, store
 
 
 def by_signature(azurite: Azurite, permission: AccountSasPermissions) -> BlobStore:
@@ -110,7 +60,7 @@ def test_what_a_signature_does_not_allow_is_told_without_the_signature(azurite: 
 
 
 def test_no_log_of_what_is_tried_again_holds_the_signature(
-    serve: Callable[..., Web], caplog: pytest.LogCaptureFixture
+    serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     url = serve(Storage(busy(), Said(0), blob())).url
@@ -140,7 +90,7 @@ def test_no_log_of_an_odd_header_holds_the_signature(line: bytes, caplog: pytest
 
 
 def test_an_identity_sends_its_token_and_asks_for_it_once(
-    pki: Pki, serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch
+    pki: Pki, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pki.ca))
     storage = Storage(blob())
@@ -162,9 +112,7 @@ def test_an_identity_sends_its_token_and_asks_for_it_once(
     assert tokens[0] == tokens[1]
 
 
-def test_a_server_whose_certificate_nobody_vouches_for_gets_no_request(
-    pki: Pki, serve: Callable[..., Web]
-) -> None:
+def test_a_server_whose_certificate_nobody_vouches_for_gets_no_request(pki: Pki, serve: Serve) -> None:
     storage = Storage(blob())
 
     with pytest.raises(StorageError):
@@ -175,7 +123,7 @@ def test_a_server_whose_certificate_nobody_vouches_for_gets_no_request(
 
 @pytest.mark.parametrize("folder", [False, True], ids=["file", "folder"])
 def test_the_environments_own_authority_is_believed(
-    pki: Pki, folder: bool, serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    pki: Pki, folder: bool, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     bundle = pki.ca
     if folder:
@@ -194,7 +142,7 @@ def subject_hashes(certificate: Path) -> list[str]:
 
 
 def test_a_proxy_of_the_environment_is_used_with_its_credentials(
-    serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy = Storage(blob())
     monkeypatch.setenv("HTTP_PROXY", serve(proxy).url.replace("://", "://user:p%40ss@"))
@@ -209,7 +157,7 @@ def test_a_proxy_of_the_environment_is_used_with_its_credentials(
 
 
 def test_a_proxy_is_asked_to_tunnel_to_a_server_over_tls(
-    pki: Pki, serve: Callable[..., Web], monkeypatch: pytest.MonkeyPatch
+    pki: Pki, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = serve(Storage(blob()), pki.server_context())
     asked: list[bytes] = []
@@ -281,7 +229,7 @@ def test_an_error_names_what_happened_on_the_network() -> None:
         by_key(url).get("incoming", "a.json")
 
 
-def test_a_busy_server_is_asked_again(serve: Callable[..., Web]) -> None:
+def test_a_busy_server_is_asked_again(serve: Serve) -> None:
     storage = Storage(busy(), busy(**{"Retry-After": "1"}), blob(b'{"a":1}'))
 
     found = by_key(serve(storage).url).get("incoming", "a.json")
@@ -291,16 +239,17 @@ def test_a_busy_server_is_asked_again(serve: Callable[..., Web]) -> None:
     assert len(storage.asked) == 3
 
 
-def test_a_server_that_stays_busy_is_given_up_with_its_own_words(serve: Callable[..., Web]) -> None:
+def test_a_server_that_stays_busy_is_given_up_with_its_own_words(serve: Serve) -> None:
     storage = Storage(busy())
 
-    with pytest.raises(StorageError, match="503 ServerBusy"):
+    with pytest.raises(StorageError, match="503 ServerBusy") as raised:
         by_key(serve(storage).url).get("incoming", "a.json")
 
+    assert type(raised.value) is StorageError
     assert len(storage.asked) == 5
 
 
-def test_a_redirect_is_not_followed_with_our_signature(serve: Callable[..., Web]) -> None:
+def test_a_redirect_is_not_followed_with_our_signature(serve: Serve) -> None:
     elsewhere = Storage(blob())
     storage = Storage(Said(302, headers={"Location": serve(elsewhere).url}))
 
@@ -310,7 +259,7 @@ def test_a_redirect_is_not_followed_with_our_signature(serve: Callable[..., Web]
     assert elsewhere.asked == []
 
 
-def test_content_is_taken_as_it_is_stored_whatever_its_encoding_says(serve: Callable[..., Web]) -> None:
+def test_content_is_taken_as_it_is_stored_whatever_its_encoding_says(serve: Serve) -> None:
     stored = Said(200, b"%PDF-1.7 not gzip", headers={**blob().headers, "Content-Encoding": "gzip"})
     blobs = by_key(serve(Storage(stored)).url)
 

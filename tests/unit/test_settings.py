@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.settings import CLOUDS, Settings
-from shared.settings_table import SETTINGS, trigger_binding
+from shared.settings_table import SETTINGS, queue_binding, trigger_binding
 
 GOOD = {
     "DocumentStorage": "UseDevelopmentStorage=true",
@@ -39,6 +39,9 @@ def test_what_is_needed_and_nothing_else_is_enough() -> None:
         ({"PARTNER_CENTER_AUTHORITY": "http://127.0.0.1:1"}, "PARTNER_CENTER_AUTHORITY"),
         ({"BLOB_TRIGGER_SOURCE": "eventgrid"}, "BLOB_TRIGGER_SOURCE"),
         ({"INCOMING_CONTAINER": "receipts"}, "INCOMING_CONTAINER"),
+        ({"WORK_QUEUE": "Work"}, "WORK_QUEUE"),
+        ({"ATTACHMENT_VISIBILITY_SECONDS": "0"}, "ATTACHMENT_VISIBILITY_SECONDS"),
+        ({"ORDER_VISIBILITY_SECONDS": "soon"}, "ORDER_VISIBILITY_SECONDS"),
         ({"PARTNER_CLIENT_CERTIFICATE": "/nowhere.pem"}, "PARTNER_CLIENT_CERTIFICATE"),
         ({"PARTNER_FEDERATED_CREDENTIAL": "x"}, "PARTNER_CLIENT_SECRET"),
         (
@@ -49,6 +52,39 @@ def test_what_is_needed_and_nothing_else_is_enough() -> None:
 )
 def test_what_is_wrong_is_named(wrong: dict[str, str], named: str) -> None:
     assert named in Settings.read({**GOOD, **wrong}).problems
+
+
+IDENTITY = {
+    **GOOD,
+    "DocumentStorage": "",
+    "DocumentStorage__blobServiceUri": "https://acc.blob.example",
+    "DocumentStorage__queueServiceUri": "https://acc.queue.example/",
+}
+
+
+def test_an_identity_needs_the_endpoint_of_blobs_and_of_queues() -> None:
+    settings = Settings.read(IDENTITY)
+
+    assert settings.problems == {}
+    assert settings.storage.blob_service_uri == "https://acc.blob.example"
+    assert settings.storage.queue_service_uri == "https://acc.queue.example"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"DocumentStorage__blobServiceUri": ""}, "DocumentStorage"),
+        ({"DocumentStorage__queueServiceUri": ""}, "DocumentStorage__queueServiceUri"),
+        ({"DocumentStorage__blobServiceUri": "http://127.0.0.1:1"}, "DocumentStorage__blobServiceUri"),
+        ({"DocumentStorage__queueServiceUri": "acc.queue.example"}, "DocumentStorage__queueServiceUri"),
+        (
+            {"DocumentStorage__blobServiceUri": "", "DocumentStorage__serviceUri": "acc"},
+            "DocumentStorage__serviceUri",
+        ),
+    ],
+)
+def test_what_keeps_an_identity_from_storage_is_named(wrong: dict[str, str], named: str) -> None:
+    assert set(Settings.read({**IDENTITY, **wrong}).problems) == {named}
 
 
 def test_partner_center_may_be_on_loopback_without_tls() -> None:
@@ -80,3 +116,22 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
 def test_what_the_decorators_need_never_fails() -> None:
     assert trigger_binding({}) == ("incoming", "EventGrid", "0 */5 * * * *")
     assert trigger_binding({"BLOB_TRIGGER_SOURCE": "nonsense"})[1] == "EventGrid"
+    assert queue_binding({}) == "work"
+
+
+@pytest.mark.parametrize("name", ["abc", "a-b", "work-2", "0" * 63, " work-2 "])
+def test_a_name_that_a_queue_can_have_is_taken(name: str) -> None:
+    settings = Settings.read({**GOOD, "WORK_QUEUE": name})
+
+    assert settings.problems == {}
+    assert queue_binding({"WORK_QUEUE": name}) == settings.storage.work_queue == name.strip()
+
+
+@pytest.mark.parametrize(
+    "name", ["ab", "0" * 64, "-abc", "abc-", "a--b", "Work", "a_b", "wörk", "work\n2", "%W%"]
+)
+def test_a_name_that_no_queue_can_have_is_told_and_keeps_the_app_alive(name: str) -> None:
+    settings = Settings.read({**GOOD, "WORK_QUEUE": name})
+
+    assert set(settings.problems) == {"WORK_QUEUE"}
+    assert queue_binding({"WORK_QUEUE": name}) == settings.storage.work_queue == "work"

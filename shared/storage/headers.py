@@ -1,0 +1,65 @@
+"""What the headers of storage's answers say. They are input like any other: the unreadable is an error.
+
+`what` names the request in messages. All but `date` raise StorageError.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from shared.errors import StorageError
+
+
+def etag(headers: Mapping[str, str], what: str) -> str:
+    """The version of the blob."""
+    value = headers.get("ETag", "")
+    if not value:
+        raise _unreadable("ETag", what)
+    return value
+
+
+def last_modified(headers: Mapping[str, str], what: str) -> datetime:
+    """When the blob was written; storage tells it to the second."""
+    moment = _moment(headers.get("Last-Modified", ""))
+    if moment is None:
+        raise _unreadable("Last-Modified", what)
+    return moment
+
+
+def size(headers: Mapping[str, str], what: str) -> int:
+    """Bytes of the body."""
+    value = headers.get("Content-Length", "")
+    if not (value.isascii() and value.isdigit()):
+        raise _unreadable("Content-Length", what)
+    return int(value)
+
+
+def md5(headers: Mapping[str, str], what: str) -> str:
+    """MD5 of the blob in lower-case hex, "" where storage keeps none."""
+    try:
+        digest = base64.b64decode(headers.get("Content-MD5", ""), validate=True)
+    except ValueError:
+        raise _unreadable("Content-MD5", what) from None
+    if len(digest) not in (0, 16):
+        raise _unreadable("Content-MD5", what)
+    return digest.hex()
+
+
+def date(headers: Mapping[str, str]) -> datetime:
+    """When storage answered, by storage's clock, to the second; by the local clock where it does not say."""
+    return _moment(headers.get("Date", "")) or datetime.now(UTC)
+
+
+def _moment(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _unreadable(name: str, what: str) -> StorageError:
+    return StorageError(f"storage's answer to {what} has no {name} that can be read")
