@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from local.simulator.multipart_reader import MalformedMultipartError, Part, header_value
 from local.simulator.replies import Refused, refused
-from local.simulator.state import Attachment
+from local.simulator.state import KINDS, Attachment
 from local.simulator.strict_json import StrictJsonError, canonical, read_object
 from local.simulator.switches import Switches
 
@@ -50,7 +50,7 @@ class Upload:
     def files(self, room: int) -> tuple[Attachment, ...]:
         """Return the files with ids of 14 hex digits; contents beyond `room` bytes are not kept."""
         result = []
-        for kind, parts in (("POAttachment", self.pos), ("TenderAttachment", self.tenders)):
+        for kind, parts in zip(KINDS, (self.pos, self.tenders), strict=True):
             for part in parts:
                 content = part.content if part.content is not None and part.size <= room else None
                 room -= len(content or b"")

@@ -11,6 +11,7 @@ import http.server
 import json
 import secrets
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -25,7 +26,8 @@ from local.simulator.incoming import BrokenOffError, Incoming, content_length
 from local.simulator.journal import Entry
 from local.simulator.multipart_reader import MalformedMultipartError, boundary_of, read_parts
 from local.simulator.replies import Refused, Reply, error_reply, refused, throttled
-from local.simulator.service import ORDER_LIMIT, Body, Call, route
+from local.simulator.routes import Call, route
+from local.simulator.service import ORDER_LIMIT, Body
 from local.simulator.simulation import Simulation
 
 NO_FAULT = Fault("")
@@ -90,6 +92,10 @@ class Connection(http.server.BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
         """Print nothing; the journal has it all."""
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return what the Date of an answer says: the service's own time, right or not."""
+        return super().date_time_string(self.simulation.now() if timestamp is None else timestamp)
+
     def finish(self) -> None:
         """Close the connection, abruptly where a fault asks for it."""
         if self.reset:
@@ -135,29 +141,39 @@ class Connection(http.server.BaseHTTPRequestHandler):
             raise NoAnswerError(reset=True)
         if fault.kind == "delay":
             self.stopping.wait(fault.seconds)
-        spoiled = fault.kind in ("throttle", "status", "hang")
-        if spoiled and not fault.commit:
-            body.drain()
-            return self._spoil(fault)
-        reply = self._ask(call, entry, fault, body)
-        entry.committed = reply.committed
-        if fault.kind == "lose_reply":
-            raise NoAnswerError
-        return self._spoil(fault) if spoiled else reply
-
-    def _spoil(self, fault: Fault) -> Reply:
         if fault.kind == "throttle":
+            body.drain()
             return throttled(fault.retry_after)
+        if fault.kind == "early":
+            self.wfile.write(self._interim(fault.status, fault.headers))
+        reply = self._first_answer(call, body) or self._act(call, entry, fault, body)
         if fault.kind == "hang":
             self.stopping.wait(fault.seconds)
+        if fault.kind in ("lose_reply", "hang"):
             raise NoAnswerError
-        return _status_reply(fault)
+        self.simulation.service.told(call, self.names.get("ms-requestid", ""), reply)
+        return reply
+
+    def _first_answer(self, call: Call, body: Incoming) -> Reply | None:
+        told = self.simulation.service.first_answer(call, self.names.get("ms-requestid", ""))
+        if told:
+            body.drain()
+        return told
+
+    def _act(self, call: Call, entry: Entry, fault: Fault, body: Incoming) -> Reply:
+        """Do what is asked, unless the fault leaves it undone; return what the fault makes of the answer."""
+        if fault.kind in ("status", "hang") and not fault.commit:
+            body.drain()
+            return _status_reply(fault)
+        reply = self._ask(call, entry, fault, body)
+        entry.committed = reply.committed
+        return _status_reply(fault) if fault.kind == "status" else reply
 
     def _ask(self, call: Call, entry: Entry, fault: Fault, body: Incoming) -> Reply:
         service = self.simulation.service
         try:
             entry.caller = service.identify(self.names.get("authorization", ""))
-            head = service.admit(call, entry.caller, self.names)
+            head = service.admit(call, entry.caller, self.names, self._base_url())
             return service.answer(call, head, self._body(call, fault, body))
         except Refused as refusal:
             if self.awaits_continue and not body.received:
@@ -183,12 +199,28 @@ class Connection(http.server.BaseHTTPRequestHandler):
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.awaits_continue = False
 
+    def _base_url(self) -> str:
+        scheme = "https" if isinstance(self.connection, ssl.SSLSocket) else "http"
+        return f"{scheme}://{self.names.get('host', '')}"
+
+    def _interim(self, status: int, headers: Mapping[str, str]) -> bytes:
+        """Return an early answer, after which the real one follows.
+
+        https://www.rfc-editor.org/rfc/rfc9110#section-15.2
+        """
+        lines = [f"HTTP/1.1 {status} {self.responses.get(status, ('',))[0]}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
     def _send(self, reply: Reply, entry: Entry, fault: Fault) -> None:
         entry.status, entry.code = reply.status, reply.code
+        if reply.status < 200:
+            self.wfile.write(self._interim(reply.status, reply.headers))
+            raise NoAnswerError
         body = _GARBAGE if fault.kind == "garbage" else reply.body
         kind = "text/html" if fault.kind == "garbage" else reply.content_type
-        own = {**self._ids(), **self._mfa(entry)}
-        head = self._head(reply.status, {"Content-Type": kind, **own, **reply.headers}, len(body))
+        own = {} if fault.gateway else {**self._ids(), **self._mfa(entry)}
+        head = self._head(reply.status, {"Content-Type": kind, **own}, reply.headers, len(body))
         if fault.kind == "truncate":
             body = body[: len(body) // 2]
         entry.response_bytes = len(body)
@@ -196,11 +228,17 @@ class Connection(http.server.BaseHTTPRequestHandler):
         if fault.kind == "truncate":
             raise NoAnswerError
 
-    def _head(self, status: int, headers: Mapping[str, str], length: int) -> bytes:
-        reason = self.responses.get(status, ("",))[0]
-        lines = [f"HTTP/1.1 {status} {reason}", f"Content-Length: {length}"]
-        lines += [f"{name}: {value}" for name, value in headers.items() if length or name != "Content-Type"]
-        lines.append(f"Date: {self.date_time_string()}")
+    def _head(self, status: int, own: Mapping[str, str], told: Mapping[str, str], length: int) -> bytes:
+        """Return the head of an answer; `told` goes before `own`, names without regard to case."""
+        named = {name.lower() for name in told}
+        headers = {"Date": self.date_time_string(), **own}
+        headers = {name: value for name, value in headers.items() if name.lower() not in named}
+        lines = [f"HTTP/1.1 {status} {self.responses.get(status, ('',))[0]}", f"Content-Length: {length}"]
+        lines += [
+            f"{name}: {value}"
+            for name, value in {**headers, **told}.items()
+            if length or name.lower() != "content-type"
+        ]
         if self.close_connection:
             lines.append("Connection: close")
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
@@ -232,7 +270,7 @@ class Connection(http.server.BaseHTTPRequestHandler):
         except BrokenOffError:
             self.close_connection = True
             return
-        head = self._head(reply.status, {"Content-Type": reply.content_type}, len(reply.body))
+        head = self._head(reply.status, {"Content-Type": reply.content_type}, reply.headers, len(reply.body))
         self.wfile.write(head + reply.body)
 
 

@@ -5,17 +5,20 @@ GET  /_sim/state               orders, submissions, resellers, switches, faults 
 GET  /_sim/requests            every request with its outcome, counts by operation, connections
 GET  /_sim/attachments/{id}    a file that was attached, where its content was kept
 POST /_sim/reset               forget everything
-POST /_sim/config              {switch: value, …} (switches.Switches)
+POST /_sim/config              {switch: value, …} (switches.Switches), {"make": "other", …} (switches.MAKES)
 POST /_sim/faults              [fault order, …] (faults), or {"seed": 1, "rates": {kind: probability}}
 DELETE /_sim/faults            call off every fault
-POST /_sim/orders              {"customerId": …, "id": …, "status": …}: an order placed by other means
+POST /_sim/orders              {"customerId": …, "id": …, "status": …, "body": {…}}: an order placed by hand
+POST /_sim/changes             {"orderId": …, "changes": {…}}: an order changed by hand (portal.Portal)
+POST /_sim/uploads             {"orderId": …, "fileName": …, "kind": …, "content": base64}: a file by hand
+POST /_sim/padding             {"customerId": …, "orders": N, "lines": N}: orders of earlier days
 POST /_sim/resellers           [{"id": …, "name": …, "mpnId": …, "state": …, "location": …}, …]
 """
 
 from __future__ import annotations
 
+import base64
 import json
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from urllib.parse import urlsplit
@@ -24,7 +27,7 @@ from local.simulator.page import page
 from local.simulator.replies import Refused, Reply, json_reply
 from local.simulator.service import download
 from local.simulator.simulation import Simulation
-from local.simulator.state import PENDING, Reseller
+from local.simulator.state import KINDS, PENDING, Reseller, attachment_json
 
 _FILES = "/_sim/attachments/"
 
@@ -94,9 +97,36 @@ def _no_faults(simulation: Simulation, value: object) -> Reply:
 
 
 def _order(simulation: Simulation, value: object) -> Reply:
-    given = _texts(value, {"customerId": None, "id": str(uuid.uuid4()), "status": PENDING})
-    order = simulation.state.seed_order(given["customerId"], given["id"], simulation.clock(), given["status"])
+    given = dict(_object(value))
+    body = _object(given.pop("body", {}))
+    texts = _texts(given, {"customerId": None, "id": "", "status": PENDING})
+    order = simulation.portal.place_order(
+        texts["customerId"], body, order_id=texts["id"], status=texts["status"]
+    )
     return json_reply(201, order.resource())
+
+
+def _change(simulation: Simulation, value: object) -> Reply:
+    given = dict(_object(value))
+    changes = _object(given.pop("changes", None))
+    order = simulation.portal.change_order(_texts(given, {"orderId": None})["orderId"], changes)
+    return json_reply(200, order.resource())
+
+
+def _upload(simulation: Simulation, value: object) -> Reply:
+    given = _texts(value, {"orderId": None, "fileName": None, "kind": KINDS[0], "content": ""})
+    content = base64.b64decode(given["content"], validate=True)
+    item = simulation.portal.upload(given["orderId"], given["fileName"], given["kind"], content)
+    return json_reply(201, attachment_json(item))
+
+
+def _padding(simulation: Simulation, value: object) -> Reply:
+    given = dict(_object(value))
+    orders, lines = given.pop("orders", None), given.pop("lines", 1)
+    if not isinstance(orders, int) or not isinstance(lines, int):
+        raise ValueError("orders and lines are whole numbers")
+    simulation.portal.pad_orders(_texts(given, {"customerId": None})["customerId"], orders, lines)
+    return Reply(204)
 
 
 def _resellers(simulation: Simulation, value: object) -> Reply:
@@ -151,5 +181,8 @@ _ROUTES: Mapping[tuple[str, str], Callable[[Simulation, object], Reply]] = {
     ("POST", "/_sim/faults"): _faults,
     ("DELETE", "/_sim/faults"): _no_faults,
     ("POST", "/_sim/orders"): _order,
+    ("POST", "/_sim/changes"): _change,
+    ("POST", "/_sim/uploads"): _upload,
+    ("POST", "/_sim/padding"): _padding,
     ("POST", "/_sim/resellers"): _resellers,
 }

@@ -31,7 +31,10 @@ OPERATIONS = (
 
 KINDS: Mapping[str, Mapping[str, type]] = {
     "lose_reply": {},  # commit, then close without an answer
-    "status": {"status": int, "body": object, "headers": dict, "commit": bool},
+    # an answer of this status; below 200 an early one, after which the connection ends; `gateway`: without
+    # the headers of the service itself (MS-RequestId and its like)
+    "status": {"status": int, "body": object, "headers": dict, "commit": bool, "gateway": bool},
+    "early": {"status": int, "headers": dict},  # an early answer (102, 103), then the usual one
     "throttle": {"retry_after": int},
     "hang": {"seconds": float, "commit": bool},  # then close without an answer
     "cut": {"after_bytes": int},  # reset while the body arrives; nothing is committed
@@ -52,6 +55,7 @@ class Fault:
     body: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
     commit: bool = False
+    gateway: bool = False
     retry_after: int = 1
     seconds: float = 30.0
     after_bytes: int = 0
@@ -193,7 +197,10 @@ def parse_fault(value: object) -> Fault:
             raise ValueError(f"{value['kind']} has no field {name!r}")
         if not _is(item, fields[name]):
             raise ValueError(f"{name} of {value['kind']} does not take {item!r}")
-    return Fault(**value)
+    fault = Fault(**({"status": 103} if value["kind"] == "early" else {}) | dict(value))
+    if fault.kind == "early" and not 101 < fault.status < 200:
+        raise ValueError(f"status of early does not take {fault.status}; it is from 102 to 199")
+    return fault
 
 
 def _is(value: object, kind: type) -> bool:

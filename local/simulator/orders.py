@@ -7,11 +7,12 @@ https://learn.microsoft.com/en-us/partner-center/developer/order-resources
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from local.simulator.members import LINE_FIELDS, ORDER_FIELDS, Members
 from local.simulator.replies import refused
+from local.simulator.shapes import documented_date
 from local.simulator.state import PENDING, STATUSES, Order, Reseller
 from local.simulator.strict_json import StrictJsonError, canonical, read_object
 from local.simulator.switches import Switches
@@ -30,78 +31,6 @@ CYCLES = {
 """Billing cycle (wire and SDK spelling, lower case) to its length in months."""
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict)
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, list)
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-def _is_text_map(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
-
-
-def _is_anything(value: object) -> bool:
-    return True
-
-
-_Fields = Mapping[str, Callable[[object], bool]]
-
-ORDER_FIELDS: _Fields = {
-    "id": _is_text,
-    "alternateId": _is_text,
-    "referenceCustomerId": _is_text,
-    "billingCycle": _is_anything,
-    "currencyCode": _is_text,
-    "currencySymbol": _is_text,
-    "lineItems": _is_list,
-    "creationDate": _is_text,
-    "status": _is_anything,
-    "transactionType": _is_text,
-    "totalPrice": _is_anything,
-    "partnerOnRecordAttestationAccepted": _is_flag,
-    "links": _is_object,
-    "attributes": _is_object,
-    "client": _is_object,
-}
-LINE_FIELDS: _Fields = {
-    "lineItemNumber": _is_whole,
-    "offerId": _is_text,
-    "quantity": _is_whole,
-    "friendlyName": _is_text,
-    "termDuration": _is_text,
-    "customTermEndDate": _is_text,
-    "promotionId": _is_text,
-    "renewsTo": _is_object,
-    "partnerIdOnRecord": _is_text,
-    "additionalPartnerIdsOnRecord": _is_texts,
-    "attestationAccepted": _is_flag,
-    "provisioningContext": _is_text_map,
-    "purchaseCommitment": _is_object,
-    "parentSubscriptionId": _is_text,
-    "subscriptionId": _is_text,
-    "transactionType": _is_text,
-    "pricing": _is_object,
-    "links": _is_object,
-    "attributes": _is_object,
-}
 _ECHOED = (
     "lineItemNumber",
     "offerId",
@@ -166,7 +95,6 @@ def check_resellers(request: OrderRequest, resellers: Sequence[Reseller]) -> Non
 def place(request: OrderRequest, customer: str, now: float, switches: Switches) -> Order:
     """Make the order of a valid request; `now` is in seconds since 1970."""
     order_id = str(uuid.uuid4())
-    created = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
     body: dict[str, object] = {
         "id": order_id,
         "referenceCustomerId": customer,
@@ -174,14 +102,14 @@ def place(request: OrderRequest, customer: str, now: float, switches: Switches) 
     }
     if "currencyCode" in request.fields:
         body["currencyCode"] = request.fields["currencyCode"]
-    body["lineItems"] = [_line(line, customer) for line in request.lines]
-    body["creationDate"] = created
-    body["links"] = {"self": _link(f"/customers/{customer}/orders/{order_id}")}
+    body["lineItems"] = [shown_line(line, customer) for line in request.lines]
+    body["creationDate"] = documented_date(now + switches.clock_skew)
+    body["links"] = own_link(customer, order_id)
     waits = switches.every_order_needs_po or any(_needs_po(line, switches) for line in request.lines)
     return Order(order_id, customer, now, body, PENDING if waits else "completed")
 
 
-def _fields(given: object, known: _Fields) -> dict[str, object]:
+def _fields(given: object, known: Members) -> dict[str, object]:
     if not isinstance(given, dict):
         raise refused("3000", "A line item is not an object.")
     try:
@@ -231,12 +159,18 @@ def _check_line(line: Mapping[str, object], cycle: str, max_quantity: int) -> No
         raise refused("800002", "At most five additional PartnerIDs.")
 
 
-def _line(line: Mapping[str, object], customer: str) -> dict[str, object]:
+def shown_line(line: Mapping[str, object], customer: str) -> dict[str, object]:
+    """Return a line of an order as the order resource has it, with a subscription of its own."""
     subscription = str(uuid.uuid4())
     shown = {name: line[name] for name in _ECHOED if name in line}
     shown["subscriptionId"] = subscription
     shown["links"] = {"subscription": _link(f"/customers/{customer}/subscriptions/{subscription}")}
     return shown
+
+
+def own_link(customer: str, order_id: str) -> dict[str, object]:
+    """Return the links of an order."""
+    return {"self": _link(f"/customers/{customer}/orders/{order_id}")}
 
 
 def _link(uri: str) -> dict[str, object]:

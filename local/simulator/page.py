@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 
 from local.simulator.journal import Entry
 from local.simulator.simulation import Simulation
-from local.simulator.state import Attachment, Order, Submission
+from local.simulator.state import Attachment, Order, Origin, Submission
 
 SHOWN_ORDERS = 100
 SHOWN_REQUESTS = 50
@@ -24,14 +25,16 @@ code { font-size: .85em; overflow-wrap: anywhere }
 def page(simulation: Simulation) -> str:
     """Return the page: newest orders with what was attached to them, and the last requests."""
     with simulation.state.lock:
-        orders = list(simulation.state.orders.values())
+        there = simulation.state.orders.values()
+        orders = [order for order in there if order.origin is not Origin.PADDING]
+        padding = len(there) - len(orders)
         order_rows = [_order_row(order) for order in reversed(orders[-SHOWN_ORDERS:])]
     requests = [_request_row(entry) for entry in reversed(simulation.journal.entries()[-SHOWN_REQUESTS:])]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Partner Center simulator</title>'
         f"<style>{_STYLE}</style><h1>Partner Center simulator</h1>"
         f'<p>As JSON: <a href="/_sim/state">state</a>, <a href="/_sim/requests">requests</a>.</p>'
-        f"<h2>Orders ({len(orders)})</h2>"
+        f"<h2>Orders ({len(orders)}, and {padding} of earlier days)</h2>"
         f"{_table(('Created', 'Customer', 'Order', 'Status', 'Attached'), order_rows)}"
         f"<h2>Last requests</h2>"
         f"{_table(('Time', 'Request', 'Token', 'Answer', 'Fault', 'Bytes in', 'Seconds'), requests)}</html>"
@@ -39,14 +42,22 @@ def page(simulation: Simulation) -> str:
 
 
 def _order_row(order: Order) -> Sequence[str]:
-    attached = "".join(_submission(submission) for submission in order.submissions)
-    return (_time(order.created), _code(order.customer), _code(order.id), escape(order.status), attached)
+    attached = "".join(_submission(upload, upload in order.by_hand) for upload in order.uploads)
+    changed = "".join(f"<br>changed by hand: {_code(json.dumps(change))}" for change in order.changes)
+    placed = "<br>placed by hand" if order.origin is Origin.PORTAL else ""
+    shown = f"{_code(order.id)}{placed}{changed}"
+    return (_time(order.created), _code(order.customer), shown, escape(order.status), attached)
 
 
-def _submission(submission: Submission) -> str:
+def _submission(submission: Submission, by_hand: bool) -> str:
+    if by_hand:
+        return f"<p>{_time(submission.at)} by hand</p><ul>{_files(submission)}</ul>"
     dropped = f"<br>ignored: {escape(', '.join(submission.dropped))}" if submission.dropped else ""
-    files = "".join(f"<li>{_file(item)}</li>" for item in submission.files)
-    return f"<p>{_time(submission.at)} {_code(submission.metadata)}{dropped}</p><ul>{files}</ul>"
+    return f"<p>{_time(submission.at)} {_code(submission.metadata)}{dropped}</p><ul>{_files(submission)}</ul>"
+
+
+def _files(submission: Submission) -> str:
+    return "".join(f"<li>{_file(item)}</li>" for item in submission.files)
 
 
 def _file(item: Attachment) -> str:

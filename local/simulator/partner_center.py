@@ -1,7 +1,7 @@
 """The Partner Center simulator: a real HTTP server on the loopback address.
 
     with PartnerCenterSimulator(token_key=key) as partner_center:
-        partner_center.configure(every_order_needs_po=True)
+        partner_center.configure(every_order_needs_po=True, make="other")
         partner_center.faults.add({"on": "POST attachment", "do": {"kind": "lose_reply"}})
         requests.post(f"{partner_center.url}/v1/customers/…/orders", …)
         partner_center.state.orders, partner_center.journal.entries()
@@ -20,6 +20,7 @@ from local.loopback import Loopback
 from local.simulator.connection import Connection
 from local.simulator.faults import Faults
 from local.simulator.journal import Journal
+from local.simulator.portal import Portal
 from local.simulator.simulation import Simulation
 from local.simulator.state import State
 from local.simulator.switches import Switches
@@ -59,8 +60,14 @@ class PartnerCenterSimulator(Loopback):
         """What it was asked."""
         return self.simulation.journal
 
+    @property
+    def portal(self) -> Portal:
+        """What people do by hand."""
+        return self.simulation.portal
+
     def configure(self, **changes: object) -> None:
-        """Turn switches by name (switches.Switches); raises ValueError."""
+        """Turn switches by name (switches.Switches), or several at once (`make`, switches.MAKES); raises
+        ValueError."""
         self.simulation.configure(**changes)
 
     def reset(self) -> None:

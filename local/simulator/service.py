@@ -1,65 +1,37 @@
-"""What Partner Center answers: routes, who may call them, and what each call does.
+"""What Partner Center answers: who may call, and what each call does.
 
-Nothing here knows of sockets. `route` names the call, `Service.identify` reads the token, `Service.admit`
+Nothing here knows of sockets. `Service.identify` reads the token of a call (routes), `Service.admit`
 decides from the head of a request, `Service.answer` from its body; all raise Refused with the documented
 error.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from urllib.parse import parse_qs, unquote, urlsplit
+from dataclasses import dataclass
+from urllib.parse import quote
 
+from local.simulator.access import identify
 from local.simulator.attachments import Upload
+from local.simulator.lists import list_attachments, list_orders, upload_reply
 from local.simulator.multipart_reader import Part
 from local.simulator.orders import check_resellers, place, read_order
-from local.simulator.replies import Refused, Reply, json_reply, refused, throttled, unauthorized
+from local.simulator.paging import TOKEN_HEADER
+from local.simulator.replies import Refused, Reply, json_reply, refused, throttled
 from local.simulator.resellers import related, validate
-from local.simulator.state import (
-    UPLOADED,
-    Attachment,
-    Order,
-    State,
-    Submission,
-    attachment_json,
-)
-from local.simulator.tokens import InvalidToken, read
+from local.simulator.routes import Call
+from local.simulator.shapes import pascal, shown_order
+from local.simulator.state import UPLOADED, Attachment, Order, State, Submission
 
 ORDER_LIMIT = 1024 * 1024
 """Most bytes of an order request; Microsoft publishes no limit."""
 
 _GUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
-_ONE = "/v1/customers/([^/]+)/orders/([^/]+)"
-_ROUTES: Sequence[tuple[str, re.Pattern[str], str]] = [
-    (method, re.compile(path, re.I), operation)
-    for method, path, operation in (
-        ("POST", "/v1/customers/([^/]+)/orders", "POST order"),
-        ("GET", "/v1/customers/([^/]+)/orders", "GET orders"),
-        ("GET", _ONE, "GET order"),
-        # the upload and the download say `attachment`, the list says `attachments`
-        ("POST", f"{_ONE}/attachment", "POST attachment"),
-        ("GET", f"{_ONE}/attachments", "GET attachments"),
-        ("GET", f"{_ONE}/attachment/([^/]+)", "GET attachment"),
-        ("GET", "/v1/relationships", "GET relationships"),
-        ("POST", "/v1/partners/validateresellers", "POST validateresellers"),
-        ("GET", "/v1/customers", "GET customers"),
-    )
-]
-
+_WRITES = ("POST order", "POST attachment")
+_NOT_KEPT = (401, 429)
 _OF_THE_PARTNER = ("GET relationships", "POST validateresellers", "GET customers")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request by name; ids are decoded, and empty where the path has none."""
-
-    operation: str
-    customer: str = ""
-    order: str = ""
-    attachment: str = ""
-    query: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +43,10 @@ class Head:
     request_id: str
     """The client's MS-RequestId, or empty."""
     correlation_id: str
-    at: float
+    continuation: str
+    """The token of the page that is asked for, or empty."""
+    base_url: str
+    """Where the client finds the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +58,6 @@ class Body:
     parts: Sequence[Part] = ()
     forget: str = ""
     """A part name whose files get lost (fault drop_part)."""
-
-
-def route(method: str, target: str) -> Call:
-    """Return the call that a request line makes; `operation` is empty or says `method` when there is none."""
-    url = urlsplit(target)
-    known_path = False
-    for verb, pattern, operation in _ROUTES:
-        match = pattern.fullmatch(url.path)
-        known_path = known_path or match is not None
-        if match and verb == method:
-            ids = [unquote(item) for item in match.groups()]
-            query = {name.lower(): values[0] for name, values in parse_qs(url.query).items()}
-            customer, order, attachment = (*ids, "", "", "")[:3]
-            return Call(operation, customer, order, attachment, query)
-    return Call("method" if known_path else "")
 
 
 class Service:
@@ -121,34 +81,16 @@ class Service:
 
     def identify(self, authorization: str) -> str:
         """Return whose token the Authorization header holds, app or user. Raises Refused."""
-        scheme, _, token = authorization.strip().partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise refused("800001")
-        try:
-            claims = read(token.strip(), self._key)
-        except InvalidToken:
-            raise unauthorized() from None
-        expires = claims.get("exp")
-        if claims.get("aud") != self.state.switches.audience:
-            raise unauthorized()
-        if not isinstance(expires, int | float) or expires <= self.clock():
-            raise unauthorized()
-        if claims.get("idtyp") == "app":
-            return "app"
-        if "user_impersonation" not in str(claims.get("scp", "")).split():
-            raise unauthorized()
-        methods = claims.get("amr")
-        if not isinstance(methods, list) or "mfa" not in methods:
-            raise refused("900421")
-        return "user"
+        return identify(authorization, self._key, self.state.switches.audience, self.clock())
 
-    def admit(self, call: Call, caller: str, headers: Mapping[str, str]) -> Head:
+    def admit(self, call: Call, caller: str, headers: Mapping[str, str], base_url: str = "") -> Head:
         """Decide from the head alone; `headers` has lower-case names. Raises Refused."""
         head = Head(
             caller,
             headers.get("ms-requestid", ""),
             headers.get("ms-correlationid", ""),
-            self.clock(),
+            headers.get(TOKEN_HEADER.lower()) or call.continuation,
+            base_url,
         )
         for name in ("ms-requestid", "ms-correlationid"):
             if name in headers and not _GUID.fullmatch(headers[name]):
@@ -167,16 +109,33 @@ class Service:
 
     def answer(self, call: Call, head: Head, body: Body) -> Reply:
         """Do what is asked, once as a whole, and return the answer. Raises Refused."""
-        place_of_answer = (head.request_id.lower(), f"{call.operation}/{call.customer}/{call.order}".lower())
+        place_of_answer = _place_of_answer(call, head.request_id)
         with self.state.lock:
-            honours = self.state.switches.honours_request_id and head.request_id
+            switches = self.state.switches
+            honours = (switches.honours_request_id or switches.repeats_first_error) and head.request_id
             if honours and place_of_answer in self.state.answers:
                 return self.state.answers[place_of_answer]
             reply = self._calls[call.operation](call, head, body)
             if honours and reply.committed:
-                kept = Reply(reply.status, reply.body, reply.content_type, reply.headers)
-                self.state.answers[place_of_answer] = kept
+                self.state.answers[place_of_answer] = dataclasses.replace(reply, committed=False)
             return reply
+
+    def first_answer(self, call: Call, request_id: str) -> Reply | None:
+        """Return the answer that `repeats_first_error` repeats, or None when there is none yet."""
+        with self.state.lock:
+            if not self._keeps(call, request_id):
+                return None
+            return self.state.answers.get(_place_of_answer(call, request_id))
+
+    def told(self, call: Call, request_id: str, reply: Reply) -> None:
+        """Keep what is answered first, where `repeats_first_error` repeats it."""
+        with self.state.lock:
+            if self._keeps(call, request_id) and reply.status not in _NOT_KEPT:
+                kept = dataclasses.replace(reply, committed=False)
+                self.state.answers[_place_of_answer(call, request_id)] = kept
+
+    def _keeps(self, call: Call, request_id: str) -> bool:
+        return self.state.switches.repeats_first_error and bool(request_id) and call.operation in _WRITES
 
     def _check_customer(self, customer: str) -> None:
         switches = self.state.switches
@@ -194,6 +153,8 @@ class Service:
             order = self.state.orders.get(call.order)
         if order is None or order.customer.lower() != call.customer.lower():
             raise refused("20000")
+        if order.created + self.state.switches.order_visible_after > self.clock():
+            raise refused("20000", "Not yet.")
         return order
 
     def _create(self, call: Call, head: Head, body: Body) -> Reply:
@@ -202,24 +163,24 @@ class Service:
         if request.partner_ids and head.caller == "app":
             raise refused("900329")
         check_resellers(request, self.state.resellers)
-        order = place(request, call.customer, head.at, self.state.switches)
+        order = place(request, call.customer, self.clock(), self.state.switches)
         self.state.orders[order.id] = order
-        return json_reply(201, order.resource(), committed=True)
+        return json_reply(201, self._shown(order), committed=True)
 
     def _list(self, call: Call, head: Head, body: Body) -> Reply:
-        shown = [
-            order.resource()
-            for order in self.state.orders.values()
-            if order.customer.lower() == call.customer.lower()
-            and order.created + self.state.switches.list_lag <= head.at
-        ]
-        return json_reply(200, _collection(shown))
+        theirs = (o for o in self.state.orders.values() if o.customer.lower() == call.customer.lower())
+        url = f"{head.base_url}/v1/customers/{quote(call.customer, safe='')}/orders"
+        return list_orders(theirs, self.clock(), head.continuation, url, self.state.switches)
 
     def _get(self, call: Call, head: Head, body: Body) -> Reply:
-        return json_reply(200, self._order(call).resource())
+        return json_reply(200, self._shown(self._order(call)))
+
+    def _shown(self, order: Order) -> object:
+        shown = shown_order(order, self.state.switches)
+        return pascal(shown) if self.state.switches.order_casing == "pascal" else shown
 
     def _attach(self, call: Call, head: Head, body: Body) -> Reply:
-        order, state = self._order(call), self.state
+        order, state, now = self._order(call), self.state, self.clock()
         upload = Upload(body.parts, state.switches)
         if body.forget:
             upload.forget(body.forget)
@@ -227,15 +188,17 @@ class Service:
         state.kept_bytes += sum(len(item.content or b"") for item in files)
         metadata = upload.metadata.decode("utf-8")
         order.submissions.append(
-            Submission(head.at, head.request_id, head.correlation_id, metadata, files, upload.dropped)
+            Submission(now, head.request_id, head.correlation_id, metadata, files, upload.dropped)
         )
         order.status = UPLOADED
         order.version += 1
-        shown = order.attachments if state.switches.reply_lists_all else files
-        return json_reply(201, _collection([attachment_json(item) for item in shown]), committed=True)
+        return upload_reply(order, files, now, state.switches)
 
     def _attachments(self, call: Call, head: Head, body: Body) -> Reply:
-        return json_reply(200, _collection([attachment_json(item) for item in self._order(call).attachments]))
+        order = self._order(call)
+        ids = (quote(item, safe="") for item in (call.customer, call.order))
+        url = "{}/v1/customers/{}/orders/{}/attachments".format(head.base_url, *ids)
+        return list_attachments(order, self.clock(), head.continuation, url, self.state.switches)
 
     def _download(self, call: Call, head: Head, body: Body) -> Reply:
         found = [item for item in self._order(call).attachments if item.id == call.attachment]
@@ -256,6 +219,10 @@ class Service:
             {"id": name, "attributes": {"objectType": "Customer"}} for name in self.state.switches.customers
         ]
         return json_reply(200, _collection(shown))
+
+
+def _place_of_answer(call: Call, request_id: str) -> tuple[str, str]:
+    return request_id.lower(), f"{call.operation}/{call.customer}/{call.order}".lower()
 
 
 def _check_json(body: Body) -> None:

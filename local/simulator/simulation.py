@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from local.simulator.faults import Faults
 from local.simulator.journal import Journal
+from local.simulator.portal import Portal
 from local.simulator.service import Service
 from local.simulator.state import State
 from local.simulator.switches import Switches, changed
@@ -20,6 +21,11 @@ class Simulation:
         self.journal = Journal()
         self.service = Service(self.state, token_key, clock)
         self.clock = clock
+        self.portal = Portal(self.state, clock)
+
+    def now(self) -> float:
+        """Return what the service takes for the time, in seconds since 1970."""
+        return self.clock() + self.state.switches.clock_skew
 
     def configure(self, **changes: object) -> None:
         """Turn switches by name; raises ValueError when one does not exist or does not take the value."""

@@ -7,10 +7,13 @@ who test for doubles look for. Whoever reads or changes it holds `lock`.
 from __future__ import annotations
 
 import base64
+import heapq
 import json
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from local.simulator.replies import Reply
 from local.simulator.switches import Switches
@@ -31,6 +34,8 @@ STATUSES = (
     "error",
 )
 """https://learn.microsoft.com/en-us/partner-center/developer/order-resources"""
+KINDS = ("POAttachment", "TenderAttachment")
+"""https://learn.microsoft.com/en-us/partner-center/developer/attaching-purchase-order-and-completing-po-details"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class Attachment:
     id: str
     file_name: str
     kind: str
-    """POAttachment or TenderAttachment."""
+    """One of KINDS."""
     content_type: str
     size: int
     sha256: str
@@ -79,6 +84,16 @@ class Submission:
     """Names of parts that were ignored because nothing here is called so."""
 
 
+class Origin(StrEnum):
+    """Where an order comes from."""
+
+    API = "api"
+    PORTAL = "portal"
+    """A person placed it by hand, or a test did."""
+    PADDING = "padding"
+    """One of the many that a customer has had for long (portal)."""
+
+
 @dataclass(slots=True)
 class Order:
     """One order: `body` is the resource without what changes later."""
@@ -90,11 +105,22 @@ class Order:
     status: str
     version: int = 1
     submissions: list[Submission] = field(default_factory=list)
+    """What came over the API."""
+    by_hand: list[Submission] = field(default_factory=list)
+    """What a person uploaded in the portal."""
+    changes: list[Mapping[str, object]] = field(default_factory=list)
+    """What a person changed in the portal."""
+    origin: Origin = Origin.API
+
+    @property
+    def uploads(self) -> list[Submission]:
+        """All that was uploaded, whichever way, oldest first."""
+        return list(heapq.merge(self.submissions, self.by_hand, key=lambda upload: upload.at))
 
     @property
     def attachments(self) -> list[Attachment]:
         """All files of the order, oldest first."""
-        return [item for submission in self.submissions for item in submission.files]
+        return [item for upload in self.uploads for item in upload.files]
 
     def resource(self) -> dict[str, object]:
         """Return the order as Partner Center shows it."""
@@ -122,20 +148,33 @@ class State:
             self.answers: dict[tuple[str, str], Reply] = {}
             self.kept_bytes = 0
 
-    def seed_order(self, customer: str, order_id: str, created: float, status: str = PENDING) -> Order:
-        """Remember an order that was placed by other means and return it."""
+    def seed_order(
+        self,
+        customer: str,
+        order_id: str,
+        created: float,
+        status: str = PENDING,
+        body: Mapping[str, object] | None = None,
+    ) -> Order:
+        """Remember an order that was placed by other means and return it; `body` may say anything of it.
+
+        Raises ValueError.
+        """
         if status not in STATUSES:
             raise ValueError(f"there is no order status {status!r}")
-        body: dict[str, object] = {"id": order_id, "referenceCustomerId": customer, "lineItems": []}
+        usual = {"id": order_id, "referenceCustomerId": customer, "lineItems": []}
+        order = Order(order_id, customer, created, {**usual, **(body or {})}, status, origin=Origin.PORTAL)
         with self.lock:
-            self.orders[order_id] = Order(order_id, customer, created, body, status)
-            return self.orders[order_id]
+            self.orders[order_id] = order
+        return order
 
     def as_json(self) -> dict[str, object]:
-        """Return orders with their submissions, without file contents."""
+        """Return orders with their submissions, without file contents; of the padding only how much."""
         with self.lock:
+            shown = [order for order in self.orders.values() if order.origin is not Origin.PADDING]
             return {
-                "orders": [_order_json(order) for order in self.orders.values()],
+                "orders": [_order_json(order) for order in shown],
+                "padding": len(self.orders) - len(shown),
                 "resellers": [reseller_json(reseller) for reseller in self.resellers],
             }
 
@@ -171,26 +210,30 @@ def _order_json(order: Order) -> dict[str, object]:
         "id": order.id,
         "customerId": order.customer,
         "status": order.status,
+        "origin": order.origin,
         "created": datetime.fromtimestamp(order.created, UTC).isoformat(),
         "order": order.resource(),
-        "submissions": [
+        "submissions": [_submission_json(submission) for submission in order.submissions],
+        "byHand": [_submission_json(upload) for upload in order.by_hand],
+        "changes": order.changes,
+    }
+
+
+def _submission_json(submission: Submission) -> dict[str, object]:
+    return {
+        "at": datetime.fromtimestamp(submission.at, UTC).isoformat(),
+        "requestId": submission.request_id,
+        "correlationId": submission.correlation_id,
+        "metadata": submission.metadata,
+        "dropped": list(submission.dropped),
+        "files": [
             {
-                "at": datetime.fromtimestamp(submission.at, UTC).isoformat(),
-                "requestId": submission.request_id,
-                "correlationId": submission.correlation_id,
-                "metadata": submission.metadata,
-                "dropped": list(submission.dropped),
-                "files": [
-                    {
-                        **attachment_json(item),
-                        "size": item.size,
-                        "sha256": item.sha256,
-                        "contentType": item.content_type,
-                        "kept": item.content is not None,
-                    }
-                    for item in submission.files
-                ],
+                **attachment_json(item),
+                "size": item.size,
+                "sha256": item.sha256,
+                "contentType": item.content_type,
+                "kept": item.content is not None,
             }
-            for submission in order.submissions
+            for item in submission.files
         ],
     }

@@ -1,12 +1,39 @@
-"""How the simulated Partner Center behaves where the documents leave it open, or where a test wants more."""
+"""How the simulated Partner Center behaves where the documents leave it open, or where a test wants more.
+
+What a switch of the shapes has first is what the documents show. All that is remembered keeps its documented
+shape; the switches change what answers say of it.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+from local.simulator.members import (
+    ATTACHMENT_FIELDS,
+    LINE_FIELDS,
+    LIST_FIELDS,
+    ORDER_FIELDS,
+)
 
 MIB = 1024 * 1024
+
+_Known = TypeVar("_Known", str, int)
+
+
+def _one_of(usual: _Known, *others: _Known) -> _Known:
+    return field(default=usual, metadata={"known": (usual, *others)})
+
+
+def _names_of(*known: str) -> tuple[str, ...]:
+    return field(default=(), metadata={"known": known})
+
+
+def _may_be_negative(usual: float) -> float:
+    return field(default=usual, metadata={"negative": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +44,23 @@ class Switches:
     """Whether a repeated MS-RequestId gets the first answer and has no second effect. The documents promise
     it without saying for which calls or how long, so the usual position is the harsher one.
     https://learn.microsoft.com/en-us/partner-center/developer/headers"""
+    repeats_first_error: bool = False
+    """Whether each POST of an order or of attachments gets the first answer that its MS-RequestId got, for
+    ever and without doing anything, an error too, be it a fault's. Only a 401 and a 429 are not kept: they
+    come from what stands before the service. It needs no `honours_request_id`."""
+    clock_skew: float = _may_be_negative(0.0)
+    """How far the service's clock is ahead (below zero: behind). The Date of every answer and the
+    creationDate of a new order show it; lags and tokens go by the right time."""
     list_lag: float = 0.0
     """How long a new order is missing from its customer's list; up to 15 minutes in the documents.
     https://learn.microsoft.com/en-us/partner-center/developer/get-all-of-a-customer-s-orders"""
+    order_visible_after: float = 0.0
+    """How long the calls for a new order itself and for its attachments get 404 (20000)."""
+    attachment_lag: float = 0.0
+    """How long a new file is missing from its order's attachments."""
+    attachments_appear: str = _one_of("together", "one_by_one")
+    """Whether the files of one upload appear all at the end of the lag, or one after the other: of n files
+    the k-th after k/n of it."""
     every_order_needs_po: bool = False
     """Whether each new order waits for a purchase order."""
     po_products: tuple[str, ...] = ("DG7GMGF0D7FV", "DG7GMGF0D7FT")
@@ -29,8 +70,61 @@ class Switches:
     """Names of purchase-order parts, compared without regard to case."""
     tender_part_names: tuple[str, ...] = ("TenderFiles",)
     """Names of tender parts; the REST reference says `Tender` where all else says `TenderFiles`."""
+
+    upload_reply: str = _one_of("files", "empty", "no_body")
+    """What the answer to an upload holds: a list of files, an empty list, or nothing at all."""
     reply_lists_all: bool = False
-    """Whether the 201 of an upload lists all files of the order instead of this call's; not documented."""
+    """Whether that list is of all files of the order instead of this call's; not documented."""
+    upload_status: int = _one_of(201, 200, 202)
+    """The status of that answer."""
+    attachment_casing: str = _one_of("documented", "pascal", "pascal_items")
+    """Letter case of member names in a list of attachments: camelCase, PascalCase, or PascalCase in the items
+    alone."""
+    attachment_omits: tuple[str, ...] = _names_of(*ATTACHMENT_FIELDS)
+    """Members that no listed attachment has."""
+    listed_names: str = _one_of("wire", "sent", "percent", "lower", "nfd", "mojibake", "empty")
+    """File names in a list: as in the header of their part, where a client writes a quote as %22; with %22,
+    %0D and %0A undone; percent-encoded like a URL; in lower case; in Unicode form NFD; UTF-8 read as Latin-1;
+    empty."""
+    listed_sizes: str = _one_of("kib_up", "kib_down", "kb_up", "kb_down", "bytes", "text")
+    """What sizeInKB says: units of 1024 or of 1000 bytes, rounded up or down; bytes; or units of 1024 bytes
+    as text with one decimal ("2.5")."""
+
+    order_casing: str = _one_of("documented", "pascal", "pascal_items")
+    """The same of orders; `pascal` is in every answer, `pascal_items` in the items of a list alone."""
+    order_echo_omits: tuple[str, ...] = _names_of(*dict.fromkeys((*ORDER_FIELDS, *LINE_FIELDS)))
+    """Members that no order and no line of one has in an answer."""
+    order_nulls: bool = False
+    """Whether documented members that an order or a line lacks are there as null."""
+    line_order: str = _one_of("sent", "reversed", "shuffled")
+    """Order of the lines of an order; they keep their numbers."""
+    quantity_as: str = _one_of("number", "text", "decimal")
+    """How a quantity of 5 is told: 5, "5" or 5.0."""
+    offer_case: str = _one_of("sent", "lower", "upper")
+    """Letter case of an offerId in an answer."""
+    creation_date: str = _one_of("offset", "z", "no_zone", "date", "missing", "garbage", "unset")
+    """How creationDate is told: with its offset from UTC and a fraction; with Z and seven digits of fraction;
+    without a zone (UTC is meant); the date alone; not at all; as no date; as the year 1."""
+
+    list_order: str = _one_of("oldest", "newest", "shuffled")
+    """What comes first in a list of orders or attachments; `shuffled` depends on their number alone."""
+    list_omits: tuple[str, ...] = _names_of(*LIST_FIELDS)
+    """Members that no list of orders or attachments has beside its items."""
+    null_when_empty: bool = False
+    """Whether the items of an empty list are null."""
+    page_size: int = 0
+    """The most items of a list of orders or attachments in one answer; 0 for all."""
+    continuation: str = _one_of(
+        "links_next", "body_token", "header", "next_link", "odata_next_link", "skip_token", "total_only"
+    )
+    """How an answer that is not the whole list tells of the rest: links.next ({uri, method, headers}), a
+    continuationToken beside the items, the header MS-ContinuationToken, a URL as nextLink or @odata.nextLink,
+    a skipToken beside the items, or not at all. The token is taken back as the header MS-ContinuationToken or
+    as continuationToken or skipToken in the query, whichever way it was told.
+    https://learn.microsoft.com/en-us/partner-center/developer/get-a-list-of-customers"""
+    total_counts: str = _one_of("all", "page")
+    """Whether totalCount counts the whole list or the items of this answer."""
+
     validates_resellers: bool = True
     """Whether the check of PartnerIDs (2025) is there yet.
     https://learn.microsoft.com/en-us/partner-center/developer/validate-reseller-partner-of-record"""
@@ -48,32 +142,72 @@ class Switches:
     """All content that is kept; what comes later is hashed and counted only."""
 
 
+_OTHER: Mapping[str, object] = {
+    "attachment_casing": "pascal_items",
+    "order_casing": "pascal_items",
+    "reply_lists_all": True,
+    "listed_sizes": "kb_down",
+    "listed_names": "nfd",
+    "list_order": "newest",
+    "line_order": "reversed",
+    "creation_date": "z",
+    "honours_request_id": True,
+    "repeats_first_error": True,
+}
+MAKES: Mapping[str, Mapping[str, object]] = {
+    "usual": {name: getattr(Switches(), name) for name in _OTHER},
+    "other": _OTHER,
+}
+"""Positions of several switches at once, by the name that `make` gives them: how the documents are usually
+read here, and a second reading that is as plausible."""
+
+_FIELDS = {item.name: item for item in dataclasses.fields(Switches)}
+_USUAL = Switches()
+
+
 def changed(switches: Switches, changes: Mapping[str, object]) -> Switches:
-    """Return `switches` with `changes`, as they come from JSON; raises ValueError that names the bad one."""
+    """Return `switches` with `changes`, as they come from JSON; raises ValueError that names the bad one.
+
+    `make` (MAKES) among them comes first, wherever it stands: the others change what it sets.
+    """
     values: dict[str, object] = {}
-    for name, value in changes.items():
-        if name not in Switches.__slots__:
-            raise ValueError(f"there is no switch {name!r}; there are {', '.join(Switches.__slots__)}")
-        values[name] = _fitting(name, value, getattr(switches, name))
+    given = dict(changes)
+    make = given.pop("make", None)
+    if make is not None:
+        if not isinstance(make, str) or make not in MAKES:
+            raise ValueError(f"make does not take {make!r}; there are {', '.join(MAKES)}")
+        values |= MAKES[make]
+    for name, value in given.items():
+        if name not in _FIELDS:
+            raise ValueError(f"there is no switch {name!r}; there are {', '.join((*_FIELDS, 'make'))}")
+        values[name] = _fitting(name, value)
     return dataclasses.replace(switches, **values)  # type: ignore[arg-type]  # each value was checked above
 
 
-def _fitting(name: str, value: object, present: object) -> object:
-    if isinstance(present, bool) or isinstance(value, bool):
-        good = isinstance(present, bool) and isinstance(value, bool)
-    elif isinstance(present, tuple):
+def _fitting(name: str, value: object) -> object:
+    usual, limits = getattr(_USUAL, name), _FIELDS[name].metadata
+    known = limits.get("known")
+    if isinstance(usual, bool) or isinstance(value, bool):
+        good = isinstance(usual, bool) and isinstance(value, bool)
+    elif isinstance(usual, tuple):
         good = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
         value = tuple(value) if isinstance(value, list | tuple) else value
-    elif isinstance(present, Mapping):
-        good = isinstance(value, Mapping) and all(_is_number(item) for item in value.values())
-    elif isinstance(present, str):
+    elif isinstance(usual, Mapping):
+        good = isinstance(value, Mapping) and all(_is_number(item, 0.0) for item in value.values())
+    elif isinstance(usual, str):
         good = isinstance(value, str)
     else:
-        good = _is_number(value)
+        good = _is_number(value, usual, negative="negative" in limits)
+    if good and known is not None:
+        good = set(value if isinstance(value, tuple) else [value]) <= set(known)
     if not good:
-        raise ValueError(f"{name} does not take {value!r}")
+        there_are = f"; there are {', '.join(map(str, known))}" if known else ""
+        raise ValueError(f"{name} does not take {value!r}{there_are}")
     return value
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+def _is_number(value: object, usual: float, *, negative: bool = False) -> bool:
+    """Whether it is a number of the kind of `usual`: a fraction where that one is."""
+    if isinstance(value, bool) or not isinstance(value, int if isinstance(usual, int) else int | float):
+        return False
+    return math.isfinite(value) and (negative or value >= 0)

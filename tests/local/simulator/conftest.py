@@ -5,12 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from local.simulator.partner_center import PartnerCenterSimulator
-from tests.local.simulator.kit import KEY, Client
+from tests.local.simulator.kit import KEY, Client, Clock
 
 
 @pytest.fixture
-def partner_center() -> Iterator[PartnerCenterSimulator]:
-    with PartnerCenterSimulator(token_key=KEY) as simulator:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def partner_center(clock: Clock) -> Iterator[PartnerCenterSimulator]:
+    with PartnerCenterSimulator(token_key=KEY, clock=clock) as simulator:
         yield simulator
 
 

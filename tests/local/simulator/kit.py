@@ -31,6 +31,15 @@ def claims(**changes: object) -> dict[str, object]:
     return {**usual, **changes}
 
 
+class Clock:
+    """Real time plus what the test adds, in seconds; the kit's tokens outlive ten minutes of it."""
+
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
 APP_TOKEN = mint(claims(idtyp="app"), KEY)
 USER_TOKEN = mint(claims(scp="user_impersonation", amr=["pwd", "mfa"]), KEY)
 
@@ -69,12 +78,28 @@ class Client:
         parts += [("POFiles", PDF)] if files is None else files
         return self.call("POST", attachment_path(order), headers, files=parts)
 
+    def attached(self, order: str, **headers: str) -> list[dict[str, Any]]:
+        """The items of an order's attachments, as one answer has them."""
+        items: list[dict[str, Any]] = self.get(f"{orders_path()}/{order}/attachments", **headers).json()[
+            "items"
+        ]
+        return items
+
     def attach_raw(self, order: str, body: bytes, content_type: str) -> requests.Response:
         return self.call("POST", attachment_path(order), {"Content-Type": content_type}, data=body)
 
 
 def line(**changes: Any) -> dict[str, Any]:
     return {"lineItemNumber": 0, "offerId": "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P", "quantity": 5, **changes}
+
+
+def pdf(name: str, size: int = 100) -> tuple[str | None, bytes | str, str]:
+    """A file of a form, to be told from others by its content too."""
+    return (name, name.encode().ljust(size, b"\n"), "application/pdf")
+
+
+def orders_path(customer: str = CUSTOMER) -> str:
+    return f"/v1/customers/{customer}/orders"
 
 
 def attachment_path(order: str, customer: str = CUSTOMER) -> str:

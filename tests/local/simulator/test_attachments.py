@@ -17,6 +17,7 @@ from tests.local.simulator.kit import (
     attachment_path,
     head,
     part,
+    pdf,
     raw,
     said,
     upload_body,
@@ -24,10 +25,6 @@ from tests.local.simulator.kit import (
 
 ORDERS = f"/v1/customers/{CUSTOMER}/orders"
 FORM = "multipart/form-data; boundary=B"
-
-
-def pdf(name: str, size: int = 100) -> tuple[str | None, bytes | str, str]:
-    return (name, name.encode().ljust(size, b"\n"), "application/pdf")
 
 
 def test_an_upload_gives_the_documented_collection_and_moves_the_order_on(client: Client) -> None:
