@@ -12,11 +12,12 @@ import azurefunctions.extensions.bindings.blob as blob
 
 from shared.first_call import services
 from shared.problem import problems
-from shared.settings_table import DOCUMENT_STORAGE, trigger_binding
+from shared.settings_table import DOCUMENT_STORAGE, queue_binding, trigger_binding
 
 bp = func.Blueprint()
 
-_CONTAINER, _SOURCE, _SCHEDULE, _QUEUE = trigger_binding(os.environ)
+_CONTAINER, _SOURCE, _SCHEDULE = trigger_binding(os.environ)
+_QUEUE = queue_binding(os.environ)
 
 POISON_QUEUE = "webjobs-blobtrigger-poison"
 """Where the host puts the event of a blob whose processing failed five times.

@@ -43,7 +43,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +181,7 @@ class MarkerRefusedError(StorageError):
 class BlobBlockedError(StorageError):
     """A blob is in a state that others put it into and that only a person can end."""
 
-    actor: ClassVar[str]
-    """Who must act: operator or caller."""
-    remedy: ClassVar[str]
-    """What to do, in one sentence."""
+    actor = "operator"
 
 
 class BlobArchivedError(BlobBlockedError):
@@ -194,7 +190,6 @@ class BlobArchivedError(BlobBlockedError):
     https://learn.microsoft.com/en-us/azure/storage/blobs/access-tiers-overview#archive-access-tier
     """
 
-    actor = "operator"
     remedy = "Rehydrate the blob (change its access tier to hot, cool or cold), which takes up to 15 hours."
 
 
@@ -204,14 +199,12 @@ class BlobLeasedError(BlobBlockedError):
     https://learn.microsoft.com/en-us/rest/api/storageservices/lease-blob
     """
 
-    actor = "operator"
     remedy = "Release or break the lease on the blob; the application takes none itself."
 
 
 class NewerRecordError(BlobBlockedError):
     """A record was written by a newer version of this application; this one does not touch it."""
 
-    actor = "operator"
     remedy = "deploy the version that wrote it, or a later one"
 
 

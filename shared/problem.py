@@ -21,6 +21,7 @@ import azure.functions as func
 
 from shared.errors import (
     AppError,
+    BlobBlockedError,
     DecisionWaitsError,
     GivenUpError,
     InProgressError,
@@ -123,6 +124,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
         retryable=True,
     ),
     ProblemType(StorageError, 503, "storage", "Storage did not do what was asked", retryable=True),
+    ProblemType(BlobBlockedError, 500, "storage-blocked", "Storage needs a person's hand"),
     ProblemType(OutcomeUnknownError, 504, "outcome-unknown", "No answer tells what became of the request"),
     ProblemType(Exception, 500, "internal", "Something went wrong here"),
 )

@@ -165,7 +165,7 @@ class Drops:
         if slow:
             key = order_attachments_key(content.customer_id, content.order_id)
             self.receipts.report_submitting(snapshot, f"{key}/{content.digest}", correlation_id)
-        return self._attach(snapshot, content, correlation_id, read_first=slow or known, last=last)
+        return self._attach(snapshot, content, correlation_id, slow=slow, known=known, last=last)
 
     def _attach(
         self,
@@ -173,7 +173,8 @@ class Drops:
         content: DocumentSet,
         correlation_id: str,
         *,
-        read_first: bool,
+        slow: bool,
+        known: bool,
         last: bool,
     ) -> bool:
         receipts = self.receipts
@@ -201,8 +202,10 @@ class Drops:
             return True
         if isinstance(outcome.error, SourceFailedError) and not last:
             return False
-        read_first = read_first or outcome.replayed
-        receipts.report_outcome(snapshot, outcome.record, outcome.submission, read_first=read_first)
+        read_first = slow or outcome.replayed
+        receipts.report_outcome(
+            snapshot, outcome.record, outcome.submission, read_first=read_first, waits=known
+        )
         if outcome.submission.state is State.DONE:
             receipts.claimed_orphans(snapshot)
         return True

@@ -285,7 +285,8 @@ class _Run:
         if action is Action.SEND:
             return self._send(record, own)
         if own is None or (action is Action.BUSY and op.can_send):
-            return self._wait_for(record)
+            self._wait_for(record)
+            return None
         return Outcome(record, own, replayed=True)
 
     def _wait_for(self, record: Record) -> None:
@@ -498,10 +499,7 @@ class _Run:
                     after = after.model_copy(update={"detail": f"{error} {finding.detail}"})
                 return self.executor.ledger.swap(stored, after)
             except MovedError as moved:
-                there = moved.current and moved.current.record.submissions.get(self.op.digest)
-                if moved.current is None or there is None or there.revision != own.revision:
-                    raise
-                stored = moved.current
+                stored = moved.unless_changed(own)
             except StorageError:
                 log.exception("no answer from Partner Center, and not recorded: %s", stored.record.key)
                 return stored

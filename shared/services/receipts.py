@@ -130,9 +130,15 @@ class Receipts:
     clock: Clock
 
     def report_outcome(
-        self, snapshot: DropSnapshot, record: Record, submission: Submission, *, read_first: bool
+        self,
+        snapshot: DropSnapshot,
+        record: Record,
+        submission: Submission,
+        *,
+        read_first: bool,
+        waits: bool,
     ) -> None:
-        """What became of the submission that a drop is."""
+        """What became of the submission that a drop is. `waits`: it is likely that its receipt waits."""
         body = {**report(record, submission), "files": files_of(snapshot)}
         self._write(
             snapshot,
@@ -141,6 +147,7 @@ class Receipts:
             due=self._due(submission),
             step=submission.changed,
             read_first=read_first,
+            waits=waits,
         )
 
     def report_superseded(self, snapshot: DropSnapshot, record: Record, submission: Submission) -> None:
@@ -354,10 +361,16 @@ class Receipts:
         due: datetime | None = None,
         step: datetime | None = None,
         read_first: bool = False,
+        waits: bool = False,
     ) -> None:
         stamped = {**body, "changed": self.clock().isoformat(timespec="seconds")}
         receipt = Receipt(snapshot.path, state, snapshot.newest, snapshot.etag, stamped, due, step)
-        if self.store.write(receipt, read_first=read_first):
+        over_waiting = waits and not read_first
+        if (
+            self.store.replace_waiting(receipt)
+            if over_waiting
+            else self.store.write(receipt, read_first=read_first)
+        ):
             self._log(state, snapshot.path, body)
 
     @staticmethod

@@ -149,7 +149,7 @@ class Worker:
         for source in own.sources:
             self.drops.process_or_report(source.drop, correlation_id)
         again = self.ledger.read(stored.record.key)
-        there = again and again.record.submissions.get(own.digest)
+        there = again.record.submissions.get(own.digest) if again else None
         if again is None or there is None or there.revision != own.revision:
             self._refresh_read(again, own.digest)
             return

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from azure.core.exceptions import AzureError
 from urllib3.exceptions import HTTPError
@@ -28,21 +28,12 @@ from shared.storage.stream import BlobStream
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A small blob, read whole. `date` is when storage answered, by its own clock."""
+    """A small blob, read whole."""
 
     name: str
     etag: str
     last_modified: datetime
     content: bytes
-    date: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A blob that was written: its new version, and when storage answered, by its own clock."""
-
-    etag: str
-    date: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +63,7 @@ class BlobStore:
             return None
         what, headers = f"GET {container}/{name}", response.headers
         etag, modified = told.etag(headers, what), told.last_modified(headers, what)
-        return Blob(name, etag, modified, response.data, told.date(headers))
+        return Blob(name, etag, modified, response.data)
 
     def open(self, container: str, name: str) -> BlobStream | None:
         """Open a blob for streaming; None when it does not exist. The open is also the look-up: its
@@ -92,22 +83,14 @@ class BlobStore:
         *,
         match: str | None = None,
         due: datetime | None = None,
+        tags: Mapping[str, str] | None = None,
+        if_tags: str = "",
     ) -> str:
-        """Write as `put_dated` does, and return the ETag."""
-        return self.put_dated(container, name, content, match=match, due=due).etag
-
-    def put_dated(
-        self,
-        container: str,
-        name: str,
-        content: bytes,
-        *,
-        match: str | None = None,
-        due: datetime | None = None,
-    ) -> Written:
-        """Write a JSON blob. With `match` None the blob must not exist yet, with an ETag it must still be
-        that version, with "*" anything goes. `due` becomes the index tag that `due_before` finds; without it
-        the blob has none. The container is made when it is missing.
+        """Write a JSON blob and return its ETag. With `match` None the blob must not exist yet, with an ETag
+        it must still be that version, with "*" anything goes. `due` becomes the index tag that `due_before`
+        finds, beside `tags`; without them the blob has none. `if_tags` is a condition on the tags of a blob
+        that is there already. The container is made when it is missing.
+        https://learn.microsoft.com/en-us/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations
 
         Raises ConditionFailedError (also when an earlier try of this very write succeeded and its answer
         was lost: read and compare), StorageUnknownError (it may have been written), BlobLeasedError,
@@ -118,8 +101,11 @@ class BlobStore:
             headers["If-None-Match"] = "*"
         elif match != "*":
             headers["If-Match"] = match
-        if due is not None:
-            headers["x-ms-tags"] = f"due={quote(stamp(due), safe='')}"
+        if if_tags:
+            headers["x-ms-if-tags"] = if_tags
+        index = {**(tags or {}), **({"due": stamp(due)} if due is not None else {})}
+        if index:
+            headers["x-ms-tags"] = urlencode(index, quote_via=quote)
         what, home = f"PUT {container}/{name}", f"{container}?restype=container"
         response = self._transport.send_into(
             home, "PUT", _path(container, name), what, headers=headers, content=content
@@ -127,10 +113,9 @@ class BlobStore:
         if response.status == 404:
             raise BlobMissingError(f"{what}: not there")
         try:
-            etag = told.etag(response.headers, what)
+            return told.etag(response.headers, what)
         except StorageError as error:
             raise StorageUnknownError(str(error)) from None
-        return Written(etag, told.date(response.headers))
 
     def page(self, container: str, prefix: str = "", marker: str = "") -> tuple[list[Listed], str]:
         """One page (up to 5,000) of the blobs under `prefix`, and the marker of the next ("" at the end).

@@ -1,6 +1,6 @@
 """What the headers of storage's answers say. They are input like any other: the unreadable is an error.
 
-`what` names the request in messages. All but `date` raise StorageError.
+`what` names the request in messages. All raise StorageError.
 """
 
 from __future__ import annotations
@@ -46,11 +46,6 @@ def md5(headers: Mapping[str, str], what: str) -> str:
     if len(digest) not in (0, 16):
         raise _unreadable("Content-MD5", what)
     return digest.hex()
-
-
-def date(headers: Mapping[str, str]) -> datetime:
-    """When storage answered, by storage's clock, to the second; by the local clock where it does not say."""
-    return _moment(headers.get("Date", "")) or datetime.now(UTC)
 
 
 def _moment(value: str) -> datetime | None:

@@ -44,6 +44,14 @@ class MovedError(StorageError):
         self.current = current
         super().__init__(f"{key} was changed by another actor")
 
+    def unless_changed(self, own: Submission) -> Stored:
+        """What stands there now, when the submission itself is still what it was; raises this error when it
+        is not: only others of its order have changed."""
+        there = self.current.record.submissions.get(own.digest) if self.current else None
+        if self.current is None or there is None or there.revision != own.revision:
+            raise self
+        return self.current
+
 
 Ring = Callable[[str, datetime], None]
 """Tells whoever works that the record of that key wants attention at that moment; never raises."""
@@ -107,15 +115,12 @@ class LedgerStore:
 
         Raises MovedError when that submission itself was changed.
         """
-        claimed, stored = before.own(after.digest).revision, before
+        stored = before
         for _ in range(_TRIES):
             try:
                 return self._write(stored.record.put(after), after.digest, stored.etag, ring=ring)
             except MovedError as moved:
-                own = moved.current and moved.current.record.submissions.get(after.digest)
-                if moved.current is None or own is None or own.revision != claimed:
-                    raise
-                stored = moved.current
+                stored = moved.unless_changed(before.own(after.digest))
         raise StorageError(f"{before.record.key} is being changed by too many at once")
 
     def due(self, now: datetime) -> Iterator[str]:
@@ -157,14 +162,11 @@ class LedgerStore:
                 self._container, _name(record.key), record.dump(), match=match, due=record.due
             )
         except (ConditionFailedError, StorageUnknownError) as error:
-            current = self.read(record.key)
-            there = current and current.record.submissions.get(digest)
-            if current is not None and there is not None and there.revision == own.revision:
-                stored = current  # our own write; only storage's answer to it was lost
-            elif isinstance(error, StorageUnknownError):
-                raise
-            else:
-                raise MovedError(record.key, current) from None
+            moved = MovedError(record.key, self.read(record.key))
+            try:
+                stored = moved.unless_changed(own)  # our own write; only storage's answer to it was lost
+            except MovedError:
+                raise error if isinstance(error, StorageUnknownError) else moved from None
         else:
             stored = Stored(record, etag)
             log_transition(record, own)
@@ -183,7 +185,7 @@ def _format_of(marker: bytes) -> int:
 
 def _other_format(container: str, found: int) -> NotConfiguredError:
     return NotConfiguredError(
-        f"the ledger in container {container} is of format {found or 'unknown'}, and this version reads format "
+        f"the ledger in container {container} is of format {found or 'unknown'}, this version reads format "
         f"{FORMAT}: name another container, or deploy the version that wrote it",
         ["LEDGER_CONTAINER"],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,6 +51,15 @@ class ReceiptStore:
 
         return self.replace(receipt.path, build, expected=expected, read_first=read_first)
 
+    def replace_waiting(self, receipt: Receipt) -> bool:
+        """Write it over a receipt that waits under the same version of the sidecar, in one request; over any
+        other one as `write` does. Whatever became of a drop comes after its waiting."""
+        try:
+            self._put(receipt, None, over=_waiting_tag(receipt))
+        except ConditionFailedError:
+            return self.write(receipt, read_first=True)
+        return True
+
     def replace(
         self, path: str, build: Build, *, expected: KeptReceipt | None = None, read_first: bool = False
     ) -> bool:
@@ -75,20 +85,27 @@ class ReceiptStore:
         """Paths of the receipts whose moment has come, in no order."""
         return self._blobs.due_before(self._container, now)
 
-    def _put(self, receipt: Receipt, kept: KeptReceipt | None) -> None:
+    def _put(self, receipt: Receipt, kept: KeptReceipt | None, over: str = "") -> None:
         inputs = {"newest": receipt.seen.isoformat(), "sidecarETag": receipt.sidecar_etag}
         step = {"step": receipt.step.isoformat()} if receipt.step else {}
-        said = with_previous(receipt.body, kept) if kept else receipt.body
-        body = {
-            "v": FORMAT,
-            "drop": receipt.path,
-            "state": str(receipt.state),
-            **said,
-            "inputs": inputs | step,
-        }
-        content = json.dumps(body, ensure_ascii=False, indent=1).encode()
-        match = kept.etag if kept else None
-        self._blobs.put(self._container, receipt.path, content, match=match, due=receipt.due)
+        said = with_previous(receipt.body, kept) if kept else dict(receipt.body)
+        head = {"v": FORMAT, "drop": receipt.path, "state": str(receipt.state)}
+        content = json.dumps({**head, **said, "inputs": inputs | step}, ensure_ascii=False, indent=1)
+        waits = receipt.state is ReceiptState.WAITING and "previous" not in said
+        self._blobs.put(
+            self._container,
+            receipt.path,
+            content.encode(),
+            match="*" if over else kept.etag if kept else None,
+            due=receipt.due,
+            tags={"waiting": _waiting_tag(receipt)} if waits else None,
+            if_tags=f"\"waiting\" = '{over}'" if over else "",
+        )
+
+
+def _waiting_tag(receipt: Receipt) -> str:
+    """The sidecar's version as an index tag can hold it."""
+    return re.sub("[^A-Za-z0-9]", "", receipt.sidecar_etag)
 
 
 def _kept(blob: Blob) -> KeptReceipt:

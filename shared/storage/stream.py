@@ -40,9 +40,8 @@ class BlobStream:
     """A blob opened for reading. The first use of `read` continues the open response; every later one
     opens again, and all are pinned to the ETag that was seen first.
 
-    `head` holds the first bytes (at most HEAD); `md5` is lower-case hex, "" when storage has none; `date` is
-    when storage answered to the opening, by its own clock. Making one raises StorageError when the answer
-    cannot be read.
+    `head` holds the first bytes (at most HEAD); `md5` is lower-case hex, "" when storage has none. Making
+    one raises StorageError when the answer cannot be read.
     """
 
     def __init__(self, send: Send, container: str, name: str, response: BaseHTTPResponse) -> None:
@@ -53,7 +52,7 @@ class BlobStream:
         what, headers = f"GET {container}/{name}", response.headers
         try:
             self.etag, self.size = told.etag(headers, what), told.size(headers, what)
-            self.last_modified, self.date = told.last_modified(headers, what), told.date(headers)
+            self.last_modified = told.last_modified(headers, what)
             self.md5 = told.md5(headers, what)
             self.head = response.read(HEAD)
         except (HTTPError, OSError) as error:
