@@ -31,7 +31,7 @@ Whose fault is it, and is it known that nothing happened at Partner Center?
         │   ├── SourceFailedError    … because a document could not be read to its end
         │   ├── NotVisibleYetError   … because Partner Center does not show the order yet
         │   └── TokenError           … because no access token was to be had
-        ├── RefusedError             known: Partner Center answered and did not do it
+        ├── RefusedError             known: an answer that says that it was not done
         │   ├── ThrottledError       … because of the rate limit (429)
         │   └── TokenRejectedError   … because of the token (401)
         └── OutcomeUnknownError      sent, and no answer that tells: neither success nor failure
@@ -273,10 +273,12 @@ class TokenError(NotSentError):
 
 
 class RefusedError(PartnerCenterError):
-    """Partner Center answered with an error: the request was not carried out.
+    """Partner Center answered, and the answer is known to refuse: the request was not carried out.
 
     `status` is the HTTP status, `code` Partner Center's own code as text ("" when the body had none);
-    `replayed` says that this is the stored refusal of an earlier request.
+    `from_service`: only the service behind the gateway gives this answer, it bears the code of a documented
+    error and is not about the token (401) or the rate (429); `replayed` says that this is the stored refusal
+    of an earlier request.
     """
 
     replayed = False
@@ -288,7 +290,14 @@ class RefusedError(PartnerCenterError):
         return self.advice.retryable or (not self.code and self.status in (403, 404))
 
     def __init__(
-        self, status: int, code: str, description: str, advice: Advice, ids: SupportIds | None = None
+        self,
+        status: int,
+        code: str,
+        description: str,
+        advice: Advice,
+        ids: SupportIds | None = None,
+        *,
+        from_service: bool = False,
     ) -> None:
         self.status = status
         self.code = code
@@ -296,6 +305,7 @@ class RefusedError(PartnerCenterError):
         self.advice = advice
         self.actor, self.remedy = advice.actor, advice.remedy
         self.ids = ids or SupportIds()
+        self.from_service = from_service
         said = f" {description}" if description else ""
         super().__init__(f"Partner Center answered {status}{f' (code {code})' if code else ''}.{said}")
 
@@ -311,8 +321,21 @@ class TokenRejectedError(RefusedError):
 
 
 class OutcomeUnknownError(PartnerCenterError):
-    """The request was sent whole and no answer tells what became of it. Never repeat it blindly."""
+    """The request was sent whole and no answer tells what became of it. Never repeat it blindly.
 
-    def __init__(self, detail: str, ids: SupportIds | None = None) -> None:
+    `status` is the HTTP status of the answer, 0 when none came at all; `code` is Partner Center's own code in
+    it, "" when it had none.
+    """
+
+    def __init__(
+        self, detail: str, ids: SupportIds | None = None, *, status: int = 0, code: str = ""
+    ) -> None:
         self.ids = ids or SupportIds()
+        self.status = status
+        self.code = code
         super().__init__(detail)
+
+    @property
+    def answer(self) -> str:
+        """What the answer was, such as "409/800060", to see that the same one came again; "" without one."""
+        return f"{self.status}/{self.code}" if self.status else ""

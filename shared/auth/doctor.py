@@ -27,8 +27,8 @@ from shared.auth.mode import Mode, TokenSource
 from shared.auth.source import TIMEOUT, Tokens
 from shared.errors import AppError
 from shared.partner_center.codes import advice
-from shared.partner_center.reply import parse_fault
-from shared.partner_center.wire import Reply
+from shared.partner_center.reply import parse_error
+from shared.partner_center.wire import RawResponse
 from shared.settings import IdentitySettings, Settings
 
 PROBES: Mapping[Mode, str] = {
@@ -95,14 +95,14 @@ def judge_token(
         yield Finding(mode, None, "the token does not say how the user signed in (no amr)")
 
 
-def judge_answer(mode: Mode, reply: Reply) -> Iterator[Finding]:
+def judge_answer(mode: Mode, reply: RawResponse) -> Iterator[Finding]:
     """Yield what Partner Center's answer to the probe says; header names are in lower case."""
     ids = f"MS-CorrelationId {reply.headers.get('ms-correlationid', 'none')}"
     call = f"GET {PROBES[mode]}"
     if 200 <= reply.status < 300:
         yield Finding(mode, True, f"{call}: {reply.status} ({ids})")
     else:
-        fault = parse_fault(reply)
+        fault = parse_error(reply)
         code = f", code {fault.code}" if fault.code else ""
         yield Finding(mode, False, f"{call}: {reply.status}{code}. {_remedy(reply, fault.code)} ({ids})")
     # https://www.microsoftpartnercommunity.com/t5/Blog-Discussions/How-to-validate-your-solution/td-p/8315
@@ -112,7 +112,7 @@ def judge_answer(mode: Mode, reply: Reply) -> Iterator[Finding]:
         yield Finding(mode, compliant == "true", said)
 
 
-def _remedy(reply: Reply, code: str) -> str:
+def _remedy(reply: RawResponse, code: str) -> str:
     found = advice(reply.status, code).remedy
     if reply.status == 401 and code not in ("10001", "900421", "900420"):
         return f"{found} {_REGISTRATION}"
@@ -132,7 +132,7 @@ def _probe(identity: IdentitySettings, token: str, mode: Mode) -> Iterator[Findi
             url, headers=headers, auth=_Bearer(token), timeout=TIMEOUT, allow_redirects=False
         ) as response:
             answered = {name.lower(): value for name, value in response.headers.items()}
-            reply = Reply(response.status_code, answered, response.content)
+            reply = RawResponse(response.status_code, answered, response.content)
     except requests.RequestException as error:
         yield Finding(mode, False, f"{identity.cloud.base_url} did not answer ({type(error).__name__})")
         return

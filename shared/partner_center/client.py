@@ -14,19 +14,31 @@ import copy
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from shared.auth.mode import Mode, TokenSource
 from shared.errors import NotSentError, RefusedError, ThrottledError, TokenError, TokenRejectedError
 from shared.partner_center.body import BytesBody
+from shared.partner_center.listing import MAX_LIST, Keep, Page, read_list, read_page
 from shared.partner_center.multipart import MultipartBody
-from shared.partner_center.reply import judge
+from shared.partner_center.reply import failure, interpret, support_ids
 from shared.partner_center.throttle import Throttle
-from shared.partner_center.transport import Transport
-from shared.partner_center.wire import Answer, Call, Deadline, RequestIds, order_path
+from shared.partner_center.transport import MAX_REPLY, OpenResponse, Transport
+from shared.partner_center.wire import (
+    Answer,
+    Call,
+    Deadline,
+    Listing,
+    RawResponse,
+    RequestIds,
+    order_path,
+)
+
+T = TypeVar("T")
 
 _WAITS = (0.5, 1.5)
 """Seconds before the second and the third attempt of a read."""
@@ -40,6 +52,10 @@ class PartnerIdCheck:
     valid: bool
     code: str
     description: str
+
+
+def _all_of_them(item: Mapping[str, Any]) -> bool:
+    return True
 
 
 class PartnerCenter:
@@ -60,6 +76,7 @@ class PartnerCenter:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._tokens = tokens
+        self._base_url = base_url
         self._transport = Transport(base_url, calls_in_flight)
         self._places = threading.BoundedSemaphore(calls_in_flight)
         self._throttle = Throttle(clock)
@@ -76,14 +93,32 @@ class PartnerCenter:
         self._transport.close()
 
     def create_order(
-        self, customer_id: str, body: bytes, mode: Mode, ids: RequestIds, deadline: Deadline
+        self,
+        customer_id: str,
+        body: bytes,
+        mode: Mode,
+        ids: RequestIds,
+        deadline: Deadline,
+        *,
+        resent: bool = False,
+        check: Callable[[], None] | None = None,
     ) -> Answer:
         """Place an order; the answer is the order resource. Reseller orders need APP_USER.
 
+        `resent`: it was sent before and no answer came. `check` runs before every piece of the body leaves,
+        the closing bytes included, and raises NotSentError when it must not leave any more.
         https://learn.microsoft.com/en-us/partner-center/developer/create-an-order
         """
-        path = order_path(customer_id)
-        call = Call("POST", path, "id", customer_id, writes=True, body=BytesBody(body))
+        call = Call(
+            "POST",
+            order_path(customer_id),
+            "id",
+            customer_id,
+            writes=True,
+            body=BytesBody(body),
+            resent=resent,
+            check=check,
+        )
         return self._once(call, mode, ids, deadline)
 
     def get_order(self, customer_id: str, order_id: str, ids: RequestIds, deadline: Deadline) -> Answer:
@@ -91,34 +126,49 @@ class PartnerCenter:
         call = Call("GET", order_path(customer_id, _given(order_id)), "id", customer_id)
         return self._read(call, self._either(), ids, deadline)
 
-    def list_orders(self, customer_id: str, ids: RequestIds, deadline: Deadline) -> Answer:
-        """Read a customer's orders; a new one may be missing for up to 15 minutes.
+    def list_orders(
+        self, customer_id: str, ids: RequestIds, deadline: Deadline, keep: Keep = _all_of_them
+    ) -> Listing:
+        """Read a customer's orders and keep those that `keep` wants; new ones may be missing for 15 minutes.
 
         https://learn.microsoft.com/en-us/partner-center/developer/get-all-of-a-customer-s-orders
         """
         call = Call("GET", order_path(customer_id), "items", customer_id)
-        return self._read(call, self._either(), ids, deadline)
+        return self._list(call, ids, deadline, keep, MAX_LIST)
 
     def attach(
-        self, customer_id: str, order_id: str, body: MultipartBody, ids: RequestIds, deadline: Deadline
+        self,
+        customer_id: str,
+        order_id: str,
+        body: MultipartBody,
+        ids: RequestIds,
+        deadline: Deadline,
+        *,
+        resent: bool = False,
+        check: Callable[[], None] | None = None,
     ) -> Answer:
         """Attach documents to an order; the answer is the collection of its attachments. Path in singular.
 
+        `resent`: it was sent before and no answer came. `check` runs before every piece of the body leaves,
+        the closing bytes included, and raises NotSentError when it must not leave any more.
         https://learn.microsoft.com/en-us/partner-center/developer/attaching-purchase-order-and-completing-po-details
         """
         path = order_path(customer_id, _given(order_id), "attachment")
-        call = Call("POST", path, "items", customer_id, True, body, body.content_type)
+        call = Call("POST", path, "items", customer_id, True, body, body.content_type, resent, check)
         return self._once(call, self._either(), ids, deadline)
 
     def list_attachments(
         self, customer_id: str, order_id: str, ids: RequestIds, deadline: Deadline
-    ) -> Answer:
+    ) -> Listing:
         """Read which documents an order has. Path in plural.
 
         https://learn.microsoft.com/en-us/rest/api/partner-center/manage-orders/get-attachments-for-an-order
         """
-        call = Call("GET", order_path(customer_id, _given(order_id), "attachments"), "items", customer_id)
-        return self._read(call, self._either(), ids, deadline)
+        return self._list(_attachments_of(customer_id, order_id), ids, deadline, _all_of_them, MAX_REPLY)
+
+    def get_attachments(self, customer_id: str, order_id: str, ids: RequestIds, deadline: Deadline) -> Answer:
+        """Read the first page of what `list_attachments` lists, as it comes."""
+        return self._read(_attachments_of(customer_id, order_id), self._either(), ids, deadline)
 
     def indirect_resellers(self, ids: RequestIds, deadline: Deadline) -> Answer:
         """Read the partner's indirect resellers. App+User only.
@@ -126,7 +176,7 @@ class PartnerCenter:
         https://learn.microsoft.com/en-us/partner-center/developer/retrieve-a-list-of-indirect-resellers
         """
         path = "/v1/relationships?relationship_type=IsIndirectCloudSolutionProviderOf"
-        return self._read(Call("GET", path, "items"), Mode.APP_USER, ids, deadline)
+        return self._read(Call("GET", path, "items", entire=True), Mode.APP_USER, ids, deadline)
 
     def validate_resellers(
         self, partner_ids: Sequence[str], ids: RequestIds, deadline: Deadline
@@ -148,12 +198,29 @@ class PartnerCenter:
     def _either(self) -> Mode:
         return Mode.APP if self._tokens.configured(Mode.APP) else Mode.APP_USER
 
+    def _list(self, first: Call, ids: RequestIds, deadline: Deadline, keep: Keep, most: int) -> Listing:
+        mode = self._either()
+
+        def fetch(call: Call, left: int) -> Page:
+            # another page is another request: with the ids of the first it might be answered with the first
+            own = ids if call is first else RequestIds(str(uuid.uuid4()), ids.correlation_id)
+
+            def take(response: OpenResponse, token: str) -> Page:
+                return _page(call, response, own, token, keep, left)
+
+            return self._patiently(lambda: self._attempt(call, mode, own, deadline, take), deadline)
+
+        return read_list(first, fetch, self._base_url, most)
+
     def _read(self, call: Call, mode: Mode, ids: RequestIds, deadline: Deadline) -> Answer:
+        return self._patiently(lambda: self._once(call, mode, ids, deadline), deadline)
+
+    def _patiently(self, attempt: Callable[[], T], deadline: Deadline) -> T:
         """Read with patience: rule 2 above."""
         waits, token_replayed = list(_WAITS), False
         while True:
             try:
-                return self._once(call, mode, ids, deadline)
+                return attempt()
             except TokenError:
                 raise
             except TokenRejectedError:
@@ -167,20 +234,33 @@ class PartnerCenter:
                 self._sleep(waits.pop(0))
 
     def _once(self, call: Call, mode: Mode, ids: RequestIds, deadline: Deadline) -> Answer:
-        """Make one attempt, and learn from a refusal."""
+        def take(response: OpenResponse, token: str) -> Answer:
+            return interpret(call, response.read(), ids, token)
+
+        return self._attempt(call, mode, ids, deadline, take)
+
+    def _attempt(
+        self,
+        call: Call,
+        mode: Mode,
+        ids: RequestIds,
+        deadline: Deadline,
+        take: Callable[[OpenResponse, str], T],
+    ) -> T:
+        """Make one attempt, return what `take` makes of the reply, and learn from a refusal."""
         self._throttle.check(call.customer)
         token = self._tokens.get(mode)
         with self._place(deadline):
             self._throttle.check(call.customer)
-            reply = self._transport.exchange(call, token, ids, deadline)
-        try:
-            return judge(call, reply, ids, token)
-        except ThrottledError as error:
-            self._throttle.note(call.customer, error.retry_after)
-            raise
-        except TokenRejectedError:
-            self._tokens.reject(mode, token)
-            raise
+            try:
+                with closing(self._transport.open(call, token, ids, deadline)) as response:
+                    return take(response, token)
+            except ThrottledError as error:
+                self._throttle.note(call.customer, error.retry_after)
+                raise
+            except TokenRejectedError:
+                self._tokens.reject(mode, token)
+                raise
 
     @contextmanager
     def _place(self, deadline: Deadline) -> Iterator[None]:
@@ -190,6 +270,24 @@ class PartnerCenter:
             yield
         finally:
             self._places.release()
+
+
+def _attachments_of(customer_id: str, order_id: str) -> Call:
+    return Call("GET", order_path(customer_id, _given(order_id), "attachments"), "items", customer_id)
+
+
+def _page(call: Call, response: OpenResponse, ids: RequestIds, token: str, keep: Keep, most: int) -> Page:
+    """Read a page of a list from a reply. Raises RefusedError and NotSentError."""
+    if response.status != 200:
+        raise failure(call, response.read(), ids, token)
+    page = read_page(response.pieces(), keep, most)
+    if not page.cut and not response.whole:
+        raise NotSentError("Partner Center's list broke off.")
+    if not page.cut and not page.listed:
+        said = json.dumps(page.members, default=str).encode()
+        raise failure(call, RawResponse(response.status, response.headers, said), ids, token)
+    page.headers, page.ids = response.headers, support_ids(response.headers, ids)
+    return page
 
 
 def _given(order_id: str) -> str:

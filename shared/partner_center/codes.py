@@ -15,6 +15,9 @@ from shared.errors import Advice
 CALLER, PARTNER, CUSTOMER, RESELLER = "caller", "partner", "customer", "reseller"
 OPERATOR, CATALOGUE, MICROSOFT = "operator", "catalogue", "microsoft"
 
+REFUSING = frozenset({400, 401, 403, 404, 413, 429})
+"""Statuses that say, in a documented shape and whatever the code, that nothing was done."""
+
 UNKNOWN_OUTCOME = frozenset({"800060", "800005"})
 """Documented as 409 "in progress, check your order history" and 500 "create order isn't successful": neither
 says that there is no order."""
@@ -42,6 +45,8 @@ _IDENTITY: tuple[_Group, ...] = (
     (OPERATOR, "Call with an access token of App+User: this token is of another kind.", {400: "900316"}),
     (OPERATOR, "Give the signed-in user the role Admin agent.", {403: "900150 900308 2032 800043"}),
     (OPERATOR, "Have the Conditional Access policy allow this app and user.", {403: "900309"}),
+    # 90000, as 900416, 900419 and 900154 below: editions of 2025 and 2026 of the page of error codes
+    (OPERATOR, "Look at what Entra says: it refused to issue a token for this call.", {403: "90000"}),
     (
         OPERATOR,
         "Use another tenant or remove old purchases: the sandbox cannot do this, or its limit is reached.",
@@ -56,6 +61,11 @@ _PARTIES: tuple[_Group, ...] = (
     (CALLER, "Check the ids in the path: nothing was found there.", {404: "1000"}),
     (CUSTOMER, "Accept (or have confirmed) the Microsoft Customer Agreement.", {403: "13605"}),
     (CUSTOMER, "Correct the customer's account data: the account was not approved.", {403: "800075"}),
+    (
+        CUSTOMER,
+        "Ask Microsoft's support: the customer is locked for transactions.",
+        {403: "900416"},
+    ),
     (CUSTOMER, "Complete the customer's registration id or phone.", {400: "600002 600049 600050 600051"}),
     (PARTNER, "Have a global admin accept the Microsoft Partner Agreement.", {403: "900124"}),
     (PARTNER, "Sell where the partner is onboarded: this country is not among them.", {403: "2030"}),
@@ -63,6 +73,7 @@ _PARTIES: tuple[_Group, ...] = (
     (PARTNER, "Ask Microsoft's support why this may not be bought.", {400: "800022 800024 800026 800062"}),
     (PARTNER, "Ask Microsoft's support: the order failed a risk check.", {403: "800069"}),
     (RESELLER, "Check the indirect reseller's PartnerID.", {404: "800015", 400: "800016 2071"}),
+    (RESELLER, "Link the PartnerID to the reseller's own tenant.", {400: "900154"}),
     (RESELLER, "Give the reseller's PartnerID, not the indirect provider's own.", {404: "2072"}),
     (RESELLER, "Have the indirect reseller accept the Microsoft Partner Agreement.", {403: "900123"}),
     (RESELLER, "Have the programme status made active again.", {403: "800039 900149"}),
@@ -93,7 +104,7 @@ _ORDERS: tuple[_Group, ...] = (
     (
         CALLER,
         "Order fewer: the limit of subscriptions, seats or assets is reached (or an id is wrong).",
-        {403: "800066 800067 800068 800088 800089"},
+        {403: "800066 800067 800068 800088 800089", 400: "900419"},
     ),
     (CALLER, "Finish the customer's Azure upgrade first.", {409: "900112 900113 900114"}),
     (CALLER, "Read it again: it changed in the meantime.", {400: "2055", 417: "800036"}),
@@ -190,13 +201,16 @@ def advice(status: int, code: str) -> Advice:
     return _REDIRECT if 300 <= status < 400 else _UNDOCUMENTED
 
 
-def outcome_unknown(status: int, code: str) -> bool:
-    """Whether an answer to a request that changes something leaves open if it was carried out.
+def refuses(status: int, code: str, *, documented: bool, resent: bool = False) -> bool:
+    """Whether an answer to a request that changes something is known to say that nothing was done.
 
-    Every 5xx and 408 do, whoever sent them: a gateway cannot tell what the service behind it did. So does a
-    409 without a code, which may be the echo of our own request.
+    Only two kinds of answer are: one whose status and code stand in the table, and one of REFUSING in a
+    documented shape. 5xx and 408 never are, whoever sent them: a gateway cannot tell what the service behind
+    it did. `resent`: after a silence a conflict may be with our own first sending, so no 409 is either.
     """
-    return status >= 500 or status == 408 or (status == 409 and not code) or code in UNKNOWN_OUTCOME
+    if status >= 500 or status == 408 or code in UNKNOWN_OUTCOME or (resent and status == 409):
+        return False
+    return (status, code) in TABLE or (documented and status in REFUSING)
 
 
 _PAGE = """\
@@ -206,9 +220,20 @@ Printed by `python -m shared.partner_center.codes > docs/error-codes.md`; a test
 
 Source: <https://learn.microsoft.com/en-us/partner-center/developer/error-codes>; further sources stand beside
 the codes in `shared/partner_center/codes.py`. *Again*: the same request can succeed later although nobody
-changes anything. *Outcome unknown*: the request may have been carried out all the same, as with every 5xx,
-408 and a 409 without a code; it is not repeated before Partner Center was asked what it has. Codes that are
-not listed are treated by their status.
+changes anything.
+
+*Outcome*, of a request that changes something: *refused* means that it is known that nothing was done, and
+only these answers say so:
+
+- one whose status and code stand in the first table as *refused*;
+- one of {refusing} in a documented shape: a JSON object with `code` (Partner
+  Center's error), a JSON object with `message` and a `statusCode` that is the status (the gateway's error), a
+  401 with an empty body or with `WWW-Authenticate`, a 429 with `Retry-After`.
+
+After every other answer the outcome is *unknown*: the request may have been carried out all the same, and it
+is not repeated before Partner Center was asked what it has. That is so for every 5xx and 408, for redirects,
+pages of HTML, a success without its result, an answer that broke off, and, when the request is sent again
+after a silence, for every 409.
 
 | Status | Code | Who acts | Again | Outcome | What to do |
 | --- | --- | --- | --- | --- | --- |
@@ -216,8 +241,8 @@ not listed are treated by their status.
 
 By status, for all other codes:
 
-| Status | Who acts | Again | What to do |
-| --- | --- | --- | --- |
+| Status | Who acts | Again | Outcome | What to do |
+| --- | --- | --- | --- | --- |
 {statuses}
 """
 
@@ -226,16 +251,23 @@ def markdown() -> str:
     """Return docs/error-codes.md."""
     ordered = sorted(TABLE.items(), key=lambda item: (item[0][0], int(item[0][1])))
     codes = [
-        f"| {status} | {code} | {row.actor} | {'yes' if row.retryable else 'no'} "
-        f"| {'unknown' if outcome_unknown(status, code) else 'known'} | {row.remedy} |"
+        f"| {status} | {code} | {row.actor} | {_again(row)} "
+        f"| {'refused' if refuses(status, code, documented=True) else 'unknown'} | {row.remedy} |"
         for (status, code), row in ordered
     ]
     named = {**{str(s): row for s, row in _BY_STATUS.items()}, "3xx": _REDIRECT, "5xx": _SERVER_ERROR}
+    refusing = {str(status) for status in REFUSING}
     statuses = [
-        f"| {name} | {row.actor} | {'yes' if row.retryable else 'no'} | {row.remedy} |"
+        f"| {name} | {row.actor} | {_again(row)} "
+        f"| {'refused, in a documented shape' if name in refusing else 'unknown'} | {row.remedy} |"
         for name, row in {**named, "other": _UNDOCUMENTED}.items()
     ]
-    return _PAGE.format(codes="\n".join(codes), statuses="\n".join(statuses))
+    listed = ", ".join(map(str, sorted(REFUSING)))
+    return _PAGE.format(refusing=listed, codes="\n".join(codes), statuses="\n".join(statuses))
+
+
+def _again(row: Advice) -> str:
+    return "yes" if row.retryable else "no"
 
 
 if __name__ == "__main__":

@@ -1,10 +1,17 @@
 """What a reply means: an answer, or the error that says what is known about the request.
 
+A call that writes:
 1. 2xx with the member that the call is about: an Answer, whatever else it holds.
-2. 2xx without it: refused when it holds a documented error code (200 with 400072), otherwise unreadable.
-3. A call that writes: unreadable, 5xx, 408, 800060 and 800005 leave the outcome unknown.
-4. 401 is about the token, 429 about the rate; everything else is a refusal.
-5. A call that only reads never has an unknown outcome: unreadable is as if no answer had come.
+2. An answer that is known to refuse (codes.refuses): RefusedError and its kinds; nothing was done.
+3. Every other answer, unreadable ones and those that broke off included: OutcomeUnknownError.
+
+A call that only reads never has an unknown outcome:
+1. 200 with the member that the call is about: an Answer.
+2. Any other 1xx or 2xx: NotSentError, as if no answer had come, unless it holds a documented error code
+   (200 with 400072).
+3. Everything else: RefusedError and its kinds.
+
+401 is about the token, 429 about the rate.
 """
 
 from __future__ import annotations
@@ -20,13 +27,15 @@ from typing import Any
 from shared.errors import (
     NotSentError,
     OutcomeUnknownError,
+    PartnerCenterError,
     RefusedError,
     SupportIds,
     ThrottledError,
     TokenRejectedError,
 )
 from shared.partner_center import codes
-from shared.partner_center.wire import Answer, Call, Reply, RequestIds, parse_object
+from shared.partner_center.paging import more_follows, total_of
+from shared.partner_center.wire import Answer, Call, RawResponse, RequestIds, parse_object
 
 _MAX_DESCRIPTION = 1024  # as documented for `description`
 _MAX_CODE = 64
@@ -35,77 +44,92 @@ _LONGEST_WAIT = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """What an error reply says of itself; "" where it says nothing."""
+class ErrorBody:
+    """What an error reply says of itself; "" where it says nothing.
+
+    `is_resource`: it is the error resource of Partner Center's documentation. `documented`: it has that or
+    another documented shape, and so is no page of somebody on the way.
+    """
 
     code: str
     description: str
+    is_resource: bool = False
+    documented: bool = False
 
 
-def judge(call: Call, reply: Reply, sent: RequestIds, token: str = "") -> Answer:
-    """Return the answer, or raise RefusedError, NotSentError or OutcomeUnknownError by the rules above.
+def interpret(call: Call, raw: RawResponse, sent: RequestIds, token: str = "") -> Answer:
+    """Return the answer, or raise the error that the rules above name.
 
-    `token` is blotted out should the reply repeat it.
+    `token` is redacted should the reply repeat it.
     """
-    ids = support_ids(reply.headers, sent)
-    fault = parse_fault(reply, token)
-    if 200 <= reply.status < 300:
-        if reply.whole and _is_success(call, reply.body):
-            return Answer(reply.status, reply.body, ids)
-        if (reply.status, fault.code) not in codes.TABLE:
-            raise _unclear(call, f"Partner Center answered {reply.status} without a readable result.", ids)
-    if call.writes and codes.outcome_unknown(reply.status, fault.code):
-        said = f"Partner Center answered {reply.status}{f' (code {fault.code})' if fault.code else ''}"
-        raise OutcomeUnknownError(f"{said}, which does not tell what became of the request.", ids)
-    raise _refusal(reply, fault, ids)
+    if raw.whole and _is_success(call, raw):
+        return Answer(raw.status, raw.body, support_ids(raw.headers, sent))
+    raise failure(call, raw, sent, token)
 
 
-def _unclear(call: Call, detail: str, ids: SupportIds) -> OutcomeUnknownError | NotSentError:
-    return OutcomeUnknownError(detail, ids) if call.writes else NotSentError(detail)
+def failure(call: Call, raw: RawResponse, sent: RequestIds, token: str = "") -> PartnerCenterError:
+    """Return the error that a reply which is no success means."""
+    ids, error = support_ids(raw.headers, sent), parse_error(raw, token)
+    if call.writes:
+        known = raw.whole and codes.refuses(
+            raw.status, error.code, documented=error.documented, resent=call.resent
+        )
+        return _refusal(raw, error, ids) if known else _unknown(raw, error, ids)
+    if raw.status < 300 and (raw.status, error.code) not in codes.TABLE:
+        return NotSentError(f"Partner Center answered {raw.status} without a readable result.")
+    return _refusal(raw, error, ids)
 
 
-def _is_success(call: Call, body: bytes) -> bool:
-    content = parse_object(body) or {}
+def _is_success(call: Call, raw: RawResponse) -> bool:
+    if not (200 <= raw.status < 300 if call.writes else raw.status == 200):
+        return False
+    content = parse_object(raw.body) or {}
     value = content.get(call.member)
     if call.member == "id":
         return isinstance(value, str) and value.strip() != ""
-    return isinstance(value, list) and (call.writes or _is_complete(content, value))
+    return isinstance(value, list) and not (call.entire and _is_page(content, raw.headers, len(value)))
 
 
-def _is_complete(collection: Mapping[str, Any], items: list[Any]) -> bool:
-    """Whether a list is all there is: a page that is taken for the whole would hide what it lacks.
-
-    Paging is not documented for these calls; elsewhere it shows as `links.next` or a greater `totalCount`.
-    https://learn.microsoft.com/en-us/partner-center/developer/get-a-list-of-customers
-    """
-    links, total = collection.get("links"), collection.get("totalCount")
-    has_next = isinstance(links, dict) and bool(links.get("next"))
-    return not has_next and not (isinstance(total, int) and total > len(items))
+def _is_page(collection: Mapping[str, Any], headers: Mapping[str, str], items: int) -> bool:
+    """Whether a list is not all there is: taken for the whole it would hide what it lacks."""
+    return more_follows(collection, headers) or (total_of(collection) or 0) > items
 
 
-def _refusal(reply: Reply, fault: Fault, ids: SupportIds) -> RefusedError:
-    advice = codes.advice(reply.status, fault.code)
-    if reply.status == 429:
-        return throttled(fault, retry_after(reply, fault), ids)
-    kind = TokenRejectedError if reply.status == 401 else RefusedError
-    return kind(reply.status, fault.code, fault.description, advice, ids)
+def _unknown(raw: RawResponse, error: ErrorBody, ids: SupportIds) -> OutcomeUnknownError:
+    said = f"Partner Center answered {raw.status}{f' (code {error.code})' if error.code else ''}"
+    detail = f"{said}, which does not tell what became of the request. {error.description}".rstrip()
+    return OutcomeUnknownError(detail, ids, status=raw.status, code=error.code)
 
 
-def throttled(fault: Fault, seconds: float, ids: SupportIds) -> ThrottledError:
+def _refusal(raw: RawResponse, error: ErrorBody, ids: SupportIds) -> RefusedError:
+    if raw.status == 429:
+        return throttled(error, retry_after(raw.headers, error.description), ids)
+    kind = TokenRejectedError if raw.status == 401 else RefusedError
+    return kind(
+        raw.status,
+        error.code,
+        error.description,
+        codes.advice(raw.status, error.code),
+        ids,
+        from_service=error.is_resource and error.code != "" and raw.status != 401,
+    )
+
+
+def throttled(error: ErrorBody, seconds: float, ids: SupportIds) -> ThrottledError:
     """Return the error for a rate limit that ends in `seconds`."""
-    error = ThrottledError(429, fault.code, fault.description, codes.advice(429, fault.code), ids)
-    error.retry_after = seconds
-    return error
+    refusal = ThrottledError(429, error.code, error.description, codes.advice(429, error.code), ids)
+    refusal.retry_after = seconds
+    return refusal
 
 
-def retry_after(reply: Reply, fault: Fault) -> float:
+def retry_after(headers: Mapping[str, str], description: str) -> float:
     """Seconds to wait after a 429, from 1 to 3600: the header's, else the message's, else 30.
 
     https://learn.microsoft.com/en-us/partner-center/developer/api-throttling-guidance
     """
-    said = _seconds(reply.headers.get("retry-after", ""), reply.headers.get("date", ""))
+    said = _seconds(headers.get("retry-after", ""), headers.get("date", ""))
     if said is None:
-        in_words = re.search(r"(\d{1,6})\s*second", fault.description)
+        in_words = re.search(r"([0-9]+)\s*second", description)
         said = float(in_words[1]) if in_words else _DEFAULT_WAIT
     return min(max(said, 1.0), _LONGEST_WAIT)
 
@@ -114,17 +138,18 @@ def _seconds(value: str, date: str) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        until, now = _http_date(value), _http_date(date) or datetime.now(UTC)
+        until, now = http_date(value), http_date(date) or datetime.now(UTC)
         return (until - now).total_seconds() if until else None
-    return seconds if math.isfinite(seconds) else None
+    return None if math.isnan(seconds) else seconds
 
 
-def _http_date(value: str) -> datetime | None:
+def http_date(value: str) -> datetime | None:
+    """The moment of a Date header, in UTC; None when it is none that can be read."""
     try:
         date = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError, IndexError):
         return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def support_ids(headers: Mapping[str, str], sent: RequestIds) -> SupportIds:
@@ -137,32 +162,53 @@ def support_ids(headers: Mapping[str, str], sent: RequestIds) -> SupportIds:
     )
 
 
-def parse_fault(reply: Reply, token: str = "") -> Fault:
+def parse_error(raw: RawResponse, token: str = "") -> ErrorBody:
     """Read an error reply of any shape that was seen: Partner Center's, the gateway's, text, nothing at all.
 
     https://learn.microsoft.com/en-us/partner-center/developer/error-codes
     """
-    content = parse_object(reply.body)
+    content = parse_object(raw.body)
+    challenge = _challenge(raw.headers.get("www-authenticate", ""))
     if content is None:
-        description = _plain_text(reply) or _challenge(reply.headers.get("www-authenticate", ""))
-        return Fault("", _clean(_blot(description, token), _MAX_DESCRIPTION))
-    members = {name.lower(): value for name, value in content.items()}
-    if isinstance(members.get("error"), dict):
-        members = {name.lower(): value for name, value in members["error"].items()} | members
-    code = _scalar(members.get("code")) or _scalar(members.get("errorcode"))
+        described = _clean(redact(_plain_text(raw) or challenge, token), _MAX_DESCRIPTION)
+        return ErrorBody("", described, documented=_is_documented(raw, {}))
+    outer = {name.lower(): value for name, value in content.items()}
+    inner = outer.get("error")
+    members = ({name.lower(): v for name, v in inner.items()} if isinstance(inner, dict) else {}) | outer
+    code = _code(members.get("code")) or _code(members.get("errorcode")) or ""
     told = (members.get(name) for name in ("description", "message", "errordescription", "title"))
-    description = next((text for text in told if isinstance(text, str) and text.strip()), "")
-    description = description or _challenge(reply.headers.get("www-authenticate", ""))
-    return Fault(_clean(_blot(code, token), _MAX_CODE), _clean(_blot(description, token), _MAX_DESCRIPTION))
+    description = next((text for text in told if isinstance(text, str) and text.strip()), challenge)
+    return ErrorBody(
+        _clean(redact(code, token), _MAX_CODE),
+        _clean(redact(description, token), _MAX_DESCRIPTION),
+        is_resource=_code(outer.get("code")) is not None,
+        documented=_is_documented(raw, outer),
+    )
 
 
-def _scalar(value: object) -> str:
+def _is_documented(raw: RawResponse, members: Mapping[str, Any]) -> bool:
+    """Whether an answer has a shape that Partner Center or its gateway is documented to give.
+
+    https://learn.microsoft.com/en-us/partner-center/developer/error-codes
+    https://learn.microsoft.com/en-us/partner-center/developer/api-throttling-guidance
+    https://learn.microsoft.com/en-us/partner-center/security/partner-security-requirements-mandating-mfa
+    """
+    if _code(members.get("code")) is not None:
+        return True
+    if _code(members.get("statuscode")) == str(raw.status) and isinstance(members.get("message"), str):
+        return True
+    if raw.status == 401:
+        return not raw.body.strip() or bool(raw.headers.get("www-authenticate", "").strip())
+    return raw.status == 429 and bool(raw.headers.get("retry-after", "").strip())
+
+
+def _code(value: object) -> str | None:
     is_code = isinstance(value, int | str) and not isinstance(value, bool)
-    return str(value) if is_code else ""
+    return str(value) if is_code else None
 
 
-def _plain_text(reply: Reply) -> str:
-    text = reply.body[: 4 * _MAX_DESCRIPTION].decode("utf-8-sig", "replace")
+def _plain_text(raw: RawResponse) -> str:
+    text = raw.body[: 64 * _MAX_DESCRIPTION].decode("utf-8-sig", "replace")
     return "" if text.lstrip().startswith(("<", "{", "[")) else text
 
 
@@ -177,5 +223,6 @@ def _clean(text: str, limit: int) -> str:
     return " ".join(shown.split())[:limit]
 
 
-def _blot(text: str, token: str) -> str:
+def redact(text: str, token: str) -> str:
+    """`text` without the access token."""
     return text.replace(token, "[token]") if token else text

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 
 from shared.errors import SupportIds
-from shared.partner_center.reply import Fault, throttled
+from shared.partner_center.reply import ErrorBody, throttled
 
 
 class Throttle:
@@ -26,7 +26,7 @@ class Throttle:
         with self._lock:
             left = self._not_before.get(customer, 0.0) - self._clock()
         if left > 0:
-            error = throttled(Fault("", ""), left, SupportIds())
+            error = throttled(ErrorBody("", ""), left, SupportIds())
             whose = "for this customer" if customer else "for the partner's own calls"
             error.args = (f"Not sent: Partner Center asks to wait {left:.0f} more seconds {whose}.",)
             raise error

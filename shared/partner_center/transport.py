@@ -6,23 +6,70 @@ body been handed out? Only the kind of the failure is told; texts of network err
 
 from __future__ import annotations
 
-import socket
+from collections.abc import Callable, Iterator
 
-from urllib3.connection import HTTPConnection
-from urllib3.response import BaseHTTPResponse
+from urllib3.response import BaseHTTPResponse, HTTPResponse
 from urllib3.util import Timeout
 
 from shared.connections import connections
 from shared.errors import AppError, NotSentError, OutcomeUnknownError, SupportIds
-from shared.partner_center.wire import Call, Deadline, Reply, RequestIds
+from shared.partner_center.connection import POOLS, Connection
+from shared.partner_center.wire import Call, Deadline, RawResponse, RequestIds
 
 MAX_REPLY = 8 * 1024 * 1024
-"""Bytes of a reply that are read; a longer one counts as broken off."""
+"""Bytes of a reply that `read` reads; a longer one counts as broken off."""
 
 _CONNECT_SECONDS = 10.0
 """Most time for connecting, and for the server to take one piece of the body."""
 
 _READ_SIZE = 64 * 1024
+
+
+class OpenResponse:
+    """A reply of which the head is here; `headers` by lower-case name. Read its body once, and close it.
+
+    `whole` is True once the body has come to its end.
+    """
+
+    def __init__(self, raw: BaseHTTPResponse, deadline: Deadline) -> None:
+        assert isinstance(raw, HTTPResponse)
+        self.status = raw.status
+        self.headers = {name.lower(): value for name, value in raw.headers.itermerged()}
+        self.whole = False
+        self._raw = raw
+        self._deadline = deadline
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the body as it comes; a body that breaks off ends without `whole`."""
+        # after an interim reply comes another one, which must not be taken for that to the next request
+        while self.status >= 200 and self._deadline.remaining() > 0:
+            piece = self._next()
+            if not piece:
+                return
+            yield piece
+
+    def read(self) -> RawResponse:
+        """Return all of it; a body that breaks off does not hide the status."""
+        body = bytearray()
+        for piece in self.pieces():
+            body += piece
+            if len(body) > MAX_REPLY:
+                break
+        return RawResponse(self.status, self.headers, bytes(body), self.whole)
+
+    def close(self) -> None:
+        """Let go of the connection; it is kept for another request when the reply has come whole."""
+        self._raw.close()
+
+    def _next(self) -> bytes:
+        try:
+            if isinstance(self._raw.connection, Connection):
+                self._raw.connection.limit_wait(max(self._deadline.remaining(), 0.001))
+            piece = self._raw.read1(_READ_SIZE, decode_content=True)
+        except Exception:
+            return b""
+        self.whole = not piece
+        return piece
 
 
 class Transport:
@@ -31,22 +78,25 @@ class Transport:
     def __init__(self, base_url: str, calls_in_flight: int) -> None:
         self._base_url = base_url.rstrip("/")
         self._pool = connections(base_url, calls_in_flight, retries=False)
+        self._pool.pool_classes_by_scheme = POOLS
 
     def close(self) -> None:
         """Close the idle connections."""
         self._pool.clear()
 
-    def exchange(self, call: Call, token: str, ids: RequestIds, deadline: Deadline) -> Reply:
-        """Send `call` once and return the reply, whatever its status.
+    def open(self, call: Call, token: str, ids: RequestIds, deadline: Deadline) -> OpenResponse:
+        """Send `call` once and return the reply, whatever its status, for the caller to close.
 
         Raises NotSentError (SourceFailedError, when a document is the cause) before the request has left
-        whole. After that: OutcomeUnknownError for a call that writes, NotSentError for one that reads.
+        whole. After that: OutcomeUnknownError for a call that writes, NotSentError for one that reads. In
+        both cases the connection is reset, so that nothing of the request arrives later.
         """
-        deadline.check()
+        guard = _guard(call, deadline)
+        guard()
         if call.body is not None:
-            call.body.arm(deadline.check)
+            call.body.arm(guard)
         try:
-            return self._perform(call, token, ids, deadline)
+            return OpenResponse(self._send(call, token, ids, deadline), deadline)
         except AppError:
             raise
         except Exception as error:
@@ -62,12 +112,12 @@ class Transport:
             raise OutcomeUnknownError(f"The request was sent and no answer came ({kind}).", sent)
         raise NotSentError(f"Partner Center did not answer ({kind}).")
 
-    def _perform(self, call: Call, token: str, ids: RequestIds, deadline: Deadline) -> Reply:
+    def _send(self, call: Call, token: str, ids: RequestIds, deadline: Deadline) -> BaseHTTPResponse:
         headers = {**call.headers(ids), "Authorization": f"Bearer {token}"}
         if call.body is not None:
             headers["Content-Length"] = str(len(call.body))
         left = max(deadline.remaining(), 0.001)
-        response = self._pool.urlopen(
+        return self._pool.urlopen(
             call.method,
             self._base_url + call.path,
             body=call.body,
@@ -77,34 +127,17 @@ class Transport:
             # with a total: the wait for the reply is what the sending has left of it
             timeout=Timeout(total=left, connect=min(_CONNECT_SECONDS, left)),
         )
-        try:
-            body, whole = _read(response, deadline)
-        finally:
-            response.close()
-        told = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status, told, body, whole)
 
 
-def _read(raw: BaseHTTPResponse, deadline: Deadline) -> tuple[bytes, bool]:
-    """Return the body and whether it is whole; a body that breaks off does not hide the status."""
-    body = bytearray()
-    try:
-        while True:
-            _limit_wait(raw, deadline)
-            piece = raw.read1(_READ_SIZE, decode_content=True)
-            if not piece:
-                return bytes(body), True
-            body += piece
-            if len(body) > MAX_REPLY or deadline.remaining() <= 0:
-                return bytes(body), False
-    except Exception:
-        return bytes(body), False
+def _guard(call: Call, deadline: Deadline) -> Callable[[], None]:
+    """What runs before every piece of the body, the last one included."""
 
+    def guard() -> None:
+        deadline.check()
+        if call.check is not None:
+            call.check()
 
-def _limit_wait(raw: BaseHTTPResponse, deadline: Deadline) -> None:
-    connection = raw.connection
-    if isinstance(connection, HTTPConnection) and isinstance(connection.sock, socket.socket):
-        connection.sock.settimeout(max(deadline.remaining(), 0.001))
+    return guard
 
 
 def _root(error: BaseException) -> str:

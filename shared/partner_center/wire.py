@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 from urllib.parse import quote
@@ -18,6 +19,9 @@ from shared.partner_center.body import Body
 
 APPLICATION = "partner-center-functions"
 """How we introduce ourselves to Partner Center."""
+
+API_ROOT = "/v1"
+"""Where every path starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,32 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """What Partner Center lists, all pages together.
+
+    `items` are those that were asked for, `count` is how many there were, `unreadable` of them no JSON
+    objects. `complete`: every page was read and Partner Center told a total that is reached; without that
+    nothing can be said of what is not listed. `date` is Partner Center's clock at the last page, in UTC, None
+    when it told none; `ids` are those of the last page.
+    """
+
+    items: tuple[Mapping[str, Any], ...]
+    count: int
+    complete: bool
+    unreadable: int
+    date: datetime | None
+    ids: SupportIds
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request, and what a success must hold.
 
-    `member` names the member that every success has. `writes`: repeating it may do a thing twice.
-    `customer` is whose rate limit it counts against, "" for the partner's own.
+    `member` names the member that every success has; `entire`: a list that is only a page is no success.
+    `customer` is whose rate limit it counts against, "" for the partner's own. `writes`: repeating it may do
+    a thing twice. `resent`: it is sent again after a silence, so that a conflict may be with our own first
+    sending. `check` runs before every piece of the body and may raise NotSentError. `more_headers` are sent
+    besides those of every call.
     """
 
     method: str
@@ -78,6 +103,10 @@ class Call:
     writes: bool = False
     body: Body | None = field(default=None, repr=False)
     content_type: str = "application/json"
+    resent: bool = False
+    check: Callable[[], None] | None = field(default=None, repr=False)
+    entire: bool = False
+    more_headers: Mapping[str, str] = field(default_factory=dict)
 
     def headers(self, ids: RequestIds) -> dict[str, str]:
         """Return the request's headers without Authorization and Content-Length."""
@@ -89,12 +118,13 @@ class Call:
             "X-Locale": "en-US",
             "MS-PartnerCenter-Application": APPLICATION,
             "User-Agent": APPLICATION,
+            **self.more_headers,
         }
         return headers if self.body is None else {**headers, "Content-Type": self.content_type}
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class RawResponse:
     """What came back: `headers` by lower-case name; `whole` is False when the body broke off."""
 
     status: int
@@ -108,7 +138,7 @@ def order_path(customer_id: str, order_id: str = "", *below: str) -> str:
     given = [_segment("customerId", customer_id), "orders"]
     if order_id:
         given.append(_segment("orderId", order_id))
-    return "/".join(["/v1/customers", *given, *below])
+    return "/".join([f"{API_ROOT}/customers", *given, *below])
 
 
 def _segment(name: str, value: str) -> str:

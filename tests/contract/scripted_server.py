@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Mapping
@@ -95,6 +96,15 @@ class Connection:
         """Wait `seconds`, or until the server is closed, and say whether it is."""
         return self._server.stopped.wait(seconds)
 
+    def drain(self) -> None:
+        """Read what still comes, to the end or the reset, and count it with what came before."""
+        try:
+            while data := self._sock.recv(65536):
+                self._received += data
+        except ConnectionResetError:
+            self._server.resets += 1
+        self._server.received = len(self._received)
+
     def until_stopped(self) -> None:
         """Read nothing at all until the server is closed."""
         self._server.stopped.wait()
@@ -104,11 +114,14 @@ Script = Callable[[Connection], None]
 
 
 class ScriptedServer:
-    """Serves from the moment it is made until `close`."""
+    """Serves from the moment it is made until `close`, with `tls` as localhost."""
 
-    def __init__(self, *scripts: Script) -> None:
+    def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.connections = 0
+        self.resets = 0
+        self.received = 0
+        self._tls = tls
         self.stopped = threading.Event()
         self._scripts = scripts
         self._lock = threading.Lock()
@@ -119,7 +132,8 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        scheme, host = ("https", "localhost") if self._tls else ("http", "127.0.0.1")
+        return f"{scheme}://{host}:{self._listener.getsockname()[1]}"
 
     def close(self) -> None:
         self.stopped.set()
@@ -151,6 +165,9 @@ class ScriptedServer:
 
     def _play(self, script: Script, sock: socket.socket) -> None:
         with contextlib.suppress(OSError):
+            if self._tls:
+                sock = self._tls.wrap_socket(sock, server_side=True)
+                self._socks.append(sock)
             script(Connection(self, sock))
         with contextlib.suppress(OSError):
             sock.close()

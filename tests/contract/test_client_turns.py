@@ -61,6 +61,15 @@ def test_a_read_does_not_wait_beyond_its_deadline(world: Make) -> None:
     failing(NotSentError, lambda: world(hang).get(seconds=0.3))
 
 
+@pytest.mark.parametrize("status", [103, 202, 204, 206])
+def test_an_odd_success_is_no_answer_to_a_read(world: Make, status: int) -> None:
+    w = world(answer(status, ORDER), answer(status, ORDER), answer(200, ORDER))
+
+    assert w.get().status == 200
+    assert w.server.connections == 3
+    failing(NotSentError, world(answer(status, ORDER)).get)
+
+
 def test_a_read_that_is_refused_is_not_tried_again(world: Make) -> None:
     w = world(answer(404, {"code": 20000}))
 
@@ -145,7 +154,7 @@ def test_a_throttled_customer_waits_for_no_place_and_takes_none(world: Make) -> 
         connection.read_request()
         arrived.release()
         go.wait(5)
-        connection.send(reply(429, b"", {"Connection": "close"}))
+        connection.send(reply(429, b"", {"Connection": "close", "Retry-After": "1"}))
 
     w = world(answer(429, b"", {"Retry-After": "60"}), throttling, calls_in_flight=1)
     failing(ThrottledError, lambda: w.create(customer="throttled"))

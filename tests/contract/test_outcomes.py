@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from shared.auth.mode import Mode
 from shared.errors import (
+    InvalidInputError,
     NotSentError,
     OutcomeUnknownError,
     RefusedError,
@@ -34,7 +36,19 @@ from tests.contract.scripted_server import (
     reset_after_request,
     reset_in_the_middle,
 )
-from tests.contract.world import ATTACHED, BIG, IDS, IDS_OF_REPLY, ORDER, Make, Tokens, World, failing, po
+from tests.contract.world import (
+    ATTACHED,
+    BIG,
+    CUSTOMER,
+    IDS,
+    IDS_OF_REPLY,
+    ORDER,
+    Make,
+    Tokens,
+    World,
+    failing,
+    po,
+)
 
 
 def unreachable(world: World) -> World:
@@ -140,6 +154,7 @@ def test_sent_whole_and_no_answer_is_unknown_and_sent_once(world: Make, script: 
 
     error = failing(OutcomeUnknownError, lambda: w.create(seconds=0.5))
     assert (error.ids.request_id, error.ids.correlation_id) == (IDS.request_id, IDS.correlation_id)
+    assert (error.status, error.code, error.answer) == (0, "", "")
     failing(OutcomeUnknownError, lambda: w.attach(seconds=0.5))
     assert len(w.server.requests) == 2
     assert w.server.connections == 2
@@ -204,6 +219,7 @@ def test_an_answer_that_does_not_tell_is_unknown_with_the_ids_of_the_reply(
     for call in (w.create, w.attach):
         error = failing(OutcomeUnknownError, call)
         assert (error.ids.request_id, error.ids.cv, error.ids.server_id) == ("req-of-server", "cv.1", "s1")
+        assert error.status == status
     assert len(w.server.requests) == 2
 
 
@@ -230,6 +246,15 @@ def test_a_success_of_attach_needs_items_and_one_of_create_an_id(world: Make) ->
     failing(OutcomeUnknownError, world(answer(201, ATTACHED)).create)
     assert world(answer(201, ATTACHED)).attach().status == 201
     assert world(answer(200, ORDER)).create().status == 200
+
+
+@pytest.mark.parametrize("odd", ["..", "a\r\nb", "\ud800", "a/b?c#d", "注文", "x" * 5000])
+def test_an_order_whose_id_fits_no_path_or_header_is_an_order(world: Make, odd: str) -> None:
+    w = world(answer(201, {"id": odd}), answer(200, ORDER))
+
+    assert w.create().json()["id"] == odd
+    with contextlib.suppress(InvalidInputError):
+        assert w.client.get_order(CUSTOMER, odd, IDS, Deadline.after(5)).status == 200
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from shared.errors import AppError, NotConfiguredError
 from shared.models import Document, Metadata, Role
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.multipart import MultipartBody, attachment_body
-from shared.partner_center.wire import Answer, Deadline, RequestIds
+from shared.partner_center.wire import Answer, Deadline, Listing, RequestIds
 from tests.contract.scripted_server import Script, ScriptedServer
 
 IDS = RequestIds("11111111-aaaa-4bbb-8ccc-000000000001", "22222222-aaaa-4bbb-8ccc-000000000002")
@@ -58,9 +59,13 @@ class World:
     """A server, a client of it, and how long the client slept."""
 
     def __init__(
-        self, *scripts: Script, modes: tuple[Mode, ...] = (Mode.APP, Mode.APP_USER), **options: Any
+        self,
+        *scripts: Script,
+        modes: tuple[Mode, ...] = (Mode.APP, Mode.APP_USER),
+        tls: ssl.SSLContext | None = None,
+        **options: Any,
     ) -> None:
-        self.server = ScriptedServer(*scripts)
+        self.server = ScriptedServer(*scripts, tls=tls)
         self.tokens = Tokens(*modes)
         self.slept: list[float] = []
         self.now = 1000.0
@@ -72,11 +77,13 @@ class World:
         self.client.close()
         self.server.close()
 
-    def create(self, seconds: float = 5.0, customer: str = CUSTOMER) -> Answer:
-        return self.client.create_order(customer, ORDER_BODY, Mode.APP, IDS, Deadline.after(seconds))
+    def create(self, seconds: float = 5.0, customer: str = CUSTOMER, **options: Any) -> Answer:
+        deadline = Deadline.after(seconds)
+        return self.client.create_order(customer, ORDER_BODY, Mode.APP, IDS, deadline, **options)
 
-    def attach(self, body: MultipartBody | None = None, seconds: float = 5.0) -> Answer:
-        return self.client.attach(CUSTOMER, ORDER_ID, body or po(), IDS, Deadline.after(seconds))
+    def attach(self, body: MultipartBody | None = None, seconds: float = 5.0, **options: Any) -> Answer:
+        deadline = Deadline.after(seconds)
+        return self.client.attach(CUSTOMER, ORDER_ID, body or po(), IDS, deadline, **options)
 
     def get(self, seconds: float = 5.0, customer: str = CUSTOMER) -> Answer:
         return self.client.get_order(customer, ORDER_ID, IDS, Deadline.after(seconds))
@@ -122,13 +129,8 @@ def soon() -> Deadline:
 
 READS: dict[str, tuple[Read, str, object]] = {
     "order": (lambda w: w.get(), f"/customers/{CUSTOMER}/orders/{ORDER_ID}", ORDER),
-    "orders": (
-        lambda w: w.client.list_orders(CUSTOMER, IDS, soon()),
-        f"/customers/{CUSTOMER}/orders",
-        {"items": [ORDER]},
-    ),
     "attachments": (
-        lambda w: w.client.list_attachments(CUSTOMER, ORDER_ID, IDS, soon()),
+        lambda w: w.client.get_attachments(CUSTOMER, ORDER_ID, IDS, soon()),
         f"/customers/{CUSTOMER}/orders/{ORDER_ID}/attachments",
         ATTACHED,
     ),
@@ -136,5 +138,20 @@ READS: dict[str, tuple[Read, str, object]] = {
         lambda w: w.client.indirect_resellers(IDS, soon()),
         "/relationships?relationship_type=IsIndirectCloudSolutionProviderOf",
         RESELLERS,
+    ),
+}
+
+List = Callable[[World], Listing]
+ORDERS = {"totalCount": 1, "items": [ORDER]}
+LISTS: dict[str, tuple[List, str, object]] = {
+    "orders": (
+        lambda w: w.client.list_orders(CUSTOMER, IDS, soon()),
+        f"/customers/{CUSTOMER}/orders",
+        ORDERS,
+    ),
+    "attachments": (
+        lambda w: w.client.list_attachments(CUSTOMER, ORDER_ID, IDS, soon()),
+        f"/customers/{CUSTOMER}/orders/{ORDER_ID}/attachments",
+        ATTACHED,
     ),
 }

@@ -87,28 +87,40 @@ def test_what_passes_may_be_repeated_once_the_outcome_is_known(status: int) -> N
     assert codes.advice(status, "").retryable
 
 
-@pytest.mark.parametrize(
-    ("status", "code"),
-    [
-        (409, "800060"),
-        (500, "800005"),
-        (400, "800060"),
-        (500, ""),
-        (501, "0"),
-        (503, "1"),
-        (408, ""),
-        (409, ""),
-    ],
-)
-def test_an_answer_that_does_not_tell_leaves_the_outcome_unknown(status: int, code: str) -> None:
-    assert codes.outcome_unknown(status, code)
+NEWER = [(403, "900416"), (400, "900419"), (400, "900154"), (403, "90000")]
 
 
-@pytest.mark.parametrize(
-    ("status", "code"), [(400, "900252"), (409, "800014"), (409, "1"), (401, ""), (429, ""), (200, "400072")]
-)
-def test_a_refusal_is_known(status: int, code: str) -> None:
-    assert not codes.outcome_unknown(status, code)
+@pytest.mark.parametrize(("status", "code"), NEWER)
+def test_codes_of_newer_editions_are_in_the_table_too(status: int, code: str) -> None:
+    assert (status, code) in codes.TABLE
+
+
+@pytest.mark.parametrize("documented", [True, False])
+@pytest.mark.parametrize(("status", "code"), sorted(codes.TABLE))
+def test_a_code_of_the_table_refuses_unless_it_is_known_not_to_tell(
+    status: int, code: str, documented: bool
+) -> None:
+    silent = status in (408, 500, 501) or code == "800060"
+
+    assert codes.refuses(status, code, documented=documented) is not silent
+    resent = codes.refuses(status, code, documented=documented, resent=True)
+    assert resent is (not silent and status != 409)
+
+
+@pytest.mark.parametrize("status", range(100, 600))
+def test_of_other_codes_only_some_statuses_refuse_and_only_in_a_documented_shape(status: int) -> None:
+    refusing = status in (400, 401, 403, 404, 413, 429)
+
+    for code in ("", "4711", "no number"):
+        assert codes.refuses(status, code, documented=True) is refusing
+        assert codes.refuses(status, code, documented=True, resent=True) is refusing
+        assert not codes.refuses(status, code, documented=False)
+
+
+@pytest.mark.parametrize("code", ["800060", "800005"])
+def test_a_code_that_does_not_tell_tells_under_no_status(code: str) -> None:
+    for status in (200, 400, 403, 409, 500):
+        assert not codes.refuses(status, code, documented=True)
 
 
 def test_mfa_and_conditional_access_tell_the_operator_what_to_do() -> None:
