@@ -12,6 +12,10 @@ from typing import Literal
 class Seen:
     """One request; `container` and `name` as storage's paths have them: `/account/container/name`.
 
+    On a queue's paths `container` is the queue and `name` is `messages` (POST: put; GET: receive or, with the
+    query `peekonly=true`, peek), `messages/{id}` (PUT: hide for longer; DELETE), or empty for the queue.
+    https://learn.microsoft.com/en-us/rest/api/storageservices/operations-on-messages
+
     `status` is what the server answered, None when it was never asked; `fault` is the kind it suffered.
     """
 

@@ -31,7 +31,8 @@ ROOT = Path(__file__).parent.parent
 HOST_STORAGE = "AzureWebJobsStorage"
 
 _PATIENCE = 30.0
-_OURS = {s.name.lower() for s in SETTINGS} | {HOST_STORAGE.lower(), "requests_ca_bundle", "curl_ca_bundle"}
+_STEERING = {HOST_STORAGE.lower(), "python_threadpool_thread_count", "requests_ca_bundle", "curl_ca_bundle"}
+_OURS = {s.name.lower() for s in SETTINGS} | _STEERING
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 _PREFIXES = (f"{DOCUMENT_STORAGE}__".lower(), f"{HOST_STORAGE}__".lower(), "azurefunctionsjobhost__", "host_")
 

@@ -1,13 +1,14 @@
 """A reverse HTTP proxy with a will of its own: it counts what passes, and breaks what it is told to break.
 
-    with Proxy(azurite.blob_endpoint) as storage:
-        connection_string = storage.connection_string(azurite.connection_string)
+    with Proxy(azurite.blob_endpoint) as storage, Proxy(azurite.queue_endpoint) as queues:
+        connection_string = storage.connection_string(azurite.connection_string, queues)
         storage.order(Fault("status", status=500, after=True), method="PUT", container="ledger", skip=1)
+        queues.order(Fault("cut"), method="POST", container="work", name="messages")
         ...
         storage.seen()
 
-It stands in front of Azurite's blobs (a shared key signs the path, not the host, so connection strings
-that point here work) or in front of the Partner Center simulator. What does not break streams through, over
+It stands in front of Azurite's blobs or queues (a shared key signs the path, not the host, so connection
+strings that point here work) or of the Partner Center simulator. What does not break streams through, over
 connections that are kept alive. What can be done, and to which requests: local/proxy_faults.py.
 """
 
@@ -17,7 +18,9 @@ import http.client
 import http.server
 import os
 import re
+import select
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -52,9 +55,10 @@ class Proxy(Loopback):
         """What to use instead of the target's URL; known once it was started."""
         return super().url + self.path
 
-    def connection_string(self, direct: str) -> str:
-        """The connection string `direct`, with its blobs here."""
-        return re.sub(r"BlobEndpoint=[^;]*", f"BlobEndpoint={self.url}", direct)
+    def connection_string(self, direct: str, queues: Proxy | None = None) -> str:
+        """The connection string `direct`, with its blobs here and, if they have a proxy, its queues there."""
+        through = re.sub(r"BlobEndpoint=[^;]*", f"BlobEndpoint={self.url}", direct)
+        return re.sub(r"QueueEndpoint=[^;]*", f"QueueEndpoint={queues.url}", through) if queues else through
 
     def order(self, fault: Fault, **matching: Any) -> None:  # noqa: ANN401 - the fields of Order
         """Put a fault order in force; the first that hits a request wins."""
@@ -136,8 +140,10 @@ class _Connection(http.server.BaseHTTPRequestHandler):
 
     def _suffer(self, fault: Fault) -> None:
         if fault.kind == "status":
-            body = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code></Error>".encode()
-            self._head(fault.status, {"x-ms-error-code": fault.code, "Content-Length": str(len(body))}, body)
+            told = f"<Code>{fault.code}</Code><Message>As it was ordered.</Message>"
+            body = f'<?xml version="1.0" encoding="utf-8"?><Error>{told}</Error>'.encode()
+            headers = {"x-ms-error-code": fault.code, "Content-Type": "application/xml"}
+            self._head(fault.status, {**headers, "Content-Length": str(len(body))}, body)
             return
         if fault.kind == "kill":
             os.kill(fault.pid, signal.SIGKILL)
@@ -148,6 +154,8 @@ class _Connection(http.server.BaseHTTPRequestHandler):
 
     def _forward(self, left: int) -> http.client.HTTPResponse:
         upstream = self.upstream
+        if _hung_up(upstream.sock):
+            upstream.close()  # Azurite does so after some seconds; the next request connects again
         upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         upstream.putheader("Host", "{}:{}".format(*self.proxy.target))
         for name, value in self.headers.items():
@@ -166,6 +174,8 @@ class _Connection(http.server.BaseHTTPRequestHandler):
     def _answer(self, seen: Seen, response: http.client.HTTPResponse, most: int) -> None:
         headers = {name: value for name, value in response.getheaders() if name.lower() not in _HOP_BY_HOP}
         has_body = self.command != "HEAD" and response.status not in (204, 304)
+        if not has_body:
+            response.read()  # nothing, but http.client takes no other request before
         streams = not has_body or response.length is not None
         body = self.proxy.retell(seen, headers, None if streams else response.read()) or b""
         if not streams:
@@ -184,6 +194,15 @@ class _Connection(http.server.BaseHTTPRequestHandler):
         reason = self.responses.get(status, ("",))[0]
         lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items())]
         self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+
+
+def _hung_up(idle: socket.socket | None) -> bool:
+    """Whether the other side has closed a connection on which nothing is awaited."""
+    if idle is None:
+        return False
+    poll = select.poll()
+    poll.register(idle, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _read_target(method: str, target: str, base: str) -> Seen:

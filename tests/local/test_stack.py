@@ -194,6 +194,7 @@ def test_the_users_own_settings_and_proxies_are_not_passed_on() -> None:
             "PARTNER_REFRESH_TOKEN_VAULT": "https://real.vault.azure.net",
             "DocumentStorage__blobServiceUri": "https://real.blob.core.windows.net",
             "AzureWebJobsStorage": "real",
+            "PYTHON_THREADPOOL_THREAD_COUNT": "1",
             "REQUESTS_CA_BUNDLE": "/etc/real.pem",
             "HTTPS_PROXY": "http://proxy",
             "AzureFunctionsJobHost__functionTimeout": "00:00:01",
