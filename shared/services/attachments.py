@@ -22,7 +22,7 @@ from shared.core.matching import (
     nearest,
     read_listed,
 )
-from shared.errors import NotFoundError, NotSentError, RefusedError
+from shared.errors import NotFoundError, NotSentError, PartnerCenterError, RefusedError
 from shared.models import DocumentSet, order_attachments_key
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.multipart import attachment_body
@@ -36,8 +36,13 @@ NO_SUCH_ORDER = (404, "20000")
 """Partner Center does not know the order id, or not yet.
 https://learn.microsoft.com/en-us/partner-center/developer/error-codes"""
 
-_DENIALS = (401, 403, 404, 405, 501)
-"""Answers that say that the list is not to be had; every other failure passes by itself."""
+
+def is_denial(error: PartnerCenterError) -> bool:
+    """Whether Partner Center refuses to tell, so that asking again is of no use; every other failure passes."""
+    if not isinstance(error, RefusedError) or error.advice.retryable:
+        return False
+    return error.status == 501 or (error.status < 500 and error.status not in (408, 429))
+
 
 LINE_RATE = 1024 * 1024
 """Bytes a second that a line to Partner Center carries at least; deadlines are made from it."""
@@ -140,7 +145,7 @@ class AttachmentOperation:
         try:
             order = self._list(ids, deadline)
         except RefusedError as error:
-            if error.status not in _DENIALS:
+            if not is_denial(error):
                 raise
             return Snapshot(taken, None, f"{error.status}/{error.code}")
         if not order.complete:
@@ -174,7 +179,7 @@ class AttachmentOperation:
             if not counts_suffice(submission.documents, left):
                 return None
             ids = nearest(submission.documents, left)
-            return Found(order.of(ids or [e.id for e in left]), ids, verified=False)
+            return Found(order.of(ids), ids, verified=False)
         new = [e for e in order.entries if e.id not in submission.base and e.id not in others]
         verdict = match_documents(submission.documents, new)
         return Found(order.of(verdict.ids), verdict.ids) if isinstance(verdict, Ours) else None

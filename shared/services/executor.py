@@ -110,15 +110,17 @@ class Executor:
     new_id: Callable[[], str]
     margin: timedelta
 
-    def run(self, op: Operation, correlation_id: str, deadline: Deadline) -> Outcome:
-        """Make it happen, or say what became of it.
+    def run(
+        self, op: Operation, correlation_id: str, deadline: Deadline, stored: Stored | None = None
+    ) -> Outcome:
+        """Make it happen, or say what became of it. `stored` is the record, if it was read just now.
 
         Raises KeyReusedError, OrderBusyError (another submission of the order is in flight), LookupError
         (there is no such submission, and no content to make one), PartnerCenterError and NotConfiguredError
         (what the order had before could not be read): in all these cases nothing was recorded or sent. Raises
         StorageUnknownError when a claim may stand that nobody knows the end of, StorageError when none does.
         """
-        return _Run(self, op, correlation_id, deadline).outcome()
+        return _Run(self, op, correlation_id, deadline, stored).outcome()
 
     def resolve(self, op: Operation, stored: Stored, digest: str, deadline: Deadline) -> Stored:
         """Rule 5: ask Partner Center about a submission in flight, and leave its state only by what is
@@ -165,7 +167,7 @@ class Executor:
         if view.deaths >= MOST_DEATHS:
             return to(State.REVIEW, f"the worker stopped {view.deaths} times while it sent this; {detail}")
         if isinstance(finding, Unproved) or now < absent_after:
-            return self._later(own, to, detail, absent_after, proved=not isinstance(finding, Unproved))
+            return self._later(own, to, detail, absent_after)
         if isinstance(finding, Ambiguous):
             return to(State.REVIEW, detail)
         if own.state is State.ACCEPTED:
@@ -173,20 +175,14 @@ class Executor:
         return self._absent(view, to, now, visibility)
 
     def _later(
-        self,
-        own: Submission,
-        to: Callable[..., Submission],
-        detail: str,
-        absent_after: datetime,
-        *,
-        proved: bool,
+        self, own: Submission, to: Callable[..., Submission], detail: str, absent_after: datetime
     ) -> Submission:
-        """Ask again: when absence begins to count, or, the longer it lasts, the more rarely."""
+        """Ask again: the longer it lasts the more rarely, and when absence begins to count."""
         now = self.clock()
         if now - own.since > GIVE_UP:
             return to(State.REVIEW, f"not resolved within {_hours(GIVE_UP)}: {detail}")
         age = max((now - own.created).total_seconds(), 5.0)
-        due = absent_after if proved else now + timedelta(seconds=min(age, 900.0))
+        due = now + timedelta(seconds=min(age, 900.0))
         if now < absent_after < due:
             due = absent_after
         state = State.ACCEPTED if own.state is State.ACCEPTED else State.UNKNOWN
@@ -260,7 +256,7 @@ class _Run:
                 self.snapshot = self._take_snapshot()
             except (PartnerCenterError, NotConfiguredError) as error:
                 self.deferral = error
-        if self.snapshot is None:
+        if self.snapshot is None and self.stored is None:
             self.stored = self.executor.ledger.read(self.op.blank.key)
 
     def _step(self) -> Outcome | None:

@@ -38,7 +38,7 @@ from shared.services.operation import (
 )
 from shared.services.resellers import Resellers
 from shared.storage.blobs import Clock
-from shared.storage.ledger import LedgerStore
+from shared.storage.ledger import LedgerStore, Stored
 
 _NEIGHBOURS = timedelta(hours=2)
 """How much older than the silence the requests may be that can own what is found: a claim and the clocks."""
@@ -219,15 +219,16 @@ class Orders:
         if stored is None:
             raise NotFoundError("no order was asked for with that key")
         own = only(stored.record)
-        return self.executor.run(self.operation(stored.record, own.digest), own.correlation_id, deadline)
+        op = self.operation(stored.record, own.digest)
+        return self.executor.run(op, own.correlation_id, deadline, stored)
 
-    def go_on(self, record: Record, deadline: Deadline) -> Outcome:
+    def go_on(self, stored: Stored, deadline: Deadline) -> Outcome:
         """Do for a record what is due: ask, and send again what its caller was told is under way. What was
         placed for a signed-in user waits until that user asks again."""
-        own = only(record)
+        own = only(stored.record)
         content = own.order if own.order and not own.order.user else None
-        op = replace(self.operation(record, own.digest, content), auto_retry=True)
-        return self.executor.run(op, own.correlation_id, deadline)
+        op = replace(self.operation(stored.record, own.digest, content), auto_retry=True)
+        return self.executor.run(op, own.correlation_id, deadline, stored)
 
     def get(self, customer_id: str, order_id: str, ids: RequestIds, deadline: Deadline) -> Answer:
         """The order as Partner Center has it now. Raises PartnerCenterError."""

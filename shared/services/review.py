@@ -20,12 +20,10 @@ from shared.errors import (
     DecisionWaitsError,
     NotFoundError,
     PartnerCenterError,
-    RefusedError,
     StateConflictError,
-    ThrottledError,
 )
 from shared.partner_center.wire import Deadline, RequestIds
-from shared.services.attachments import Attachments, in_flight
+from shared.services.attachments import Attachments, in_flight, is_denial
 from shared.services.operation import Found, Reconciliation, Unproved, kept_answer
 from shared.services.orders import Orders
 from shared.services.receipts import Receipts, submission_key
@@ -118,7 +116,7 @@ class Reviews:
         try:
             finding = op.reconcile(record, own, deadline)
         except PartnerCenterError as error:
-            if not _denied(error):
+            if not is_denial(error):
                 raise
             return Unproved(str(error)), _NOT_VERIFIED
         return finding, _NOT_VERIFIED if isinstance(finding, Unproved) else ""
@@ -139,7 +137,7 @@ class Reviews:
         try:
             order, unowned = op.unowned(record, own, deadline)
         except PartnerCenterError as error:
-            if not _denied(error):
+            if not is_denial(error):
                 raise
             named = json.dumps({"items": [{"attachmentId": i} for i in asked.attachment_ids]})
             return Found(
@@ -170,7 +168,7 @@ class Reviews:
         try:
             answer = self.orders.get(record.customer_id, asked.order_id, ids, deadline)
         except PartnerCenterError as error:
-            if not _denied(error):
+            if not is_denial(error):
                 raise
             body = json.dumps({"id": asked.order_id})
             kept = KeptAnswer(status=201, body=body)
@@ -188,13 +186,6 @@ class Reviews:
     def _to(self, stored: Stored, own: Submission, state: State, detail: str, **changes: Any) -> Stored:  # noqa: ANN401
         after = own.to(state, self.clock(), self.new_id(), detail, **changes)
         return self.ledger.advance(stored, after)
-
-
-def _denied(error: PartnerCenterError) -> bool:
-    """Whether Partner Center will not say: asking again is of no use."""
-    if isinstance(error, ThrottledError):
-        return False
-    return isinstance(error, RefusedError) and error.status in (401, 403, 404, 405, 501)
 
 
 def review_body(record: Record, own: Submission) -> Mapping[str, Any]:

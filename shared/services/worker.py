@@ -127,7 +127,7 @@ class Worker:
 
     def _order(self, stored: Stored) -> None:
         before = next(iter(stored.record.submissions.values()))
-        self.orders.go_on(stored.record, Deadline.after(RECORD_SECONDS))
+        self.orders.go_on(stored, Deadline.after(RECORD_SECONDS))
         self._make_sure(stored.record.key, before)
 
     def _attachments(self, stored: Stored, correlation_id: str) -> None:

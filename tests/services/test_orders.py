@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.errors import KeyReusedError, PartnerCenterError, ResellerError
-from shared.ledger import State
+from shared.core.ledger import State
 from shared.services.shared_read import FAILED
 from tests.services.conftest import CUSTOMER, Office
 
