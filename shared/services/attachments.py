@@ -38,7 +38,7 @@ https://learn.microsoft.com/en-us/partner-center/developer/error-codes"""
 
 
 def is_denial(error: PartnerCenterError) -> bool:
-    """Whether Partner Center refuses to tell, so that asking again is of no use; every other failure passes."""
+    """Whether Partner Center refuses to tell, so that asking again is no use; every other failure passes."""
     if not isinstance(error, RefusedError) or error.advice.retryable:
         return False
     return error.status == 501 or (error.status < 500 and error.status not in (408, 429))
