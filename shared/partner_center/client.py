@@ -3,7 +3,7 @@
 1. A POST that writes goes out once per call. What became of it is told by the kind of the error:
    NotSentError and RefusedError (known: nothing was done), OutcomeUnknownError (ask before repeating).
 2. A read is tried up to three times when no readable answer came or the server failed, and once more with a
-   new token after a 401; it never raises OutcomeUnknownError.
+   new token after a 401; it never raises OutcomeUnknownError. Each page of a list is such a read.
 3. No call outlives its deadline: waiting for a place, connecting, sending and reading all count.
 4. A throttled customer is refused at once until its time is up, and holds no place meanwhile.
 """
@@ -280,14 +280,18 @@ def _page(call: Call, response: OpenResponse, ids: RequestIds, token: str, keep:
     """Read a page of a list from a reply. Raises RefusedError and NotSentError."""
     if response.status != 200:
         raise failure(call, response.read(), ids, token)
-    page = read_page(response.pieces(), keep, most)
-    if not page.cut and not response.whole:
-        raise NotSentError("Partner Center's list broke off.")
+    page = read_page(_to_the_end(response), keep, most)
     if not page.cut and not page.listed:
         said = json.dumps(page.members, default=str).encode()
         raise failure(call, RawResponse(response.status, response.headers, said), ids, token)
     page.headers, page.ids = response.headers, support_ids(response.headers, ids)
     return page
+
+
+def _to_the_end(response: OpenResponse) -> Iterator[bytes]:
+    yield from response.pieces()
+    if not response.whole:
+        raise NotSentError("Partner Center's list broke off, or did not end in time.")
 
 
 def _given(order_id: str) -> str:

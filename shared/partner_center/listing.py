@@ -101,7 +101,7 @@ def _asked(call: Call) -> object:
 
 
 def read_page(pieces: Iterable[bytes], keep: Keep, most: int) -> Page:
-    """Read one page from the bytes of its body, which may end before the body does.
+    """Read one page from the bytes of its body.
 
     Raises NotSentError, as for every unreadable reply to a read, when they are not one JSON object, or one
     that is refused here: nested too deep, with an item that is too long, with two members of one name.
@@ -162,8 +162,9 @@ class _Reader:
         except Exception as error:
             fault = type(error).__name__
         else:
+            send = self._document.send
             for event in self._events:
-                self._document.send(event)
+                send(event)
             self._events.clear()
             return
         # raised out here so that no error that quotes the body hangs on it as context

@@ -31,11 +31,10 @@ def more_follows(members: Mapping[str, Any], headers: Mapping[str, str]) -> bool
 
     `members` are those of the page besides its items, `headers` those of the reply by lower-case name.
     """
-    named = _plain(members)
     return (
-        any(_is_marker(name) and _is_said(value) for name, value in named.items())
-        or _next_link(named) is not None
-        or any("continuation" in name and _is_said(value) for name, value in _plain(headers).items())
+        any(_is_marker(_plain(name)) and _is_said(value) for name, value in members.items())
+        or _next_link(members) is not None
+        or any("continuation" in _plain(name) and _is_said(value) for name, value in headers.items())
         or _NEXT_LINK.search(headers.get("link", "")) is not None
     )
 
@@ -47,13 +46,12 @@ def next_page(
 
     It leads to no other host and not out of the API, whatever the page says.
     """
-    named = _plain(members)
-    token = named.get("continuationtoken") or headers.get(_TOKEN_HEADER)
+    token = _named(members).get("continuationtoken") or headers.get(_TOKEN_HEADER)
     more: dict[str, Any] = {_TOKEN_HEADER: token} if token else {}
     path: str | None = call.path
-    link = _next_link(named)
+    link = _next_link(members)
     if isinstance(link, dict):
-        told = _plain(link)
+        told = _named(link)
         if str(told.get("method") or "GET").upper() != "GET":
             return None
         path, more = _path(told.get("uri"), base_url), more | _headers(told.get("headers"))
@@ -66,18 +64,21 @@ def next_page(
 
 def total_of(members: Mapping[str, Any]) -> int | None:
     """The number of all items that a page tells; None when it tells none."""
-    total = _plain(members).get("totalcount")
+    total = _named(members).get("totalcount")
     if isinstance(total, str) and re.fullmatch("[0-9]{1,18}", total):
         return int(total)
     return total if type(total) is int and total >= 0 else None
 
 
-def _plain(members: Mapping[str, Any]) -> dict[str, Any]:
-    """Members by their names without case and punctuation; of two spellings the one that says something."""
+def _plain(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def _named(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Members by their plain names; of two that have one, the value that says something."""
     named: dict[str, Any] = {}
     for name, value in members.items():
-        plain = "".join(c for c in name.lower() if c.isalnum())
-        named[plain] = named.get(plain) or value
+        named[_plain(name)] = named.get(_plain(name)) or value
     return named
 
 
@@ -92,21 +93,24 @@ def _is_said(value: object) -> bool:
     return isinstance(value, dict) or bool(value)
 
 
-def _next_link(named: Mapping[str, Any]) -> Any:  # noqa: ANN401  # whatever stands there
+def _next_link(members: Mapping[str, Any]) -> Any:  # noqa: ANN401  # whatever stands there
     """The link to the next page: an object where it is as documented; None when there is none."""
-    links = named.get("links")
-    if isinstance(links, dict):
-        found = [link for name, link in _plain(links).items() if name.startswith("next")]
-    elif isinstance(links, list):
-        found = [link for link in links if isinstance(link, dict) and str(link.get("rel")).lower() == "next"]
-    else:
-        found = []
+    found: list[Any] = []
+    for links in (value for name, value in members.items() if _plain(name) == "links"):
+        if isinstance(links, dict):
+            found += [link for name, link in links.items() if _plain(name).startswith("next")]
+        elif isinstance(links, list):
+            found += [link for link in links if isinstance(link, dict) and _is_next(link.get("rel"))]
     return next((link for link in found if _is_said(link)), None)
+
+
+def _is_next(relation: object) -> bool:
+    return str(relation).lower() == "next"
 
 
 def _path(uri: object, base_url: str) -> str | None:
     """The path of a call, from a link that is relative to the API's root or names our own server."""
-    if not isinstance(uri, str):
+    if not isinstance(uri, str) or not uri:
         return None
     base = base_url.rstrip("/")
     if uri.lower().startswith(base.lower()):
@@ -129,7 +133,7 @@ def _headers(listed: object) -> dict[str, Any]:
         return {}
     if not isinstance(listed, list) or not all(isinstance(header, dict) for header in listed):
         return {"": ""}
-    told = [_plain(header) for header in listed]
+    told = [_named(header) for header in listed]
     pairs = [(str(header.get("key")).lower(), header.get("value")) for header in told]
     return {name: value for name, value in pairs if name not in _OUR_HEADERS}
 

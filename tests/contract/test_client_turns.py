@@ -118,10 +118,9 @@ def test_a_token_that_no_header_can_hold_is_not_told(world: Make, token: str) ->
         {"totalCount": 1, "items": [{"id": "1"}], "links": {"next": {"uri": "/more"}}},
     ],
 )
-def test_a_page_of_a_list_is_not_taken_for_the_whole(world: Make, page: dict[str, object]) -> None:
-    for name in ("orders", "attachments", "resellers"):
-        w = world(answer(200, page))
-        failing(NotSentError, lambda name=name, w=w: READS[name][0](w))  # type: ignore[misc]
+def test_a_page_of_the_resellers_is_not_taken_for_the_whole(world: Make, page: dict[str, object]) -> None:
+    failing(NotSentError, lambda: READS["resellers"][0](world(answer(200, page))))
+    assert READS["attachments"][0](world(answer(200, page))).json() == page
 
 
 def test_a_throttled_customer_is_refused_here_until_its_time_is_up_and_nobody_else(world: Make) -> None:
