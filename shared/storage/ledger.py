@@ -75,13 +75,15 @@ class LedgerStore:
         if self._known_format:
             return
         with self._one_at_a_time:
-            blob = self._blobs.get(self._container, _MARKER)
-            found = _format_of(blob.content) if blob else FORMAT
-            if blob is None and any(self._blobs.page(self._container, kind)[0] for kind in _KINDS):
-                found = 1
+            marker, empty = self._blobs.get(self._container, _MARKER), False
+            if marker is None:
+                empty = not any(self._blobs.page(self._container, kind)[0] for kind in _KINDS)
+                # records without a marker: another instance may have begun the ledger just now, marker first
+                marker = None if empty else self._blobs.get(self._container, _MARKER)
+            found = _format_of(marker.content) if marker else FORMAT if empty else 1
             if found != FORMAT:
                 raise _other_format(self._container, found)
-            if blob is None:
+            if empty:
                 self._blobs.put(self._container, _MARKER, json.dumps({"format": FORMAT}).encode(), match="*")
             self._known_format = True
 

@@ -4,6 +4,7 @@
 {"do": "attach", "order": id}
 {"do": "place", "key": Idempotency-Key}
 {"do": "sweep"}
+{"do": "work", "messages": [text, …]}
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def work(services: Services, job: Mapping[str, Any]) -> None:
     match job["do"]:
         case "ring":
             for path in job["paths"]:
-                services.drops.ring(path, correlation, services.deadline())
+                services.drops.handle_blob_event(path, correlation)
         case "attach":
             attach(services, job["order"], PDF)
         case "place":
@@ -32,3 +33,6 @@ def work(services: Services, job: Mapping[str, Any]) -> None:
             services.orders.place(CUSTOMER, request, job["key"], correlation, services.deadline())
         case "sweep":
             services.sweep.run(correlation, services.deadline())
+        case "work":
+            for message in job["messages"]:
+                services.worker.work(message, correlation)

@@ -20,9 +20,10 @@ from local.simulator.partner_center import PartnerCenterSimulator
 from local.simulator.tokens import mint
 from local.storage_proxy import Proxy
 from shared.auth.mode import Mode
-from shared.models import Document, Metadata, Role, Submission
+from shared.models import Document, DocumentSet, Metadata, Role
 from shared.partner_center.wire import Deadline
-from shared.services.effect import Outcome
+from shared.services.bell import Kind, Message
+from shared.services.operation import Outcome
 from shared.validation.orders import order_request
 from shared.wiring import Services, build
 from tests.services.conftest import AUDIENCE, CUSTOMER, KEY, PDF, TENANT, Clock, Office
@@ -47,6 +48,11 @@ class Tokens:
 
     def reject(self, mode: Mode, token: str) -> None:
         pass
+
+
+def instance(env: Mapping[str, str], clock: Clock) -> Services:
+    """An instance of the app on the test's clock."""
+    return build(env, tokens=Tokens(), clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
 
 
 class Storage(Proxy):
@@ -86,39 +92,49 @@ class World(Office):
     """`services` is an instance in good health; `faulty` is one whose lines can be made to fail."""
 
     storage: Storage
-    """Between `faulty` and storage."""
+    """Between `faulty` and the blobs of its storage."""
+    queues: Proxy
+    """Between `faulty` and the queues of its storage."""
     line: Proxy
     """Between `faulty` and Partner Center."""
     faulty: Services
     faulty_env: Mapping[str, str]
 
-    def instance(self, env: Mapping[str, str]) -> Services:
-        clock = self.clock
-        return build(env, tokens=Tokens(), clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
-
     def another(self) -> Services:
-        return self.instance(self.env)
+        return instance(self.env, self.clock)
 
-    def cut_off(self) -> None:
-        """From now on `faulty` reaches nothing, and knows it at once: as good as dead."""
-        self.storage.order(Fault("status", status=DENIED, code="AuthorizationFailure"), times=-1)
-        self.line.order(Fault("cut"), times=-1)
+    def new_faulty(self) -> None:
+        """The instance behind the lines that fail is replaced by another."""
+        self.faulty = instance(self.faulty_env, self.clock)
+
+    @property
+    def proxies(self) -> dict[str, Proxy]:
+        """The lines of `faulty`, by name."""
+        return {"storage": self.storage, "queues": self.queues, "line": self.line}
 
     def heal(self) -> None:
         """All faults are over."""
-        self.storage.clear()
-        self.line.clear()
+        for proxy in self.proxies.values():
+            proxy.clear()
         self.partner.faults.clear()
 
     def settle(self, *minutes: float) -> None:
-        """Let time pass, with a sweep in good health after each step."""
+        """Let time pass; after each step a sweep in good health hands out, and a worker works it off."""
         for step in minutes or (3, 5, 5, 10, 30):
             self.clock.forward(minutes=step)
             self.sweep()
 
+    def work_on(self, kind: Kind, name: str, by: Services | None = None) -> None:
+        """Work off one message, which may come too early or once too often."""
+        (by or self.services).worker.work(Message(kind, name).dump(), str(uuid.uuid4()))
+
     def make_containers(self) -> None:
+        """An installation that was used before: containers, queue, and the ledger's marker."""
         for name in ("INCOMING_CONTAINER", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER"):
             self.services.drops.blobs.put(self.env[name], "first.txt", b"", match="*")
+        self.services.ledger.check_format()
+        self.services.worker.bell.ring("drop", "nothing", self.clock.now())
+        self.work()
 
     def drop_pair(self, order: str, stem: str = "x/PO", content: bytes = PDF, **more: object) -> str:
         """Drop a document and its sidecar, without their events; the sidecar's path."""
@@ -150,8 +166,8 @@ def attach(services: Services, order: str, content: bytes) -> Outcome:
     """Attach `content` as PO.pdf to an order, with the metadata of `Office.sidecar`."""
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     document = Document(Role.PURCHASE_ORDER, "PO.pdf", len(content), md5, lambda: iter([content]))
-    submission = Submission(CUSTOMER, order, Metadata(False, "156.87", "CAD"), (document,))
-    return services.attachments.attach(submission, str(uuid.uuid4()), services.deadline())
+    content_set = DocumentSet(CUSTOMER, order, Metadata(False, "156.87", "CAD"), (document,))
+    return services.attachments.attach(content_set, str(uuid.uuid4()), services.deadline())
 
 
 @dataclass
@@ -163,12 +179,13 @@ class Lines:
     partner: PartnerCenterSimulator
     front: Storage
     storage: Storage
+    queues: Proxy
     line: Proxy
 
     def new_world(self) -> World:
         self.clock.ahead = timedelta()
         self.partner.reset()
-        for proxy in (self.front, self.storage, self.line):
+        for proxy in (self.front, self.storage, self.queues, self.line):
             proxy.clear()
             proxy.decide = None
         self.front.tells_md5 = self.storage.tells_md5 = True
@@ -178,6 +195,7 @@ class Lines:
             "INCOMING_CONTAINER": f"incoming-{tail}",
             "RECEIPTS_CONTAINER": f"receipts-{tail}",
             "LEDGER_CONTAINER": f"ledger-{tail}",
+            "WORK_QUEUE": f"work-{tail}",
             "PARTNER_CENTER_BASE_URL": self.partner.url,
             "PARTNER_TENANT_ID": TENANT,
             "PARTNER_CLIENT_ID": TENANT,
@@ -185,17 +203,12 @@ class Lines:
         }
         faulty_env = {
             **env,
-            "DocumentStorage": self.storage.connection_string(self.azurite.connection_string),
+            "DocumentStorage": self.storage.connection_string(self.azurite.connection_string, self.queues),
             "PARTNER_CENTER_BASE_URL": self.line.url,
         }
-        clock = self.clock
-
-        def instance(env: Mapping[str, str]) -> Services:
-            return build(env, tokens=Tokens(), clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
-
-        return World(
-            env, self.partner, clock, instance(env), self.storage, self.line, instance(faulty_env), faulty_env
-        )
+        healthy, faulty = instance(env, self.clock), instance(faulty_env, self.clock)
+        lines = (self.storage, self.queues, self.line)
+        return World(env, self.partner, self.clock, healthy, *lines, faulty, faulty_env)
 
 
 @contextmanager
@@ -210,8 +223,9 @@ def lines(azurite: Azurite) -> Iterator[Lines]:
         front, storage = (
             running.enter_context(Storage(azurite.blob_endpoint, clock, written)) for _ in range(2)
         )
+        queues = running.enter_context(Proxy(azurite.queue_endpoint))
         line = running.enter_context(Proxy(partner.url))
-        yield Lines(azurite, clock, partner, front, storage, line)
+        yield Lines(azurite, clock, partner, front, storage, queues, line)
 
 
 def place_body(quantity: int = 5) -> bytes:

@@ -116,7 +116,9 @@ def test_two_sets_with_the_same_names_and_sizes_are_not_taken_for_each_other(
 
     assert world.sets(order) == 1
     assert [world.state(path) for path in ("x/PO.json", "y/PO.json")] == ["review", "review"]
-    assert {"same file names" in world.receipt(path)["detail"] for path in ("x/PO.json", "y/PO.json")} == {True}
+    assert {"same file names" in world.receipt(path)["detail"] for path in ("x/PO.json", "y/PO.json")} == {
+        True
+    }
 
 
 def test_an_answer_that_lists_the_whole_order_does_not_hide_a_lost_one(world: World) -> None:

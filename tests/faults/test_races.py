@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
 from shared.core.ledger import State
-from tests.faults.parts import World
+from tests.faults.parts import World, once
 from tests.faults.processes import Instance
 from tests.services.conftest import PDF
 
 PROCESSES = 4
+CORRELATION = "c0c0c0c0-0000-4000-8000-000000000000"
 
 
 def all_at_once(*what: Callable[[], object]) -> None:
     with ThreadPoolExecutor(len(what)) as pool:
         for done in [pool.submit(do) for do in what]:
             done.result()
+
+
+def test_an_instance_that_finds_the_ledger_just_begun_by_another_goes_on(world: World) -> None:
+    """The other writes its first record between our look for the marker and our look for records."""
+    once(world.storage, lambda seen: seen.query.get("comp") == "list", lambda: world.place("a"))
+
+    assert world.place("b", by=world.faulty).submission.state is State.DONE
+    assert len(world.partner.state.orders) == 2
+
+
+def sweep_at_once(world: World) -> None:
+    """Several instances sweep, as where a timer fires twice."""
+    sweeps = [world.another().sweep for _ in range(PROCESSES)]
+    all_at_once(*(partial(sweep.run, CORRELATION, world.deadline()) for sweep in sweeps))
+
+
+def work_at_once(world: World, messages: Sequence[str]) -> None:
+    """Every message is delivered to all of several workers at once."""
+    workers = [world.another().worker for _ in range(PROCESSES)]
+    for message in messages:
+        all_at_once(*(partial(worker.work, message, CORRELATION) for worker in workers))
 
 
 def in_processes(world: World, jobs: Sequence[dict[str, object]]) -> None:
@@ -56,17 +82,41 @@ def test_processes_that_all_ask_for_one_key_buy_once(world: World) -> None:
     assert world.place("one").submission.state is State.DONE
 
 
-def test_processes_that_sweep_at_once_find_each_lost_event_once(world: World) -> None:
+def test_sweeps_and_workers_that_run_at_once_find_each_lost_event_once(world: World) -> None:
     orders = [world.order() for _ in range(4)]
     for n, order in enumerate(orders):
         world.drop_pair(order, f"x/{n}")
     world.clock.forward(minutes=5)
-    sweeps = [world.another().sweep for _ in range(PROCESSES)]
-    all_at_once(
-        *(lambda s=s: s.run("c0c0c0c0-0000-4000-8000-000000000000", world.deadline()) for s in sweeps)
-    )
+    sweep_at_once(world)
+    messages = list(world.messages())
+    work_at_once(world, messages)
+
+    assert len(messages) > len(orders), "several sweeps have handed out the same"
+    assert [world.sets(order) for order in orders] == [1] * len(orders)
+    assert {world.state(f"x/{n}.json") for n in range(len(orders))} == {"attached"}
+
+
+def test_processes_that_are_killed_and_replaced_while_they_work_off_the_same_messages(world: World) -> None:
+    orders = [world.order() for _ in range(4)]
+    for n, order in enumerate(orders):
+        world.drop_pair(order, f"x/{n}", content=PDF + bytes(400_000))
+    world.clock.forward(minutes=5)
+    sweep_at_once(world)
+    job: dict[str, object] = {"do": "work", "messages": list(world.messages())}
+    dice = random.Random(21)
+    with ExitStack() as running:
+        instances = [running.enter_context(Instance()) for _ in range(PROCESSES)]
+        for instance in instances:
+            instance.begin(world.env, job, world.clock.ahead.total_seconds())
+        for instance in dice.sample(instances, 2):
+            time.sleep(dice.uniform(0.05, 0.3))
+            os.kill(instance.pid, signal.SIGKILL)
+        for instance in instances:
+            instance.end()
+    world.settle()
 
     assert [world.sets(order) for order in orders] == [1] * len(orders)
+    assert {world.state(f"x/{n}.json") for n in range(len(orders))} == {"attached"}
 
 
 def test_http_and_a_drop_with_the_same_documents_attach_once(world: World) -> None:
@@ -78,7 +128,7 @@ def test_http_and_a_drop_with_the_same_documents_attach_once(world: World) -> No
             lambda order=order, other=other: world.attach(order, by=other),  # type: ignore[misc]
             lambda path=path: world.ring(path),  # type: ignore[misc]
         )
-        world.settle(5)
+        world.settle(6)
 
         assert world.sets(order) == 1
         assert world.attach(order).submission.state is State.DONE
@@ -121,19 +171,16 @@ def test_the_files_of_a_set_written_and_rung_at_once_are_attached_in_one_request
 
 
 @pytest.mark.parametrize("honours", [True, False])
-def test_sweeps_that_resolve_the_same_silence_at_once_send_it_once_more(world: World, honours: bool) -> None:
+def test_workers_that_resolve_the_same_silence_at_once_send_it_once_more(world: World, honours: bool) -> None:
     world.partner.configure(honours_request_id=honours)
     order = world.order()
     world.partner.faults.add({"on": "POST attachment", "do": {"kind": "status", "status": 503}})
     path = world.drop_pair(order)
     world.ring(path)
-    world.clock.forward(minutes=5)
-    sweeps = [world.another().sweep for _ in range(PROCESSES)]
     for _ in range(3):
-        all_at_once(
-            *(lambda s=s: s.run("c0c0c0c0-0000-4000-8000-000000000000", world.deadline()) for s in sweeps)
-        )
         world.clock.forward(minutes=5)
+        sweep_at_once(world)
+        work_at_once(world, list(world.messages()))
 
     assert world.sets(order) == 1
     assert world.posts() == 2

@@ -7,8 +7,8 @@ import uuid
 import pytest
 
 from local.proxy_faults import Fault
-from shared.errors import StorageError
 from shared.core.ledger import State
+from shared.errors import StorageError
 from tests.faults.parts import DENIED, World
 
 BUSY = Fault("status", status=503, code="ServerBusy")
@@ -44,7 +44,7 @@ def test_a_claim_that_was_won_and_reported_as_lost_is_ones_own(world: World, fau
 
     assert outcome.submission.state is State.DONE
     assert not outcome.replayed
-    assert outcome.record.attempt == 1
+    assert outcome.submission.attempt == 1
 
 
 @pytest.mark.parametrize("fault", [REFUSED, DONE_BUT_REFUSED], ids=["not-written", "written"])
@@ -119,7 +119,7 @@ def test_nothing_exists_yet(world: World) -> None:
     assert world.place().submission.state is State.DONE
     world.ring(world.drop_pair(order))
 
-    assert counts == {"records": 0, "receipts": 0, "listed": 0, "rung": 0, "failed": 0}
+    assert counts == {"records": 0, "drops": 0, "listed": 0, "blobs": 0, "failed": 0}
     assert world.state() == "attached"
 
 
