@@ -313,7 +313,7 @@ class _Run:
             )
         if self.deadline.remaining() < op.seconds_needed:
             raise NotSentError("Too little time is left to send these documents; nothing was sent.")
-        snapshot = self._fresh_snapshot()
+        snapshot = self._fresh_snapshot(record)
         if own is not None and own.first_silent is not None and _unexplained(own, record, snapshot):
             self._look_again(own)
             return None
@@ -321,8 +321,13 @@ class _Run:
         self.stored = self.executor.ledger.claim(self.stored, record.put(claim), op.digest)
         return self._attempted(self._attempt(self.stored))
 
-    def _fresh_snapshot(self) -> Snapshot:
-        if self.snapshot is None or self.executor.clock() - self.snapshot.taken > SNAPSHOT_AGE:
+    def _fresh_snapshot(self, record: Record) -> Snapshot:
+        """A snapshot that is young, and not older than what was sent for the order meanwhile: what the ids of
+        others do not tell, such as those of one that went to review, is in it."""
+        taken = self.snapshot.taken if self.snapshot else None
+        changed = max((s.changed for s in record.submissions.values()), default=None)
+        late = taken and (self.executor.clock() - taken > SNAPSHOT_AGE or (changed and changed >= taken))
+        if self.snapshot is None or late:
             self.snapshot = self._take_snapshot()
         return self.snapshot
 
