@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from shared.core.ledger import Record, State, Submission
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 EARLY = timedelta(seconds=2)
 """A message may come so much before the moment that it rings for: clocks differ."""
+
+BURIED_FOR = 600.0
+"""Seconds after which a message that failed too often, and could not be told of, comes again."""
 
 RECORD_SECONDS = 180.0
 """Deadline of what is done for a record without documents: to ask, or to place an order."""
@@ -61,8 +64,11 @@ class Worker:
             self._drop(message.name, correlation_id)
 
     def bury(self, text: str, correlation_id: str) -> None:
-        """A message failed too often: say so in the receipts that it concerns. What is due is found again by
-        the tag index. Raises StorageError."""
+        """A message failed too often: say so in the receipts that it concerns. Where storage does not take
+        that either the message comes again later: a blob whose event never came is known from it alone.
+
+        Raises StorageError when the queue does not take it, or has taken it for a day.
+        """
         try:
             message = Message.load(text)
         except ValueError:
@@ -70,6 +76,15 @@ class Worker:
         log_event(
             "work failed", logging.ERROR, kind=message.kind, name=message.name, correlationId=correlation_id
         )
+        try:
+            self._tell(message, correlation_id)
+        except StorageError:
+            if message.tries * BURIED_FOR > GIVE_UP.total_seconds():
+                raise
+            self.bell.queue.put(replace(message, tries=message.tries + 1).dump(), BURIED_FOR)
+
+    def _tell(self, message: Message, correlation_id: str) -> None:
+        """Try once more what a message names, and tell in receipts how that went. Raises StorageError."""
         if message.kind != "record":
             self.drops.process_or_report(message.name, correlation_id)
             return

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import pytest
 
 from local.proxy_faults import Fault
-from shared.errors import StorageError
 from shared.core.ledger import State
+from shared.errors import StorageError
 from tests.faults.jobs import work
 from tests.faults.parts import DENIED, Lines, World
 from tests.faults.processes import Instance

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from local.proxy_faults import Fault
+from shared.errors import StorageError
+from shared.services.bell import Message
+from shared.services.worker import BURIED_FOR
 from tests.faults.parts import DENIED, OTHER_PDF, World, once
 from tests.services.conftest import PDF
 
+CORRELATION = "c0c0c0c0-0000-4000-8000-000000000000"
 NEVER_A_DROP = ["x/", "x/y/", "x/folder", "", "x/readme.txt"]
 
 
@@ -118,20 +123,62 @@ def test_a_sidecar_overwritten_while_its_documents_are_sent_is_a_drop_of_its_own
 
 
 @pytest.mark.parametrize("sidecar", ["x/PO.json", "x/PO.pdf.json"])
-def test_another_document_under_the_name_of_one_that_was_attached_is_attached_as_well(
+def test_a_document_replaced_after_it_was_attached_goes_out_when_the_sidecar_is_dropped_again(
     world: World, sidecar: str
 ) -> None:
     order = world.order()
     world.drop("x/PO.pdf", PDF)
     world.drop(sidecar, world.sidecar(order))
     world.ring(sidecar)
-    world.clock.forward(seconds=2)
-    world.drop("x/PO.pdf", OTHER_PDF)
+    drop_later(world, "x/PO.pdf", OTHER_PDF)
     world.ring("x/PO.pdf")
     world.settle(5)
+    waits = world.receipt(sidecar)
+    before = world.sets(order)
+    drop_later(world, sidecar, world.sidecar(order))
+    world.ring(sidecar)
+    world.settle(5)
+
+    assert (waits["state"], before) == ("attached", 1)
+    assert [f["fileName"] for f in waits["newer"]["files"]] == ["PO.pdf"]
+    assert "again" in waits["newer"]["remedy"]
+    assert world.sets(order) == 2
+    receipt = world.receipt(sidecar)
+    assert receipt["state"] == "attached"
+    assert "newer" not in receipt
+    assert [p["attachments"] for p in receipt["previous"]] == [waits["attachments"]]
+
+
+def test_a_set_of_which_two_files_are_replaced_one_after_the_other_is_never_attached_mixed(
+    world: World,
+) -> None:
+    """The sidecar comes last, and is what sends: no mixture of old and new files goes out before it."""
+    order = world.order()
+    metadata = world.sidecar(order, isPartOfTender=True, poFiles=["po.pdf"], tenderFiles=["t.pdf"])
+    for version in range(2):
+        for name in ("po.pdf", "t.pdf"):
+            drop_later(world, f"set/{name}", PDF + f"{name} {version}".encode())
+            world.ring(f"set/{name}")
+        drop_later(world, "set/metadata.json", metadata)
+        world.ring("set/metadata.json")
+    world.settle(5)
+
+    sets = [{a.content for a in s.files} for s in world.partner.state.orders[order].submissions]
+    assert sets == [{PDF + f"{name} {v}".encode() for name in ("po.pdf", "t.pdf")} for v in range(2)]
+
+
+def test_a_sidecar_under_which_nothing_was_sent_yet_is_not_spent(world: World) -> None:
+    """Copy tools write the sidecar first, and where it lay before, it looks at the old document."""
+    order = world.order()
+    path = world.drop_pair(order)
+    world.ring(path)
+    drop_later(world, path, world.sidecar(order))
+    world.ring(path)
+    drop_later(world, "x/PO.pdf", OTHER_PDF)
+    world.ring("x/PO.pdf")
 
     assert world.sets(order) == 2
-    assert world.state(sidecar) == "attached"
+    assert world.state(path) == "attached"
 
 
 @pytest.mark.parametrize("gone", ["x/PO.pdf", "x/PO.json"])
@@ -156,8 +203,10 @@ def test_a_blob_that_is_deleted_after_the_reply_was_lost_is_still_found_attached
     order = world.order()
     path = world.drop_pair(order)
     world.partner.faults.add({"on": "POST attachment", "do": {"kind": "lose_reply"}})
-    world.partner.faults.add({"on": "GET attachments", "times": 3, "do": {"kind": "status", "status": 503}})
+    do = {"kind": "status", "status": 503}
+    world.partner.faults.add({"on": "GET attachments", "skip": 1, "times": 3, "do": do})
     world.ring(path)
+    assert world.state() == "retrying"
     for name in (path, "x/PO.pdf"):
         world.delete(name)
     world.settle()
@@ -179,20 +228,36 @@ def test_a_set_whose_newest_file_is_deleted_tells_that_it_waits_for_it(world: Wo
 
     assert before == ["po.pdf"]
     assert world.receipt("set/metadata.json")["waitingFor"] == ["po.pdf", "t.pdf"]
-    assert world.sweep()["receipts"] == 0, "it was looked at just now"
+    assert world.sweep()["drops"] == 0, "it was looked at just now"
 
 
 @pytest.mark.parametrize("container", ["incoming-*", "*"], ids=["it-can-be-told", "it-cannot"])
 def test_a_lost_event_whose_visit_fails_is_visited_again(world: World, container: str) -> None:
-    """The walk passes the drop while storage fails; the next walk must not believe that it saw to it."""
+    """The walk passes the drop while storage fails, and the messages that it leaves fail too often."""
     order = world.order()
     path = world.drop_pair(order)
+    world.make_containers()
     world.clock.forward(minutes=30)
     world.storage.order(Fault("status", status=DENIED), container=container, name="x/*", times=-1)
-    counts = world.faulty.sweep.run(str(uuid.uuid4()), world.deadline())
+    counts = world.faulty.sweep.run(CORRELATION, world.deadline())
+    world.queues.clear()
+    messages = [Message.load(text) for text in world.messages()]
+    for message in messages:
+        fail_too_often(world, message)
+    later = [int(seen.query["visibilitytimeout"]) for seen in world.queues.seen()]
     world.heal()
-    world.settle(5, 15, 15, 15)
+    for message in messages if min(later) == BURIED_FOR else ():
+        world.services.worker.work(replace(message, tries=1).dump(), CORRELATION)
+    world.settle(5, 15)
 
     assert counts["failed"] == (2 if container == "*" else 0)
     assert world.sets(order) == 1
     assert world.state(path) == "attached"
+
+
+def fail_too_often(world: World, message: Message) -> None:
+    """As the host delivers it: five times, and then from the poison queue."""
+    for _ in range(5):
+        with suppress(StorageError):
+            world.faulty.worker.work(message.dump(), CORRELATION)
+    world.faulty.worker.bury(message.dump(), CORRELATION)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import uuid
 from typing import Any
 
 import pytest
 
 from local.proxy_faults import Fault
-from shared.errors import StorageError
 from shared.core.ledger import State
-from shared.partner_center.wire import Deadline
+from shared.errors import StorageError
 from tests.faults.parts import DENIED, OTHER_PDF, World, once
 from tests.services.conftest import PDF
 
@@ -25,7 +23,13 @@ def fail_post(world: World, what: str, times: int = 1, skip: int = 0, **fault: A
 def order_id(world: World, key: str) -> str:
     answer = world.place(key).submission.answer
     assert answer
-    return str(json.loads(answer["body"])["id"])
+    return str(json.loads(answer.body)["id"])
+
+
+def unlistable(world: World, times: int = 3) -> None:
+    """The list of attachments is had for the snapshot, and then fails for a while."""
+    do = {"kind": "status", "status": 503}
+    world.partner.faults.add({"on": "GET attachments", "skip": 1, "times": times, "do": do})
 
 
 @pytest.mark.parametrize("honours", [True, False])
@@ -37,8 +41,9 @@ def test_a_drop_whose_reply_never_comes_is_attached_once(
     world.partner.configure(honours_request_id=honours)
     order = world.order()
     path = world.drop_pair(order)
-    fail_post(world, "attachment", kind=what, commit=commit, **({"seconds": 2} if what == "hang" else {}))
-    world.services.drops.ring(path, str(uuid.uuid4()), Deadline.after(0.7 if what == "hang" else 60))
+    hangs: dict[str, Any] = {"seconds": 0.2} if what == "hang" else {}
+    fail_post(world, "attachment", kind=what, commit=commit, **hangs)
+    world.ring(path)
     told_at_once = world.state()
     world.settle()
 
@@ -54,7 +59,7 @@ def test_an_order_whose_reply_hangs_past_the_deadline_is_placed_once(
 ) -> None:
     world.partner.configure(honours_request_id=honours, list_lag=600.0)
     fail_post(world, "order", kind="hang", seconds=2, commit=commit)
-    first = world.place_within(0.5)
+    first = world.place_within(1.5)
     world.settle(5, 10, 10, 10)
 
     assert first.submission.state is State.UNKNOWN
@@ -78,13 +83,13 @@ def test_a_document_that_breaks_off_while_it_is_sent_is_no_lost_reply(world: Wor
     world.storage.order(Fault("cut_body", bytes=50_000), name="x/PO.pdf", times=9)
     world.ring(path, by=world.faulty)
     told = world.receipt(path)
-    asked = len(world.request_ids("GET attachments"))
+    (own,) = world.submissions(order).values()
     world.heal()
     world.settle()
 
     assert told["state"] == "retrying"
     assert "PO.pdf" in told["detail"]
-    assert asked == 0, "nothing was sent whole, so there is nothing to ask for"
+    assert own.first_silent is None, "nothing was sent whole, so there is nothing to ask for"
     assert world.sets(order) == 1
     assert world.state() == "attached"
 
@@ -103,37 +108,93 @@ def test_a_document_whose_connection_breaks_is_resumed_where_it_broke(world: Wor
 def test_two_sets_with_the_same_names_and_sizes_are_not_taken_for_each_other(
     world: World, arrived: int
 ) -> None:
-    """Both lost their replies, one of them arrived; Partner Center does not show whose it is."""
+    """Both lose their replies, one of them arrives. Partner Center does not show whose it is, but when."""
     order = world.order()
     for n in range(2):
         fail_post(world, "attachment", kind="status", status=503, commit=n == arrived)
-    world.partner.faults.add({"on": "GET attachments", "times": 6, "do": {"kind": "status", "status": 503}})
-    for stem, content in (("x/PO", PDF), ("y/PO", OTHER_PDF)):
-        world.ring(world.drop_pair(order, stem, content))
-    world.heal()
-    assert [world.state(path) for path in ("x/PO.json", "y/PO.json")] == ["retrying", "retrying"]
-    world.settle(3, 3)
+    unlistable(world)
+    paths = [world.drop_pair(order, stem, content) for stem, content in (("x/PO", PDF), ("y/PO", OTHER_PDF))]
+    world.ring(*paths)
+    told = [world.receipt(path) for path in paths]
+    world.settle(3, 3, 3, 5, 5, 10)
 
-    assert world.sets(order) == 1
-    assert [world.state(path) for path in ("x/PO.json", "y/PO.json")] == ["review", "review"]
-    assert {"same file names" in world.receipt(path)["detail"] for path in ("x/PO.json", "y/PO.json")} == {
-        True
-    }
+    assert [receipt["state"] for receipt in told] == ["retrying", "retrying"]
+    assert "another submission of this order is in flight" in told[1]["detail"]
+    assert [world.state(path) for path in paths] == ["attached", "attached"]
+    contents = [a.content for a in world.partner.state.orders[order].attachments]
+    assert sorted(contents, key=str) == sorted([PDF, OTHER_PDF], key=str)
+    ids = [{a["attachmentId"] for a in world.receipt(path)["attachments"]} for path in paths]
+    there = world.partner.state.orders[order].attachments
+    assert ids == [{a.id for a in there if a.content == content} for content in (PDF, OTHER_PDF)]
 
 
 def test_an_answer_that_lists_the_whole_order_does_not_hide_a_lost_one(world: World) -> None:
     world.partner.configure(reply_lists_all=True)
     order = world.order()
     fail_post(world, "attachment", kind="lose_reply")
-    world.partner.faults.add({"on": "GET attachments", "times": 3, "do": {"kind": "status", "status": 503}})
+    unlistable(world)
     world.ring(world.drop_pair(order, "x/PO", PDF))
-    assert world.state("x/PO.json") == "retrying"
     world.ring(world.drop_pair(order, "y/PO", OTHER_PDF + b"a little longer" * 200))
-    assert world.state("y/PO.json") == "attached"
+    assert [world.state(path) for path in ("x/PO.json", "y/PO.json")] == ["retrying", "retrying"]
     world.settle()
 
     assert world.sets(order) == 2
-    assert world.state("x/PO.json") == "attached"
+    assert [world.state(path) for path in ("x/PO.json", "y/PO.json")] == ["attached", "attached"]
+    names = [[a["fileName"] for a in world.receipt(p)["attachments"]] for p in ("x/PO.json", "y/PO.json")]
+    assert names == [["PO.pdf"], ["PO.pdf"]], "a receipt lists what is its own, whatever the answer lists"
+
+
+@pytest.mark.parametrize("lists_all", [True, False])
+def test_an_accepted_answer_that_does_not_show_it_ends_in_review_and_is_not_sent_again(
+    world: World, lists_all: bool
+) -> None:
+    """Partner Center drops the document without a word; the answer lists the order's earlier versions."""
+    world.partner.configure(reply_lists_all=lists_all)
+    order = world.order()
+    for version in range(2):
+        world.ring(world.drop_pair(order, f"v{version}/PO", PDF[:-1] + str(version).encode()))
+    fail_post(world, "attachment", kind="drop_part", name="POFiles")
+    path = world.drop_pair(order, "v2/PO", OTHER_PDF)
+    world.ring(path)
+    told = world.receipt(path)
+    world.settle()
+
+    assert told["state"] == "retrying"
+    assert "accepted" in told["detail"]
+    assert world.state(path) == "review"
+    assert world.posts() == 3
+
+
+@pytest.mark.parametrize("lists_all", [True, False])
+def test_a_document_that_is_listed_late_after_an_accepting_answer_is_waited_for(
+    world: World, lists_all: bool
+) -> None:
+    world.partner.configure(upload_reply="empty", reply_lists_all=lists_all, attachment_lag=90)
+    order = world.order()
+    path = world.drop_pair(order)
+    world.ring(path)
+    told = world.state(path)
+    world.settle()
+
+    assert told == "retrying"
+    assert world.state(path) == "attached"
+    assert world.posts() == 1
+
+
+def test_a_document_uploaded_by_hand_is_not_taken_for_ours(world: World) -> None:
+    """The same name, kind and size; somebody put it there before the drop came."""
+    order = world.order()
+    by_hand = world.partner.portal.upload(order, "PO.pdf", "POAttachment", OTHER_PDF)
+    fail_post(world, "attachment", kind="status", status=503)
+    unlistable(world)
+    path = world.drop_pair(order)
+    world.ring(path)
+    told = world.state(path)
+    world.settle()
+
+    assert told == "retrying"
+    assert world.sets(order) == 1
+    assert by_hand.id not in {a["attachmentId"] for a in world.receipt(path)["attachments"]}
 
 
 def test_documents_in_review_are_not_taken_for_those_of_another_drop(world: World) -> None:
@@ -143,6 +204,7 @@ def test_documents_in_review_are_not_taken_for_those_of_another_drop(world: Worl
     for name, content in (("PO.pdf", PDF), ("t.pdf", PDF + b"t"), ("metadata.json", metadata)):
         world.drop(f"set/{name}", content)
     world.ring("set/metadata.json")
+    world.settle(5)
     assert world.state("set/metadata.json") == "review"
     fail_post(world, "attachment", kind="status", status=503)
     world.ring(world.drop_pair(order, "y/PO", OTHER_PDF))
@@ -154,19 +216,21 @@ def test_documents_in_review_are_not_taken_for_those_of_another_drop(world: Worl
 
 def test_a_part_of_the_documents_that_shows_late_is_waited_for(world: World) -> None:
     """Partner Center may list file by file what it was sent in one request."""
+    world.partner.configure(attachment_lag=60, attachments_appear="one_by_one")
     order = world.order()
     metadata = world.sidecar(order, isPartOfTender=True, poFiles=["a.pdf"], tenderFiles=["t.pdf"])
     for name, content in (("a.pdf", PDF), ("t.pdf", OTHER_PDF), ("metadata.json", metadata)):
         world.drop(f"set/{name}", content)
     fail_post(world, "attachment", kind="lose_reply")
-    half = {
-        "items": [{"attachmentId": "1", "fileName": "a.pdf", "sizeInKB": 8, "attachmentType": "POAttachment"}]
-    }
-    world.partner.faults.add({"on": "GET attachments", "do": {"kind": "status", "status": 200, "body": half}})
     world.ring("set/metadata.json")
-    assert world.state("set/metadata.json") == "retrying"
+    world.clock.forward(seconds=40)
+    (record,) = world.services.ledger.due(world.clock.now())
+    world.work_on("record", record)
+    told = world.receipt("set/metadata.json")
     world.settle()
 
+    assert told["state"] == "retrying"
+    assert "nothing that fits t.pdf" in told["detail"]
     assert world.state("set/metadata.json") == "attached"
     assert world.sets(order) == 1
 
