@@ -86,22 +86,22 @@ class ContainerScan:
         receipt = self._receipts.get_blob_client(
             f'{self._prefix}/"{message.etag}"/{message.container}/{message.name}'
         )
-        if _completed(receipt):
-            return True
+        try:
+            receipt.upload_blob(b"", overwrite=False)
+        except ResourceExistsError:
+            if _completed(receipt):
+                return True
         try:
             lease = receipt.acquire_lease(_LEASE_SECONDS)
         except HttpResponseError:
             return False
-        self._blobs.enqueue(message)
-        receipt.set_blob_metadata({"Completed": "true"}, lease=lease)
+        if not _completed(receipt):  # by a host whose lease ended in between
+            self._blobs.enqueue(message)
+            receipt.set_blob_metadata({"Completed": "true"}, lease=lease)
         lease.release()
         return True
 
 
 def _completed(receipt: BlobClient) -> bool:
-    """Create the receipt if there is none; whether it says that the message is on the queue."""
-    try:
-        receipt.upload_blob(b"", overwrite=False)
-    except ResourceExistsError:
-        return "Completed" in (receipt.get_blob_properties().metadata or {})
-    return False
+    """Whether it says that the message is on the queue."""
+    return "Completed" in (receipt.get_blob_properties().metadata or {})

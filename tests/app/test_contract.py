@@ -91,8 +91,18 @@ def test_what_became_of_a_request_is_told_under_its_key(app: App) -> None:
     order = app.place(ORDER, key).json()
     url = app.orders_url().replace("/orders", "/order-requests")
 
-    assert app.http.get(f"{url}/{key}").json() == order
-    assert app.http.get(f"{url}/never-asked").status_code == 404
+    assert app.http.get(url, params={"key": key}).json() == order
+    assert app.http.get(url, params={"key": "never-asked"}).status_code == 404
+    assert app.http.get(url).json()["errors"][0]["pointer"] == "/key"
+
+
+def test_keys_that_differ_by_their_escaping_alone_never_answer_for_each_other(app: App) -> None:
+    url = app.orders_url().replace("/orders", "/order-requests")
+    placed = {key: app.place(ORDER, key).json()["id"] for key in ("a/b", "a%2Fb", "a%252Fb", "a+b", "a%20b")}
+    told = {key: app.http.get(url, params={"key": key}).json()["id"] for key in placed}
+
+    assert told == placed
+    assert len(set(placed.values())) == 5
 
 
 def test_flows_attach_with_base64_or_their_content_objects(app: App) -> None:
@@ -241,19 +251,30 @@ def test_without_a_key_nothing_but_health_answers(app: App) -> None:
 
 
 def test_partner_centers_refusal_is_a_problem_with_its_code_and_ids(app: App) -> None:
-    answer = app.attach("doesnotexist", files=form(("PO.pdf", PDF)))
+    app.http.post(f"{app.partner_center}/_sim/config", json={"customers": [str(uuid.uuid4())]})
+    answer = app.attach(app.new_order(), files=form(("PO.pdf", PDF)))
     problem = answer.json()
 
     assert answer.status_code == 404
-    assert problem["partnerCenter"]["code"] == "20000"
+    assert problem["partnerCenter"]["code"] == "60003"
     assert problem["partnerCenter"]["requestId"]
     assert problem["correlationId"] == answer.headers["x-correlation-id"]
     assert problem["retryable"] is False
     assert problem["remedy"]
 
 
-def test_only_an_operator_with_the_master_key_settles(app: App) -> None:
-    url = f"{app.api}/settlements/orders/{uuid.uuid4()}/x"
+def test_an_order_that_partner_center_does_not_show_yet_is_worth_another_try(app: App) -> None:
+    answer = app.attach("doesnotexist", files=form(("PO.pdf", PDF)))
+    problem = answer.json()
+
+    assert answer.status_code == 503
+    assert problem["type"].endswith("order-not-visible")
+    assert (problem["retryable"], problem["actor"]) == (True, "caller")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_only_an_operator_with_the_master_key_decides(app: App) -> None:
+    url = f"{app.api}/reviews/orders/{uuid.uuid4()}/x"
     body = {"decision": "retry", "by": "Ada"}
 
     assert app.http.post(url, json=body).status_code == 401

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.storage.blob import BlobServiceClient
 
 from bench import parts
+from local.azurite.launcher import Azurite
 from tests.app.conftest import ROOT
 
 ASK = """
@@ -34,8 +37,46 @@ def health(env: dict[str, str], *first: Path) -> tuple[int, dict[str, Any]]:
     return status, body
 
 
-def test_an_app_that_has_all_it_needs_is_ok() -> None:
-    assert health(GOOD) == (200, {"status": "ok", "settings": {}})
+def at(azurite: Azurite) -> dict[str, str]:
+    """Settings of an app whose ledger is new."""
+    ledger = f"ledger-{uuid.uuid4().hex[:12]}"
+    return {**GOOD, "DocumentStorage": azurite.connection_string, "LEDGER_CONTAINER": ledger}
+
+
+def test_an_app_that_has_all_it_needs_is_ok(azurite: Azurite) -> None:
+    assert health(at(azurite)) == (200, {"status": "ok", "settings": {}})
+
+
+def test_storage_that_cannot_be_reached_is_told_under_the_setting_that_names_it() -> None:
+    nowhere = (
+        "BlobEndpoint=http://127.0.0.1:9/x;QueueEndpoint=http://127.0.0.1:9/x;AccountName=x;AccountKey=eA=="
+    )
+    status, body = health({**GOOD, "DocumentStorage": nowhere})
+
+    assert (status, body["status"], list(body["settings"])) == (200, "misconfigured", ["DocumentStorage"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("format.json", b'{"format": 3}'), ("format.json", b"[]"), ("orders/a/b.json", b'{"state": "done"}')],
+    ids=["newer", "unreadable", "first edition"],
+)
+def test_a_ledger_of_another_format_is_named_and_not_touched(
+    azurite: Azurite, name: str, content: bytes
+) -> None:
+    env = at(azurite)
+    with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
+        ledger = service.create_container(env["LEDGER_CONTAINER"])
+        ledger.upload_blob(name, content)
+        status, body = health(env)
+
+        assert (status, body["status"], list(body["settings"])) == (
+            200,
+            "misconfigured",
+            ["LEDGER_CONTAINER"],
+        )
+        assert [blob.name for blob in ledger.list_blobs()] == [name]
+        assert ledger.download_blob(name).readall() == content
 
 
 @pytest.mark.parametrize(

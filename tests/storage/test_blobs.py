@@ -22,8 +22,6 @@ from tests.contract.scripted_server import Connection, answer
 from tests.storage.conftest import Play, Serve
 from tests.storage.parts import DATE, ETAG, Storage, by_key, refused, store
 
-ANSWERED = datetime(2026, 11, 21, 10, tzinfo=UTC)
-
 
 @pytest.fixture
 def blobs(azurite: Azurite) -> BlobStore:
@@ -68,41 +66,28 @@ def test_a_blob_in_the_archive_is_listed_and_not_read(azurite: Azurite, blobs: B
     assert [listed.size for listed in blobs.page("blobs", name)[0]] == [1]
 
 
-# --- the clock of storage ---
+# --- tags ---
 
 
-def test_every_answer_tells_the_time_of_storage(blobs: BlobStore) -> None:
-    name = uuid.uuid4().hex
-    written = blobs.put_dated("blobs", name, b"1")
-    read, opened = blobs.get("blobs", name), blobs.open("blobs", name)
-    assert read is not None
-    assert opened is not None
-    opened.close()
+def test_a_write_can_depend_on_the_tags_of_the_blob_that_is_there(blobs: BlobStore) -> None:
+    name, waits = uuid.uuid4().hex, {"waiting": "0x8D"}
+    blobs.put("blobs", name, b"2", tags=waits)
+    blobs.put("blobs", name, b"3", match="*", if_tags="\"waiting\" = '0x8D'")
 
-    assert written.etag == read.etag == opened.etag
-    for date in (written.date, read.date, opened.date):
-        assert abs(date - datetime.now(UTC)) < timedelta(seconds=30)
-        assert (date.tzinfo, date.microsecond) == (UTC, 0)
+    with pytest.raises(ConditionFailedError):  # the write before has left no tag
+        blobs.put("blobs", name, b"4", match="*", if_tags="\"waiting\" = '0x8D'")
+    kept = blobs.get("blobs", name)
+    assert kept
+    assert kept.content == b"3"
 
 
-@pytest.mark.parametrize("told", [DATE, DATE.replace("GMT", "-0000"), "Sat, 21 Nov 2026 12:00:00 +0200"])
-def test_the_time_is_that_of_storage_and_not_of_this_machine(play: Play, told: str) -> None:
-    server = play(answer(200, b"{}", {**ETAG, "Date": told}))
-    client = by_key(server.url)
-    read, opened = client.get("ledger", "a"), client.open("ledger", "a")
-    assert read is not None
-    assert opened is not None
+def test_what_is_due_is_found_beside_other_tags(blobs: BlobStore) -> None:
+    container, now = f"tags-{uuid.uuid4().hex[:8]}", datetime.now(UTC)
+    for name, due in (("late", now - timedelta(seconds=9)), ("soon", now + timedelta(seconds=9))):
+        blobs.put(container, name, b"{}", due=due, tags={"waiting": "0x8D"})
+    blobs.put(container, "never", b"{}", tags={"waiting": "0x8D"})
 
-    assert (read.date, opened.date) == (ANSWERED, ANSWERED)
-    assert client.put_dated("ledger", "a", b"{}").date == ANSWERED
-
-
-@pytest.mark.parametrize("headers", [{}, {"Date": "soon"}], ids=["none", "unreadable"])
-def test_an_answer_without_a_time_has_that_of_this_machine(play: Play, headers: dict[str, str]) -> None:
-    client = by_key(play(answer(200, b"{}", {**ETAG, **headers})).url)
-
-    before = datetime.now(UTC)
-    assert before <= client.put_dated("ledger", "a", b"{}").date <= datetime.now(UTC)
+    assert list(blobs.due_before(container, now)) == ["late"]
 
 
 # --- headers that say nothing ---
@@ -202,4 +187,4 @@ def test_a_query_that_cannot_be_read_is_a_fault_of_storage(serve: Serve) -> None
     client = by_key(serve(Storage(Said(200, b"<a/>", content_type="application/xml"))).url)
 
     with pytest.raises(StorageError, match="query ledger"):
-        client.due_before("ledger", ANSWERED, 5)
+        list(client.due_before("ledger", datetime.now(UTC)))

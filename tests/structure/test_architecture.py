@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.services.attachments import LONGEST
+
 ROOT = Path(__file__).parents[2]
 HANDLERS = ("create_order", "attach_po", "blob_trigger")
 FUNCTIONS = {
@@ -121,3 +123,26 @@ def test_a_source_that_is_misspelt_is_told_and_keeps_the_app_alive() -> None:
     functions = indexed(BLOB_TRIGGER_SOURCE="eventgrid")
 
     assert trigger(functions["blob_trigger"])["source"] == "EventGrid"
+
+
+@pytest.mark.parametrize(
+    ("name", "queue"), [("", "work"), ("orders-and-papers", "orders-and-papers"), ("A!", "work")]
+)
+def test_the_work_queue_and_its_poison_queue_follow_the_setting(name: str, queue: str) -> None:
+    functions = indexed(**({"WORK_QUEUE": name} if name else {}))
+
+    for function, listens in (("work", queue), ("work_poisoned", f"{queue}-poison")):
+        found = trigger(functions[function])
+        assert (found["type"], found["queueName"], found["connection"]) == (
+            "queueTrigger",
+            listens,
+            "DocumentStorage",
+        )
+
+
+def test_the_host_gives_the_longest_deadline_its_time_and_reads_what_the_queue_carries() -> None:
+    host = json.loads((ROOT / "host.json").read_text())
+    hours, minutes, seconds = map(int, host["functionTimeout"].split(":"))
+
+    assert hours * 3600 + minutes * 60 + seconds == LONGEST + 600
+    assert host["extensions"]["queues"]["messageEncoding"] == "base64"

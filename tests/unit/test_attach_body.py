@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from attach_po.body import PIECE, read
 from shared.errors import AppError, InvalidInputError, TooLargeError, UnsupportedMediaTypeError
-from shared.models import Metadata, Role, Submission
+from shared.models import DocumentSet, Metadata, Role
 from shared.settings import Settings
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
@@ -32,7 +32,7 @@ FORM = "multipart/form-data; boundary=BOUNDARY"
 Parts = list[tuple[str, Any]]
 
 
-def from_client(parts: Parts, limits: Any = LIMITS) -> Submission:
+def from_client(parts: Parts, limits: Any = LIMITS) -> DocumentSet:
     """What arrives when the HTTP library `requests` sends `parts`."""
     sent = requests.Request("POST", "http://localhost/", files=parts).prepare()
     assert isinstance(sent.body, bytes)
@@ -51,7 +51,7 @@ META = ('name="metadata"', TEXT.encode())
 PO = ('name="pofiles"; filename="PO.pdf"', PDF)
 
 
-def from_json(content: bytes = PDF, limits: Any = LIMITS) -> Submission:
+def from_json(content: bytes = PDF, limits: Any = LIMITS) -> DocumentSet:
     """What arrives when a flow sends one purchase order."""
     file = {"fileName": "PO.pdf", "content": base64.b64encode(content).decode()}
     body = json.dumps({"metadata": PLAIN, "poFiles": [file]}).encode()
@@ -64,7 +64,7 @@ def faults(body: bytes, content_type: str = FORM, limits: Any = LIMITS) -> dict[
     return {v.pointer: v.detail for v in caught.value.violations}
 
 
-def contents(submission: Submission) -> list[tuple[Role, str, bytes]]:
+def contents(submission: DocumentSet) -> list[tuple[Role, str, bytes]]:
     return [(d.role, d.file_name, b"".join(d.open())) for d in submission.documents]
 
 
@@ -91,7 +91,7 @@ def test_both_bodies_mean_the_same_submission() -> None:
     form = read(FORM, by_hand(META, PO), LIMITS, CUSTOMER, ORDER)
 
     assert form == from_json()
-    assert form.key == from_json().key
+    assert form.digest == from_json().digest
 
 
 def test_a_document_knows_its_size_and_md5_and_can_be_read_again() -> None:

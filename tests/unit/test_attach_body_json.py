@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from attach_po.body import read
 from shared.errors import AppError, InvalidInputError
-from shared.models import Role, Submission
+from shared.models import DocumentSet, Role
 from shared.settings import Settings
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
@@ -35,7 +35,7 @@ def json_body(**members: object) -> dict[str, object]:
     return {"metadata": PLAIN, "poFiles": [json_file()]} | members
 
 
-def from_json(body: object, content_type: str = "application/json") -> Submission:
+def from_json(body: object, content_type: str = "application/json") -> DocumentSet:
     return read(content_type, json.dumps(body).encode(), LIMITS, CUSTOMER, ORDER)
 
 

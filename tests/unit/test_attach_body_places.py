@@ -9,7 +9,7 @@ import pytest
 
 from attach_po.body import read
 from shared.errors import InvalidInputError
-from shared.models import Role, Submission
+from shared.models import DocumentSet, Role
 from shared.settings import Settings
 
 LIMITS = Settings.read({}).limits
@@ -19,11 +19,11 @@ TENDER = PLAIN | {"isPartOfTender": True}
 Part = tuple[str, bytes]
 
 
-def submission(content_type: str, body: bytes) -> Submission:
+def submission(content_type: str, body: bytes) -> DocumentSet:
     return read(content_type, body, LIMITS, "c501c3c4-d776-40ef-9ecf-9cefb59442c1", "5cf72f146967")
 
 
-def from_form(*parts: Part) -> Submission:
+def from_form(*parts: Part) -> DocumentSet:
     head = (
         b"--B\r\nContent-Disposition: form-data; name=" + disposition.encode() + b"\r\n\r\n" + content
         for disposition, content in parts
@@ -31,7 +31,7 @@ def from_form(*parts: Part) -> Submission:
     return submission("multipart/form-data; boundary=B", b"\r\n".join([*head, b"--B--\r\n"]))
 
 
-def from_json(**members: object) -> Submission:
+def from_json(**members: object) -> DocumentSet:
     return submission("application/json", json.dumps(members).encode())
 
 

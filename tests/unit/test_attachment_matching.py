@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from decimal import Decimal
 
 import pytest
 
-from shared.services.attachments import match_renamed
+from shared.core.ledger import DocumentFacts
+from shared.core.matching import Listed, Ours, match_documents
 
 KIB = 1024
 
@@ -14,12 +16,9 @@ KIB = 1024
 @pytest.mark.parametrize("order", [*itertools.permutations([1000, 1010, 1020])])
 def test_renamed_documents_of_nearly_equal_size_are_all_found_in_any_order(order: tuple[int, ...]) -> None:
     sent = [
-        {"attachmentType": "POAttachment", "fileName": f"{kib}.pdf", "size": kib * KIB}
+        DocumentFacts(kind="POAttachment", file_name=f"{kib}.pdf", size=kib * KIB, md5="")
         for kib in (1020, 1000, 1010)
     ]
-    listed = [{"attachmentType": "POAttachment", "fileName": "~", "sizeInKB": kib} for kib in order]
+    listed = [Listed(f"a{kib}", "poattachment", "~", Decimal(kib)) for kib in order]
 
-    matched, missing = match_renamed(sent, listed)
-
-    assert len(matched) == 3
-    assert missing == []
+    assert match_documents(sent, listed) == Ours(("a1020", "a1000", "a1010"))

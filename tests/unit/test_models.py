@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.models import Document, Metadata, OrderRequest, Role, Submission
+from shared.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
 from shared.validation.orders import order_request
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
@@ -24,10 +24,8 @@ def document(name: str = "PO.pdf", content: bytes = b"%PDF-1", role: Role = Role
     return Document(role, name, len(content), hashlib.md5(content).hexdigest(), read)
 
 
-def submission(
-    *documents: Document, metadata: Metadata = METADATA, order_id: str = "5cf72f146967"
-) -> Submission:
-    return Submission(CUSTOMER, order_id, metadata, documents or (document(),))
+def submission(*documents: Document, metadata: Metadata = METADATA) -> DocumentSet:
+    return DocumentSet(CUSTOMER, "5cf72f146967", metadata, documents or (document(),))
 
 
 def order(**members: Any) -> OrderRequest:
@@ -81,7 +79,7 @@ def test_a_document_can_be_read_again() -> None:
     ],
     ids=["other name", "fewer zeros", "more zeros", "rate with a zero"],
 )
-def test_the_same_said_differently_is_the_same_submission(other: Submission) -> None:
+def test_the_same_said_differently_is_the_same_submission(other: DocumentSet) -> None:
     assert other.digest == submission().digest
 
 
@@ -105,21 +103,32 @@ def test_the_order_of_the_files_does_not_count() -> None:
     ],
     ids=["content", "role", "twice", "price", "currency", "rate", "link", "flag"],
 )
-def test_anything_else_said_is_another_submission(other: Submission) -> None:
+def test_anything_else_said_is_another_submission(other: DocumentSet) -> None:
     assert other.digest != submission().digest
 
 
-def test_a_key_names_customer_order_and_digest() -> None:
-    one = submission()
+def test_the_record_of_an_orders_attachments_is_named_after_customer_and_order() -> None:
+    assert order_attachments_key(CUSTOMER.upper(), "5cf72f146967") == f"attachments/{CUSTOMER}/5cf72f146967"
 
-    assert one.key == f"attachments/{CUSTOMER}/5cf72f146967/{one.digest}"
+
+@pytest.mark.parametrize("order_id", ["5CF72F146967", "DB2E705F-B82A-4024-A3D5-D88E12F2DB35"])
+def test_guids_and_hexadecimal_order_ids_meet_in_one_record_whatever_their_case(order_id: str) -> None:
+    key = order_attachments_key(CUSTOMER, order_id)
+
+    assert key == order_attachments_key(CUSTOMER, order_id.lower()) == key.lower()
+
+
+def test_the_case_of_any_other_order_id_may_matter() -> None:
+    keys = {order_attachments_key(CUSTOMER, order_id) for order_id in ("Order-1", "order-1", "ORDER-1")}
+
+    assert len(keys) == 3
 
 
 @pytest.mark.parametrize("order_id", ["..", ".", "a/../b", "a\\b", "a b", "ü%"])
 def test_an_order_id_stays_one_path_segment_of_the_key(order_id: str) -> None:
-    segments = submission(order_id=order_id).key.split("/")
+    segments = order_attachments_key(CUSTOMER, order_id).split("/")
 
-    assert len(segments) == 4
+    assert len(segments) == 3
     assert not set(segments[2]) & set("./\\ ü")
 
 

@@ -10,7 +10,7 @@ from shared.errors import InvalidInputError
 from shared.validation.attachments import sidecar
 from shared.validation.files import file_name
 from shared.validation.orders import order_request
-from shared.validation.settlements import settlement
+from shared.validation.reviews import review_decision
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 WORLDLY = [
@@ -31,8 +31,8 @@ def labelled(text: str) -> str | None:
     return order_request(json.dumps({"lineItems": [line]}).encode(), CUSTOMER).line_items[0].friendly_name
 
 
-def settled_by(text: str) -> str:
-    return settlement(json.dumps({"decision": "retry", "by": text}).encode()).by
+def decided_by(text: str) -> str:
+    return review_decision(json.dumps({"decision": "retry", "by": text}).encode()).by
 
 
 def refusal(check: object, text: str) -> list[str]:
@@ -45,12 +45,12 @@ def refusal(check: object, text: str) -> list[str]:
 @pytest.mark.parametrize("text", WORLDLY)
 def test_letters_and_spaces_of_any_script_are_kept(text: str) -> None:
     assert labelled(text) == text
-    assert settled_by(text) == text
+    assert decided_by(text) == text
     assert file_name(f"{text}.pdf") == f"{text}.pdf"
 
 
 @pytest.mark.parametrize("turn", TURNS)
-@pytest.mark.parametrize("check", [labelled, settled_by, file_name])
+@pytest.mark.parametrize("check", [labelled, decided_by, file_name])
 def test_a_character_that_turns_the_direction_is_refused(check: object, turn: str) -> None:
     (said,) = refusal(check, f"PO_{turn}exe.pdf")
 
@@ -58,7 +58,7 @@ def test_a_character_that_turns_the_direction_is_refused(check: object, turn: st
 
 
 @pytest.mark.parametrize("mark", BREAKS)
-@pytest.mark.parametrize("check", [labelled, settled_by, file_name])
+@pytest.mark.parametrize("check", [labelled, decided_by, file_name])
 def test_line_breaks_and_control_characters_are_refused(check: object, mark: str) -> None:
     assert refusal(check, f"PO{mark}1.pdf") == ["must not hold control characters or line breaks"]
 
