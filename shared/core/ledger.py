@@ -15,7 +15,7 @@ The rules
 5. Unknown is left by proof only: `done` when it is there, `pending` when it is proved absent, `review` when
    what is there is neither provably ours nor provably another's. `accepted` is never sent again by itself.
 6. `done` is final. `review`, and what a person gave up, is left by a person's decision only. `refused` may be
-   sent again by whoever asks again.
+   sent again by whoever asks again; if something came of an earlier silence meanwhile, it is unknown.
 7. The MS-RequestId belongs to the silence: it stays until the service behind the gateway answers.
 8. Every change is a compare-and-swap and carries a revision of its own, so that an actor recognises its own
    write even when storage's answer to it was lost.
@@ -68,7 +68,7 @@ EDGES: Mapping[State, frozenset[State]] = {
     State.UNKNOWN: frozenset({State.UNKNOWN, State.DONE, State.PENDING, State.REVIEW}),
     State.ACCEPTED: frozenset({State.ACCEPTED, State.DONE, State.REVIEW}),
     State.PENDING: frozenset({State.PENDING, State.CLAIMED, State.UNKNOWN, State.REFUSED, State.REVIEW}),
-    State.REFUSED: frozenset({State.CLAIMED, State.DONE, State.PENDING, State.REFUSED}),
+    State.REFUSED: frozenset({State.CLAIMED, State.UNKNOWN, State.DONE, State.PENDING, State.REFUSED}),
     State.REVIEW: frozenset({State.DONE, State.PENDING, State.REFUSED}),
     State.DONE: frozenset(),
 }
@@ -232,8 +232,6 @@ class Submission(_Kept):
 
     def shrunk(self) -> Submission:
         """What is kept of an old one that is final: who owns what, and which signals are spent."""
-        if self.open or self.state is State.REVIEW:
-            return self
         return self.model_copy(
             update={"documents": (), "answer": None, "base": None, "history": (), "repeated": None}
         )
@@ -263,9 +261,11 @@ class Record(_Kept):
         return frozenset(i for s in self.others(digest) for i in s.ids)
 
     def put(self, submission: Submission) -> Record:
-        """The record with one submission replaced or added."""
+        """The record with one submission replaced or added. Old ones shrink, but for those that are open, or
+        that a person decides on."""
         rest = self.others(submission.digest)
-        final = sorted((s for s in rest if not s.open), key=lambda s: s.changed, reverse=True)
+        final = [s for s in rest if not (s.open or s.decidable)]
+        final.sort(key=lambda s: s.changed, reverse=True)
         shrunk = {s.digest: s.shrunk() for s in final[KEPT_WHOLE:]}
         kept = {s.digest: shrunk.get(s.digest, s) for s in rest} | {submission.digest: submission}
         due = min((s.due for s in kept.values() if s.open and s.due), default=None)

@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from math import ceil, floor
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -74,12 +75,13 @@ _KINDS = ("poattachment", "tenderattachment")
 
 
 def read_listed(item: Json) -> Listed | None:
-    """Read one entry, member names without regard to case; None when it has no id to know it by."""
+    """Read one entry, member names without regard to case; None when it has no id to know it by. Enumerations
+    are told in Pascal case or with underscores, as others of Partner Center's are."""
     members = {str(name).lower(): value for name, value in item.items()}
     attachment_id, name = members.get("attachmentid"), members.get("filename")
     if not isinstance(attachment_id, str) or not attachment_id.strip():
         return None
-    kind = str(members.get("attachmenttype") or "").strip().lower()
+    kind = str(members.get("attachmenttype")).strip().lower().replace("_", "")
     return Listed(
         id=attachment_id,
         kind=kind if kind in _KINDS else "",
@@ -91,43 +93,39 @@ def read_listed(item: Json) -> Listed | None:
 def match_documents(
     sent: Sequence[DocumentFacts], new: Sequence[Listed], siblings: Iterable[Sequence[DocumentFacts]] = ()
 ) -> Verdict:
-    """Judge the entries that are new since the snapshot and owned by no other submission.
+    """Judge the entries, each with an id of its own, that are new since the snapshot and owned by no other
+    submission.
 
-    `siblings` are the documents of submissions in review: an entry that fits one of them exactly, and none of
-    ours at all, is explained by it.
+    `siblings` are the documents of submissions in review. They explain entries that fit them exactly and none
+    of ours at all; what may be theirs as well is not provably ours.
     """
-    explained = [document for documents in siblings for document in documents]
-    left = [
-        entry
-        for entry in new
-        if any(_may_be(document, entry) for document in sent)
-        or not any(_is_exactly(document, entry) for document in explained)
-    ]
+    in_review = [document for documents in siblings for document in documents]
+    left = _unexplained(sent, new, in_review)
     if not left:
         return Absent()
     unreadable = sum(not entry.kind for entry in left)
     if unreadable:
         return Ambiguous(f"{unreadable} new attachments of the order cannot be read")
-    exact = _exact(sent, left)
-    if exact:
-        return Ours(exact, tuple(entry.id for entry in left if entry.id not in exact))
-    kinds = Counter(document.kind.lower() for document in sent)
-    if kinds == Counter(entry.kind for entry in left) and len(left) == len(sent):
-        pairs = _pairing(sent, left, _may_be)
-        if pairs is not None:
-            return Ours(tuple(left[index].id for index in pairs))
-    return Ambiguous(_difference(sent, left))
+    fits, ids = _is_exactly, _exact(sent, left)
+    if not ids and Counter(d.kind.lower() for d in sent) == Counter(entry.kind for entry in left):
+        fits, ids = _may_be, nearest(sent, left)
+    if not ids:
+        return Ambiguous(_difference(sent, left))
+    ours = [entry for entry in left if entry.id in ids]
+    if any(fits(document, entry) for document in in_review for entry in ours):
+        return Ambiguous("the new attachments may be those of another submission, which is in review")
+    return Ours(ids, tuple(entry.id for entry in left if entry.id not in ids))
 
 
 def match_without_base(sent: Sequence[DocumentFacts], unowned: Sequence[Listed]) -> Verdict:
-    """Judge the entries that no submission owns when nobody knows which of them are older than the POST."""
+    """Judge the entries that no submission owns when nobody knows which of them are older than the POST: what
+    fits may have been there before."""
     if not unowned:
         return Absent()
-    exact = _exact(sent, unowned)
-    if exact:
-        return Ours(exact, tuple(entry.id for entry in unowned if entry.id not in exact))
+    fitting = "some fit" if nearest(sent, unowned) else "they do not fit"
     return Ambiguous(
-        "which attachments the order had before could not be read, and it has some that nobody owns"
+        "which attachments the order had before could not be read, and it has "
+        f"{len(unowned)} that nobody owns; {fitting} the documents"
     )
 
 
@@ -138,9 +136,19 @@ def counts_suffice(sent: Sequence[DocumentFacts], listed: Sequence[Listed]) -> b
 
 
 def nearest(sent: Sequence[DocumentFacts], listed: Sequence[Listed]) -> tuple[str, ...]:
-    """The ids that a person means who says that the documents are there: kind and name or size fit."""
-    pairs = _pairing(sent, listed, _may_be)
+    """The ids that a person means who says that the documents are there: kind and name or size fit, and what
+    agrees in all three comes first. None when there is not one for each document."""
+    pairs = _pairing(sent, listed, _is_exactly, _may_be)
     return tuple(listed[index].id for index in pairs) if pairs is not None else ()
+
+
+def _unexplained(
+    sent: Sequence[DocumentFacts], new: Sequence[Listed], in_review: Sequence[DocumentFacts]
+) -> list[Listed]:
+    """The entries but for those that are documents in review; each of these explains one."""
+    others = [entry for entry in new if not any(_may_be(document, entry) for document in sent)]
+    explained = _pairing(others, in_review, lambda entry, document: _is_exactly(document, entry)) is not None
+    return [entry for entry in new if not explained or entry not in others]
 
 
 def _exact(sent: Sequence[DocumentFacts], entries: Sequence[Listed]) -> tuple[str, ...]:
@@ -160,11 +168,12 @@ def _is_exactly(document: DocumentFacts, entry: Listed) -> bool:
 
 
 def _may_be(document: DocumentFacts, entry: Listed) -> bool:
-    """Whether kind and name agree and the size, in whatever unit, does not contradict; or kind and size."""
+    """Whether kind and name agree and the size, in whatever unit, does not contradict (0 may be no size at
+    all); or kind and size."""
     if entry.kind != document.kind.lower():
         return False
     if _same_name(document.file_name, entry.name):
-        return entry.size is None or _same_size(document.size, entry.size, coarse=True)
+        return not entry.size or _same_size(document.size, entry.size, coarse=True)
     return _same_size(document.size, entry.size)
 
 
@@ -178,16 +187,15 @@ def _same_size(size: int, told: Decimal | None, *, coarse: bool = False) -> bool
 
 
 def _same_name(sent: str, listed: str) -> bool:
-    """Whether a listed name can be the one that was sent: as it was, escaped as on the wire, in another case
-    or Unicode form, or its UTF-8 read as Latin-1."""
-    return bool(listed) and not _forms(sent).isdisjoint({_folded(listed), _folded(unquote(listed))})
+    """Whether a listed name can be the one that was sent: as it was, escaped (as on the wire) or with what
+    looked like an escape resolved, in another case or Unicode form, or its UTF-8 read as Latin-1."""
+    raw = sent.encode()
+    read = (sent, raw.decode("latin-1"), raw.decode("cp1252", "replace"))
+    return any(not _forms(one).isdisjoint(_forms(listed)) for one in read)
 
 
 def _forms(name: str) -> frozenset[str]:
-    escaped = name.translate({ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"})
-    raw = name.encode("utf-8", "replace")
-    mangled = (raw.decode("latin-1"), raw.decode("cp1252", "replace"))
-    return frozenset(_folded(form) for form in (name, escaped, *mangled))
+    return frozenset((_folded(name), _folded(unquote(name))))
 
 
 def _folded(text: str) -> str:
@@ -199,13 +207,14 @@ _Right = TypeVar("_Right")
 
 
 def _pairing(
-    left: Sequence[_Left], right: Sequence[_Right], fits: Callable[[_Left, _Right], bool]
+    left: Sequence[_Left], right: Sequence[_Right], *fits: Callable[[_Left, _Right], bool]
 ) -> list[int] | None:
     """For each of `left` the index of another one of `right` that fits; None when there is no such pairing.
+    What fits by the first of `fits` is tried first.
 
     Augmenting paths (Kuhn): documents and lines are few, and taking the first that fits can miss a pairing.
     """
-    choices = [[n for n, other in enumerate(right) if fits(one, other)] for one in left]
+    choices = [[n for fit in fits for n, other in enumerate(right) if fit(one, other)] for one in left]
     holder: dict[int, int] = {}
 
     def place(one: int, tried: set[int]) -> bool:
@@ -243,6 +252,9 @@ UNDATED_MARGIN = timedelta(days=1)
 """The same when Partner Center's own clock is not known."""
 _ZONES = timedelta(hours=14)
 """A date without a zone may lie so far west or east."""
+_YEARS = range(2010, 9999)
+"""No order is older than the programme. An earlier year, and the last, is the default of some type, as
+0001-01-01 is: https://learn.microsoft.com/en-us/dotnet/api/system.datetime.minvalue"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,143 +273,133 @@ class UnderWay:
 def is_older(order: Json, since: datetime, skew: timedelta | None) -> bool:
     """Whether an order was provably created well before `since`, on our clock.
 
-    `skew` is Partner Center's clock minus ours, None when it told none. A date that cannot be read proves
-    nothing; one without a zone, or without a time, counts as late as it can be.
+    `skew` is Partner Center's clock minus ours, None when it told none; a clock that is ahead makes nothing
+    older. A date that cannot be read proves nothing; one without a zone, or without a time, counts as late
+    as it can be.
     """
     created = _latest(_members(order).get("creationdate"))
     if created is None:
         return False
-    margin = DATE_MARGIN if skew is not None else UNDATED_MARGIN
-    try:
-        return created + margin < since + (skew or timedelta())
-    except OverflowError:
-        return False
+    if skew is None:
+        return since - created > UNDATED_MARGIN
+    return since - created + min(skew, timedelta()) > DATE_MARGIN
 
 
 def shares_product(order: Json, sent: Json) -> bool:
     """Whether an order may hold a product that was sent: the product is what stands before the first `:` of
     an offer id. https://learn.microsoft.com/en-us/partner-center/developer/product-resources"""
     there, ours = _products(order), _products(sent)
-    return there is None or ours is None or not there.isdisjoint(ours)
+    return not there or not ours or not there.isdisjoint(ours)
 
 
 def match_order(sent: Json, candidates: Sequence[Json], twins: Sequence[Twin] = ()) -> Verdict | UnderWay:
     """Judge the orders that are new, owned by no request, and share a product with what was sent.
 
-    `Ours.ids` are all that are exactly it; each of them may be taken, since they are equal. The open twins
-    explain what is exactly theirs.
+    `Ours.ids` are all that are exactly it, and not just as well a twin's that sent something else; each of
+    them may be taken. Each of the open twins explains one order that is exactly its own. A list that is read
+    in pages may tell an order twice.
     """
-    exact = [order for order in candidates if _agrees(sent, order)]
-    rest = [order for order in candidates if order not in exact]
-    if any(t.under_way and _agrees(t.sent, order) for t in twins for order in candidates):
+    orders = [order for n, order in enumerate(candidates) if order not in candidates[:n]]
+    exact = [order for order in orders if _agrees(order, sent)]
+    if any(twin.under_way and _agrees(order, twin.sent) for twin in twins for order in exact or orders):
         return UnderWay()
+    others = [twin.sent for twin in twins]
     if not exact:
-        odd = [order for order in rest if not any(_agrees(t.sent, order) for t in twins)]
-        if not odd:
+        if _pairing(orders, others, _agrees) is not None:
             return Absent()
         return Ambiguous(
-            f"the customer has {len(odd)} new orders of these products that are not quite this one"
+            f"the customer has {len(orders)} new orders of these products that are not quite this one"
         )
-    ids = tuple(_text(_members(order).get("id")) for order in exact)
-    if not all(ids):
-        return Ambiguous("the customer has a new order like this one, and its id cannot be read")
-    if len(exact) > 1 + sum(_agrees(t.sent, exact[0]) for t in twins):
+    if _pairing(exact, [sent, *others], _agrees) is None:
         return Ambiguous(f"the customer has {len(exact)} new orders like this one, more than were asked for")
-    return Ours(ids)
+    rivals = [other for other in others if other != sent]
+    mine = [order for order in exact if not any(_agrees(order, rival) for rival in rivals)]
+    if not mine:
+        return Ambiguous("the customer has a new order like this one that may be another request's")
+    ids = tuple(_text(_members(order).get("id")) for order in mine)
+    return Ours(ids) if all(ids) else Ambiguous("the id of a new order like this one cannot be read")
 
 
-def _agrees(sent: Json, order: Json) -> bool:
+def _agrees(order: Json, sent: Json) -> bool:
     """Whether an order is exactly what was sent: every field that was sent and comes back is compared, on the
-    order and on its lines; what does not come back says nothing, but offer and quantity must."""
-    ours, there = _members(sent), _members(order)
-    own_lines, lines = _lines(ours), _lines(there)
-    if own_lines is None or lines is None or len(own_lines) != len(lines):
+    order and on its lines, in whatever order these come; what does not come back says nothing, but offer and
+    quantity must."""
+    there, ours = _members(order), _members(sent)
+    lines, own_lines = _lines(there), _lines(ours)
+    if not lines or len(lines) != len(own_lines) or not _same_members(ours, there, "lineitems"):
         return False
-    numbered = all("lineitemnumber" in line for line in (*own_lines, *lines))
-    ignored = {"lineitems"}
-
-    def same_line(own: Json, line: Json) -> bool:
-        skip = set() if numbered else {"lineitemnumber"}
-        return line.keys() >= {"offerid", "quantity"} and _same_members(own, line, skip)
-
-    if not _same_members(ours, there, ignored):
-        return False
-    if numbered and _pairing(own_lines, lines, same_line) is not None:
-        return True
-    return _pairing(own_lines, lines, lambda a, b: same_line(_unnumbered(a), b)) is not None
+    return _pairing(own_lines, lines, _same_line) is not None
 
 
-def _unnumbered(line: Json) -> Json:
-    return {name: value for name, value in line.items() if name != "lineitemnumber"}
+def _same_line(own: Json, line: Json) -> bool:
+    told = all(line.get(name) is not None for name in ("offerid", "quantity"))
+    return told and _same_members(own, line, "lineitemnumber")
 
 
-def _same_members(sent: Json, there: Json, ignored: Collection[str]) -> bool:
+def _same_members(sent: Json, there: Json, ignored: str) -> bool:
     return all(
         _same(name, value, there[name])
         for name, value in sent.items()
-        if name not in ignored and value is not None and there.get(name) is not None
+        if name != ignored and value is not None and there.get(name) is not None
     )
 
 
-_DEFAULTS = {"billingcycle": "unknown"}
-"""What is sent to leave the choice to Partner Center; it comes back as what it chose."""
+_CYCLE = "billingcycle"
+_CHOOSE = "unknown"
+"""The billing cycle that leaves the choice to Partner Center; it comes back as what was chosen."""
 
 
 def _same(name: str, sent: Any, there: Any) -> bool:  # noqa: ANN401 - any JSON
     if isinstance(sent, Mapping) and isinstance(there, Mapping):
         ours, theirs = _members(sent), _members(there)
         return all(member in theirs and _same(member, ours[member], theirs[member]) for member in ours)
-    if isinstance(sent, list | tuple) and isinstance(there, list | tuple):
-        return _pairing(sent, there, lambda a, b: _same(name, a, b)) is not None and len(sent) == len(there)
+    if isinstance(sent, list) and isinstance(there, list):
+        return len(sent) == len(there) and _pairing(sent, there, partial(_same, name)) is not None
     if isinstance(sent, bool) or isinstance(there, bool):
         return _text(sent).lower() == _text(there).lower()
-    return _DEFAULTS.get(name) == sent or _plain(sent) == _plain(there)
+    if name == _CYCLE:
+        return sent == _CHOOSE or _plain(sent.replace("_", "")) == _plain(_text(there).replace("_", ""))
+    return _plain(sent) == _plain(there)
 
 
-def _plain(value: Any) -> object:  # noqa: ANN401 - any JSON
+def _plain(value: object) -> object:
     """A scalar apart from its spelling: numbers by value, moments by instant, text without case."""
     number = _number(value)
     if number is not None:
         return number
     text = _text(value).strip()
-    moment = _moment(text) if "T" in text.upper() else None
-    if moment is not None and moment.tzinfo is not None:
-        return moment.astimezone(UTC)
-    return text.casefold().replace("_", "")
+    moment = _moment(text)
+    return moment if moment is not None and moment.tzinfo is not None else text.casefold()
 
 
 def _members(order: Json) -> dict[str, Any]:
     return {str(name).lower(): value for name, value in order.items()}
 
 
-def _lines(members: Json) -> list[dict[str, Any]] | None:
+def _lines(members: Json) -> list[dict[str, Any]]:
+    """The lines of an order, none when they cannot be read."""
     lines = members.get("lineitems")
-    if not isinstance(lines, list | tuple) or not all(isinstance(line, Mapping) for line in lines):
-        return None
+    if not isinstance(lines, list) or not all(isinstance(line, Mapping) for line in lines):
+        return []
     return [_members(line) for line in lines]
 
 
-def _products(order: Json) -> frozenset[str] | None:
-    lines = _lines(_members(order))
-    offers = [_text(line.get("offerid")) for line in lines or ()]
-    if not offers or not all(offers):
-        return None
-    return frozenset(offer.partition(":")[0].strip().casefold() for offer in offers)
+def _products(order: Json) -> frozenset[str]:
+    """The products of an order, none when not all of them can be read."""
+    offers = [_text(line.get("offerid")) for line in _lines(_members(order))]
+    products = frozenset(offer.partition(":")[0].strip().casefold() for offer in offers)
+    return products if all(products) else frozenset()
 
 
 def _latest(told: object) -> datetime | None:
-    """The latest moment that a date can mean; None when it cannot be read."""
-    text = told.strip() if isinstance(told, str) else ""
-    try:
-        if len(text) <= len("2027-03-31"):
-            end = datetime.combine(date.fromisoformat(text), time(), UTC) + timedelta(days=1)
-            return end + _ZONES
-        moment = _moment(text)
-        if moment is None:
-            return None
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC) + _ZONES
-    except (ValueError, OverflowError):
+    """The latest moment that a date can mean; None when it cannot be read. A full quarter of an hour may
+    stand for the whole day: in some zone it is midnight."""
+    moment = _moment(told.strip()) if isinstance(told, str) else None
+    if moment is None or moment.year not in _YEARS:
         return None
+    if moment.minute % 15 == moment.second == moment.microsecond == 0:
+        moment += timedelta(days=1)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC) + _ZONES
 
 
 def _moment(text: str) -> datetime | None:
@@ -408,13 +410,11 @@ def _moment(text: str) -> datetime | None:
 
 
 def _number(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
-        return None
     try:
-        number = Decimal(value.strip() if isinstance(value, str) else str(value)[:64])
-    except (InvalidOperation, ValueError):
+        number = Decimal(str(value).strip())
+    except (InvalidOperation, ValueError):  # ValueError: an integer of thousands of digits
         return None
-    return number if number.is_finite() and abs(number.adjusted()) < 30 else None
+    return number if number.is_finite() else None
 
 
 def _text(value: object) -> str:
