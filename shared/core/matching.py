@@ -18,7 +18,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -33,10 +33,12 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """It is there. `ids` name it, one for each document, or the order; `foreign` is what else is new."""
+    """It is there. `ids` name it, one for each document, or the order; `foreign` is what else is new. `exact`
+    is False when a name or a size came back changed: then what is ours may still be on its way."""
 
     ids: tuple[str, ...]
     foreign: tuple[str, ...] = ()
+    exact: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def match_documents(
     ours = [entry for entry in left if entry.id in ids]
     if any(fits(document, entry) for document in in_review for entry in ours):
         return Ambiguous("the new attachments may be those of another submission, which is in review")
-    return Ours(ids, tuple(entry.id for entry in left if entry.id not in ids))
+    return Ours(ids, tuple(entry.id for entry in left if entry.id not in ids), fits is _is_exactly)
 
 
 def match_without_base(sent: Sequence[DocumentFacts], unowned: Sequence[Listed]) -> Verdict:
@@ -250,6 +252,8 @@ DATE_MARGIN = timedelta(hours=1)
 """Clocks, and moments that are told of an order's beginning or its end, may differ by this."""
 UNDATED_MARGIN = timedelta(days=1)
 """The same when Partner Center's own clock is not known."""
+EARLY = timedelta(minutes=5)
+"""What was created so long before the silence is not ours, and not provably another's."""
 _ZONES = timedelta(hours=14)
 """A date without a zone may lie so far west or east."""
 _YEARS = range(2010, 9999)
@@ -285,6 +289,16 @@ def is_older(order: Json, since: datetime, skew: timedelta | None) -> bool:
     return since - created + min(skew, timedelta()) > DATE_MARGIN
 
 
+def is_early(order: Json, since: datetime, skew: timedelta | None) -> bool:
+    """Whether an order says, to the moment and by Partner Center's own clock, that it was created before
+    `since`: not ours, although it is not well before it."""
+    told = _members(order).get("creationdate")
+    created = _moment(told.strip()) if isinstance(told, str) else None
+    if skew is None or created is None or created.tzinfo is None or created.year not in _YEARS:
+        return False
+    return created + EARLY < since + skew and _latest(told) == created
+
+
 def shares_product(order: Json, sent: Json) -> bool:
     """Whether an order may hold a product that was sent: the product is what stands before the first `:` of
     an offer id. https://learn.microsoft.com/en-us/partner-center/developer/product-resources"""
@@ -292,15 +306,17 @@ def shares_product(order: Json, sent: Json) -> bool:
     return not there or not ours or not there.isdisjoint(ours)
 
 
-def match_order(sent: Json, candidates: Sequence[Json], twins: Sequence[Twin] = ()) -> Verdict | UnderWay:
+def match_order(
+    sent: Json, candidates: Sequence[Json], twins: Sequence[Twin] = (), early: Sequence[Json] = ()
+) -> Verdict | UnderWay:
     """Judge the orders that are new, owned by no request, and share a product with what was sent.
 
     `Ours.ids` are all that are exactly it, and not just as well a twin's that sent something else; each of
     them may be taken. Each of the open twins explains one order that is exactly its own. A list that is read
-    in pages may tell an order twice.
+    in pages may tell an order twice. What is among `early` is not ours, however alike.
     """
     orders = [order for n, order in enumerate(candidates) if order not in candidates[:n]]
-    exact = [order for order in orders if _agrees(order, sent)]
+    exact = [order for order in orders if order not in early and _agrees(order, sent)]
     if any(twin.under_way and _agrees(order, twin.sent) for twin in twins for order in exact or orders):
         return UnderWay()
     others = [twin.sent for twin in twins]

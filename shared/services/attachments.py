@@ -200,7 +200,10 @@ class AttachmentOperation:
             return Unproved("Partner Center's list lacks attachments that were there before: it is old")
         verdict = self._judge(record, submission, order)
         if isinstance(verdict, Ours):
-            return Found(order.of(verdict.ids), verdict.ids)
+            settled = submission.absent_after is None or self.clock() >= submission.absent_after
+            if verdict.exact or settled:
+                return Found(order.of(verdict.ids), verdict.ids)
+            return Unproved("Partner Center has it under other names or sizes, or something like it")
         if not order.complete:
             return Unproved("Partner Center's list of attachments is not complete, or not readable")
         return verdict

@@ -18,6 +18,7 @@ from shared.core.matching import (
     Twin,
     UnderWay,
     Verdict,
+    is_early,
     is_older,
     match_order,
     shares_product,
@@ -163,8 +164,9 @@ class OrderOperation:
             if own.order is not None and own.state in (State.CLAIMED, State.UNKNOWN)
         ]
         candidates = [o for o in listing.items if not is_older(o, since, skew) and _order_id(o) not in owned]
+        early = [o for o in candidates if is_early(o, since, skew)]
         while True:
-            verdict = match_order(sent, candidates, twins)
+            verdict = match_order(sent, candidates, twins, early)
             if not isinstance(verdict, Ours):
                 return verdict
             # an order of its own that it did not live to record comes first

@@ -625,3 +625,18 @@ def test_what_is_in_review_only_ever_explains_the_rest(
     if isinstance(verdict, Ours):
         told = [entry for entry in listed if entry.id in {*verdict.ids, *verdict.foreign}]
         assert match_documents(ours, told) == verdict
+
+
+@pytest.mark.parametrize(
+    ("says", "listed", "exact"),
+    [
+        ("as it was sent", there("1"), True),
+        ("under another name", there("1", "upload-1.pdf"), False),
+        ("without a size", there("1", size=None), False),
+    ],
+)
+def test_what_came_back_changed_is_ours_and_not_exactly(says: str, listed: Listed, exact: bool) -> None:
+    verdict = match_documents([PO], [listed])
+
+    assert isinstance(verdict, Ours), says
+    assert verdict.exact is exact

@@ -26,6 +26,7 @@ from shared.core.matching import (
     Twin,
     UnderWay,
     Verdict,
+    is_early,
     is_older,
     match_order,
     shares_product,
@@ -591,3 +592,33 @@ def test_an_order_of_that_moment_is_not_older_however_its_date_is_told(
     shown = created.date().isoformat() if day else shown
 
     assert not is_older({"creationDate": shown}, SINCE, skew)
+
+
+SILENT = datetime(2027, 3, 31, 10, 11, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("says", "created", "skew", "early"),
+    [
+        ("half an hour before", "2027-03-31T09:41:13Z", timedelta(), True),
+        ("a minute before, since clocks differ", "2027-03-31T10:10:13Z", timedelta(), False),
+        ("just before, on a clock that is behind", "2027-03-31T09:41:13Z", timedelta(minutes=-30), False),
+        ("half an hour before, and their clock is not known", "2027-03-31T09:41:13Z", None, False),
+        ("half an hour before, without a zone", "2027-03-31T09:41:13", timedelta(), False),
+        ("at midnight, which may be the whole day", "2027-03-31T00:00:00Z", timedelta(), False),
+        ("never", "0001-01-01T00:00:01Z", timedelta(), False),
+        ("in no date", "soon", timedelta(), False),
+        ("in a number", 1, timedelta(), False),
+    ],
+)
+def test_an_order_was_created_before_ours(
+    says: str, created: object, skew: timedelta | None, early: bool
+) -> None:
+    assert is_early(order(creationDate=created), SILENT, skew) is early, says
+
+
+def test_an_order_like_ours_that_was_placed_before_it_is_for_a_person() -> None:
+    before, after = order(id="before"), order(id="after")
+
+    assert isinstance(match_order(request(), [before], early=[before]), Ambiguous)
+    assert match_order(request(), [before, after], early=[before]) == Ours(("after",))
