@@ -186,7 +186,7 @@ class Executor:
         if now < absent_after < due:
             due = absent_after
         state = State.ACCEPTED if own.state is State.ACCEPTED else State.UNKNOWN
-        return to(state, detail, due=due, absent_after=absent_after, answer=own.answer)
+        return to(state, detail, due=due, absent_after=absent_after)
 
     def _absent(
         self, view: Submission, to: Callable[..., Submission], now: datetime, visibility: timedelta
@@ -208,8 +208,8 @@ class Executor:
         )
 
 
-_SILENCE = ("first_silent", "same_id", "silences", "repeated", "deaths")
-"""What is known of a silence, and stays with the submission."""
+_SILENCE = ("first_silent", "same_id", "silences", "repeated", "deaths", "answer")
+"""What is known of a silence, and stays with the submission; of an answer that tells nothing its ids."""
 
 
 @dataclass(slots=True)
@@ -226,6 +226,8 @@ class _Run:
     waited: float = 0.0
     busy: float = 0.0
     token_replayed: bool = False
+    looked: bool = False
+    """Whether Partner Center was asked just now about what is to be sent again, and it is not there."""
 
     def outcome(self) -> Outcome:
         """Go on until there is one."""
@@ -236,7 +238,7 @@ class _Run:
             except MovedError as moved:
                 if moved.current is None:
                     raise
-                self.stored = moved.current
+                self.stored, self.looked = moved.current, False
                 self.executor.sleep(random.uniform(0.0, 0.1))  # noqa: S311 - only to part those who collide
                 continue
             except StorageUnknownError:
@@ -277,6 +279,7 @@ class _Run:
             assert self.stored
             assert holder
             self.stored = self.executor.resolve(op, self.stored, holder.digest, self.deadline)
+            self.looked = holder is own
             return None
         if action is Action.SEND:
             return self._send(record, own)
@@ -314,7 +317,8 @@ class _Run:
         if self.deadline.remaining() < op.seconds_needed:
             raise NotSentError("Too little time is left to send these documents; nothing was sent.")
         snapshot = self._fresh_snapshot(record)
-        if own is not None and own.first_silent is not None and _unexplained(own, record, snapshot):
+        silent = own is not None and own.first_silent is not None
+        if own is not None and silent and not self.looked and _unexplained(own, record, snapshot):
             self._look_again(own)
             return None
         claim = self._claim(record, own, snapshot)
@@ -388,7 +392,7 @@ class _Run:
         self.stored = attempt.stored
         if attempt.wait is not None:
             self.executor.sleep(attempt.wait)
-            self.waited += attempt.wait
+            self.waited, self.looked = self.waited + attempt.wait, False
             return None
         own = attempt.stored.own(self.op.digest)
         return Outcome(attempt.stored.record, own, error=attempt.error)

@@ -285,7 +285,8 @@ class Receipts:
                 "changed": now.isoformat(timespec="seconds"),
                 **({} if over else {"nextAttempt": due.isoformat(timespec="seconds")}),
             }
-            body.pop("submission", None)
+            if snapshot is not None or (kept and kept.state is ReceiptState.ATTACHED):
+                body.pop("submission", None)
             due = None if over else due
             state = ReceiptState.REVIEW if over else ReceiptState.RETRYING
             if snapshot is None:
@@ -382,7 +383,7 @@ class Receipts:
 
 
 def _is_deferral(kept: Receipt) -> bool:
-    return kept.state is ReceiptState.RETRYING and "submission" not in kept.body
+    return kept.state is ReceiptState.RETRYING and "since" in kept.body
 
 
 def _still_true(kept: Receipt | None) -> dict[str, Any]:

@@ -62,6 +62,8 @@ class Reviews:
             stored = self._carry_out(stored, own, asked, correlation_id, deadline)
         except MovedError as moved:
             there = moved.current and moved.current.record.submissions.get(digest)
+            if there and there.revision == own.revision:
+                raise DecisionWaitsError("another submission of this order came between") from None
             state = str(there.state) if there else "gone"
             raise StateConflictError(f"somebody else was first: it is {state} now", state) from None
         own = stored.own(digest)
@@ -81,6 +83,8 @@ class Reviews:
         self, stored: Stored, own: Submission, asked: ReviewDecision, correlation_id: str, deadline: Deadline
     ) -> Stored:
         ids = RequestIds(self.new_id(), correlation_id)
+        if asked.decision in (Decision.ADOPT, Decision.RETRY) and in_flight(stored.record, own.digest):
+            raise DecisionWaitsError("another submission of this order is in flight; decide once it is not")
         match asked.decision:
             case Decision.GIVE_UP:
                 gone: dict[str, Any] = {"given_up": True, "actor": "operator"}
@@ -104,7 +108,9 @@ class Reviews:
                     return self._send(stored, own, detail, silences=0, deaths=0)
                 found = finding
         changes: dict[str, Any] = {"answer": found.answer, "ids": found.ids, "verified": found.verified}
-        return self._to(stored, own, State.DONE, f"adopted by {asked.by}{said}", **changes)
+        detail = f"adopted by {asked.by}{said}"
+        after = own.to(State.DONE, self.clock(), self.new_id(), detail, **changes)
+        return self.ledger.swap(stored, after)  # the others' ids count as they were read
 
     def _asked(self, record: Record, own: Submission, deadline: Deadline) -> tuple[Reconciliation, str]:
         """What Partner Center shows, and how far that is verified."""
@@ -131,8 +137,10 @@ class Reviews:
     ) -> tuple[Found, str]:
         if record.kind == "order":
             return self._adopted_order(record, own, asked, ids, deadline)
-        if in_flight(record, own.digest):
-            raise DecisionWaitsError("another submission of this order is in flight; decide once it is not")
+        taken = record.ids_of_others(own.digest).intersection(asked.attachment_ids)
+        if taken:
+            what = ", ".join(sorted(taken))
+            raise StateConflictError(f"{what} belongs to another submission of this order", own.state)
         op = self.attachments.operation(record, own.digest)
         try:
             order, unowned = op.unowned(record, own, deadline)

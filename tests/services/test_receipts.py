@@ -12,12 +12,20 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.proxy_faults import Fault
-from local.storage_proxy import Proxy
 from shared.core.drops import Receipt, ReceiptState, supersedes
-from shared.validation.reviews import review_decision
+from shared.core.ledger import State
 from tests.services.conftest import PDF, Clock, Office, built
-
-GIVE_UP = review_decision(b'{"decision": "give-up", "by": "Ada"}')
+from tests.services.steps import (
+    UNREADABLE,
+    behind_proxy,
+    decide,
+    delete,
+    drop_pair,
+    fail,
+    lose,
+    pair_in_review,
+    settle_down,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +41,10 @@ def test_a_pair_whose_sidecar_is_spelt_in_capitals_is_a_pair_like_any(
     assert office.services.drops.receipt_of(document)["state"] == "attached"
     office.drop(document, PDF + b"% a second version")
     office.ring(document)
+    assert len(office.receipt(sidecar)["newer"]["files"]) == 1
+    assert len(office.attached(order)) == 1, "the sidecar is the signal"
+    office.drop(sidecar, office.sidecar(order))
+    office.ring(sidecar)
     assert len(office.attached(order)) == 2
 
     office.clock.forward(hours=26)
@@ -42,11 +54,11 @@ def test_a_pair_whose_sidecar_is_spelt_in_capitals_is_a_pair_like_any(
 
 
 def test_what_a_late_look_at_the_record_saw_does_not_hide_where_it_stands_now(office: Office) -> None:
-    receipts, now = office.services.drops.receipts, office.clock.now()
+    store, now = office.services.drops.receipts.store, office.clock.now()
 
     def told(state: ReceiptState, minutes: float) -> bool:
         step = now + timedelta(minutes=minutes)
-        return receipts.write(Receipt("x/a.json", state, now, "etag", {"submission": "s"}, step=step))
+        return store.write(Receipt("x/a.json", state, now, "etag", {"submission": "s"}, step=step))
 
     assert told(ReceiptState.REVIEW, 1)
     assert not told(ReceiptState.SUBMITTING, 0)
@@ -83,21 +95,39 @@ def put_raw(azurite: Azurite, container: str, name: str) -> None:
     connection.close()
 
 
-def test_a_receipt_after_a_settlement_holds_nothing_of_what_was_said_before(office: Office) -> None:
+def test_a_receipt_after_a_decision_holds_nothing_of_what_was_said_before(office: Office) -> None:
     order = office.order()
-    office.partner.faults.add({"on": "POST attachment", "do": {"kind": "drop_part", "name": "POFiles"}})
-    office.drop("x/PO.pdf", PDF)
-    office.drop("x/PO.json", office.sidecar(order))
-    office.ring("x/PO.json")
+    key = pair_in_review(office, order)
     before = office.receipt("x/PO.json")
-    assert (before["state"], "partnerCenter" in before) == ("review", True)
+    assert before["partnerCenter"]["status"] == 201
 
-    office.services.settlement.settle(before["submission"], GIVE_UP, "c", office.deadline())
+    decide(office, key, "give-up")
 
     after = office.receipt("x/PO.json")
     assert (after["state"], after["orderId"], after["files"]) == ("rejected", order, before["files"])
+    assert (after["actor"], after["detail"]) == ("operator", "abandoned by Ada")
     assert "partnerCenter" not in after
     assert after["changed"] >= before["changed"]
+
+
+@pytest.mark.parametrize("status", [500, 409])
+def test_what_no_answer_tells_bears_the_ids_that_microsofts_support_asks_for(
+    office: Office, status: int
+) -> None:
+    fail(office, "POST attachment", kind="status", status=status, body={"code": "999999"})
+    fail(office, "GET attachments", times=-1, skip=1, **UNREADABLE)
+    drop_pair(office, office.order())
+    office.ring("x/PO.json")
+    told = office.receipt("x/PO.json")
+    settle_down(office, *[300] * 6)
+    review = office.receipt("x/PO.json")
+
+    assert (told["state"], review["state"]) == ("retrying", "review")
+    [sent] = office.request_ids("POST attachment")
+    for receipt in (told, review):
+        assert receipt["partnerCenter"]["status"] == status
+        assert receipt["partnerCenter"]["ids"]["requestId"] == sent
+        assert receipt["partnerCenter"]["ids"]["cv"]
 
 
 def test_receipts_that_tell_of_no_record_bear_the_correlation_id_of_the_look(office: Office) -> None:
@@ -116,47 +146,36 @@ def test_receipts_that_tell_of_no_record_bear_the_correlation_id_of_the_look(off
 
 def test_what_an_older_record_comes_to_does_not_hide_what_a_newer_sidecar_lacks(office: Office) -> None:
     order = office.order()
-    office.partner.faults.add({"on": "POST attachment", "do": {"kind": "lose_reply"}})
-    office.partner.faults.add({"on": "GET attachments", "times": 3, "do": {"kind": "status", "status": 503}})
-    office.drop("x/PO.pdf", PDF)
-    office.drop("x/PO.json", office.sidecar(order))
+    lose(office, unseen=True)
+    drop_pair(office, order)
     office.ring("x/PO.json")
     assert office.receipt("x/PO.json")["state"] == "retrying"
     office.drop("x/PO.json", office.sidecar(order, currency="xx"))
     office.ring("x/PO.json")
     rejected = office.receipt("x/PO.json")
-    for _ in range(2):
-        office.clock.forward(minutes=10)
-        office.sweep()
+    settle_down(office, 10, 10)
 
+    assert [own.state for own in office.submissions(order).values()] == [State.DONE]
     for receipt in (rejected, office.receipt("x/PO.json")):
         assert (receipt["state"], receipt["errors"][0]["pointer"]) == ("rejected", "/currency")
 
 
-def test_a_settlement_of_an_older_sidecar_leaves_what_the_newer_one_waits_for(office: Office) -> None:
+def test_a_decision_about_an_older_sidecar_leaves_what_the_newer_one_waits_for(office: Office) -> None:
     order = office.order()
-    office.partner.faults.add({"on": "POST attachment", "do": {"kind": "drop_part", "name": "POFiles"}})
-    office.drop("x/PO.pdf", PDF)
-    office.drop("x/PO.json", office.sidecar(order))
-    office.ring("x/PO.json")
-    older = office.receipt("x/PO.json")["submission"]
+    older = pair_in_review(office, order)
     office.drop("x/PO.json", office.sidecar(order, tenderFiles=["t.pdf"], isPartOfTender=True))
     office.ring("x/PO.json")
 
-    office.services.settlement.settle(older, GIVE_UP, "c", office.deadline())
+    decide(office, older, "give-up")
 
     assert office.receipt("x/PO.json")["waitingFor"] == ["t.pdf"]
 
 
-def test_a_settlement_by_an_instance_whose_clock_is_behind_reaches_the_receipt(office: Office) -> None:
-    fast = built(office.env, Clock(timedelta(seconds=40)))
-    office.partner.faults.add({"on": "POST attachment", "do": {"kind": "drop_part", "name": "POFiles"}})
-    office.drop("x/PO.pdf", PDF)
-    office.drop("x/PO.json", office.sidecar(office.order()))
-    office.ring("x/PO.json", by=fast)
-    submission = office.receipt("x/PO.json")["submission"]
+def test_a_decision_by_an_instance_whose_clock_is_behind_reaches_the_receipt(office: Office) -> None:
+    ahead = Clock(timedelta(minutes=5))
+    key = pair_in_review(replace(office, clock=ahead, services=built(office.env, ahead)), office.order())
 
-    office.services.settlement.settle(submission, GIVE_UP, "c", office.deadline())
+    decide(office, key, "give-up")
 
     assert office.receipt("x/PO.json")["state"] == "rejected"
 
@@ -196,23 +215,15 @@ def test_a_sidecar_of_the_longest_name_is_found_without_its_event(office: Office
 
 def test_a_storage_fault_of_a_later_look_keeps_what_the_receipt_is_about(office: Office) -> None:
     """The daily look at a drop in review fails, and its sidecar is deleted: its record still tells of it."""
-    office.partner.faults.add({"on": "POST attachment", "do": {"kind": "drop_part", "name": "POFiles"}})
-    office.drop("x/PO.pdf", PDF)
-    office.drop("x/PO.json", office.sidecar(office.order()))
-    office.ring("x/PO.json")
+    pair_in_review(office, office.order())
     before = office.receipt("x/PO.json")
-    with Proxy(office.env["DocumentStorage"].partition("BlobEndpoint=")[2].partition(";")[0]) as storage:
-        storage.order(
-            Fault("status", status=403, code="Denied"),
-            name="x/PO.json",
-            container=office.env["INCOMING_CONTAINER"],
-        )
-        env = {**office.env, "DocumentStorage": storage.connection_string(office.env["DocumentStorage"])}
-        built(env, office.clock).drops.rescue("x/PO.json", "c", office.deadline())
+    with behind_proxy(office) as (storage, faulty):
+        incoming = office.env["INCOMING_CONTAINER"]
+        storage.order(Fault("status", status=403, code="Denied"), name="x/PO.json", container=incoming)
+        faulty.drops.process_or_report("x/PO.json", "c")
     assert office.receipt("x/PO.json")["state"] == "retrying"
-    office.services.drops.blobs.send("DELETE", office.services.drops.incoming, "x/PO.json")
-    office.clock.forward(hours=26)
-    office.sweep()
+    delete(office, "x/PO.json")
+    settle_down(office, 26 * 60)
 
     after = office.receipt("x/PO.json")
     assert (after["state"], after["submission"]) == ("review", before["submission"])
