@@ -316,11 +316,14 @@ class _Run:
             )
         if self.deadline.remaining() < op.seconds_needed:
             raise NotSentError("Too little time is left to send these documents; nothing was sent.")
-        snapshot = self._fresh_snapshot(record)
-        silent = own is not None and own.first_silent is not None
-        if own is not None and silent and not self.looked and _unexplained(own, record, snapshot):
-            self._look_again(own)
-            return None
+        if own is not None and own.first_silent is not None:
+            # its base stays; the look that proves it absent comes right before the claim
+            if not self.looked and _unexplained(own, record, self._fresh_snapshot(record)):
+                self._look_again(own)
+                return None
+            snapshot = None
+        else:
+            snapshot = self._fresh_snapshot(record)
         claim = self._claim(record, own, snapshot)
         self.stored = self.executor.ledger.claim(self.stored, record.put(claim), op.digest)
         return self._attempted(self._attempt(self.stored))
@@ -353,11 +356,11 @@ class _Run:
         self.stored = self.executor.ledger.swap(self.stored, after)
         self.snapshot = None
 
-    def _claim(self, record: Record, own: Submission | None, snapshot: Snapshot) -> Submission:
+    def _claim(self, record: Record, own: Submission | None, snapshot: Snapshot | None) -> Submission:
         now, new_id = self.executor.clock(), self.executor.new_id
         lease = timedelta(seconds=self.deadline.remaining()) + self.executor.margin
         changes: dict[str, Any] = {"due": now + lease, "correlation_id": self.correlation_id}
-        if own is None or own.first_silent is None:
+        if snapshot is not None:
             everything = {i for s in record.submissions.values() for i in s.ids}
             known = snapshot.ids is not None
             changes["base"] = tuple(sorted({*(snapshot.ids or ()), *everything})) if known else None
