@@ -289,14 +289,23 @@ def is_older(order: Json, since: datetime, skew: timedelta | None) -> bool:
     return since - created + min(skew, timedelta()) > DATE_MARGIN
 
 
+def tells_moment(order: Json) -> bool:
+    """Whether an order tells when it was created: date, time and zone."""
+    return _exact_moment(order) is not None
+
+
 def is_early(order: Json, since: datetime, skew: timedelta | None) -> bool:
     """Whether an order says, to the moment and by Partner Center's own clock, that it was created before
     `since`: not ours, although it is not well before it."""
+    created = _exact_moment(order)
+    return skew is not None and created is not None and created + EARLY < since + skew
+
+
+def _exact_moment(order: Json) -> datetime | None:
     told = _members(order).get("creationdate")
-    created = _moment(told.strip()) if isinstance(told, str) else None
-    if skew is None or created is None or created.tzinfo is None or created.year not in _YEARS:
-        return False
-    return created + EARLY < since + skew and _latest(told) == created
+    moment = _moment(told.strip()) if isinstance(told, str) else None
+    exact = moment is not None and moment.tzinfo is not None and _latest(told) == moment
+    return moment if exact else None
 
 
 def shares_product(order: Json, sent: Json) -> bool:

@@ -22,6 +22,7 @@ from shared.core.matching import (
     is_older,
     match_order,
     shares_product,
+    tells_moment,
 )
 from shared.errors import NotFoundError, RefusedError, WrongUserError
 from shared.models import OrderRequest
@@ -150,10 +151,13 @@ class OrderOperation:
     ) -> Verdict | UnderWay:
         """The verdict; of equal orders one that no other request has adopted is taken."""
         skew = listing.date - self.clock() if listing.date else None
+        candidates = [order for order in listing.items if not is_older(order, since, skew)]
+        # an order that does not tell when it was created may be that of any earlier request
+        dated = all(tells_moment(order) for order in candidates)
         # read after the list: a request whose order is in the list has its record by now
         neighbours = [
             own
-            for neighbour in self.ledger.neighbours(record.key, since - _NEIGHBOURS)
+            for neighbour in self.ledger.neighbours(record.key, since - _NEIGHBOURS if dated else None)
             for own in neighbour.submissions.values()
             if own.order is not None
         ]
@@ -163,8 +167,8 @@ class OrderOperation:
             for own in neighbours
             if own.order is not None and own.state in (State.CLAIMED, State.UNKNOWN)
         ]
-        candidates = [o for o in listing.items if not is_older(o, since, skew) and _order_id(o) not in owned]
-        early = [o for o in candidates if is_early(o, since, skew)]
+        candidates = [order for order in candidates if _order_id(order) not in owned]
+        early = [order for order in candidates if is_early(order, since, skew)]
         while True:
             verdict = match_order(sent, candidates, twins, early)
             if not isinstance(verdict, Ours):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.core.ledger import Answer as KeptAnswer
-from shared.core.ledger import Record, State, Submission
+from shared.core.ledger import Record, State, Submission, segment
 from shared.core.matching import Ambiguous, nearest
 from shared.errors import (
     DecisionWaitsError,
@@ -171,7 +171,7 @@ class Reviews:
                 return finding, ""
             detail = getattr(finding, "detail", "no order of the customer is it")
             raise StateConflictError(f"{detail}; name the order to adopt with orderId", own.state)
-        if not self.ledger.adopt(asked.order_id, record.key):
+        if self._is_anothers(record, asked.order_id):
             raise StateConflictError("that order belongs to another request", own.state)
         try:
             answer = self.orders.get(record.customer_id, asked.order_id, ids, deadline)
@@ -183,6 +183,13 @@ class Reviews:
             return Found(kept, (asked.order_id,), verified=False), _NOT_VERIFIED
         kept = kept_answer(answer).model_copy(update={"status": 201})
         return Found(kept, (asked.order_id,)), ""
+
+    def _is_anothers(self, record: Record, order_id: str) -> bool:
+        """Whether another request was answered with the order, or has noted it; else it is noted for this."""
+        others = (own for other in self.ledger.neighbours(record.key) for own in other.submissions.values())
+        if any(segment(i) == segment(order_id) for own in others for i in own.ids):
+            return True
+        return not self.ledger.adopt(order_id, record.key)
 
     def _send(self, stored: Stored, own: Submission, detail: str, **changes: Any) -> Stored:  # noqa: ANN401
         """Whoever holds the content sends it: the worker for a drop or an order, else the next request."""

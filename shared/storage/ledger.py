@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from shared.core.ledger import FORMAT, Record, RecordError, State, Submission
+from shared.core.ledger import FORMAT, Record, RecordError, State, Submission, segment
 from shared.errors import (
     ConditionFailedError,
     NewerRecordError,
@@ -131,13 +131,14 @@ class LedgerStore:
             if name.startswith(_KINDS):
                 yield name.removesuffix(".json")
 
-    def neighbours(self, key: str, changed_since: datetime) -> Iterator[Record]:
-        """The other order requests of the same customer that changed since."""
+    def neighbours(self, key: str, changed_since: datetime | None = None) -> Iterator[Record]:
+        """The other order requests of the same customer: those that changed since, or all."""
         prefix, marker = key.rpartition("/")[0] + "/", ""
         while True:
             page, marker = self._blobs.page(self._container, prefix, marker)
             for entry in page:
-                if entry.name != _name(key) and entry.last_modified >= changed_since:
+                late = changed_since is None or entry.last_modified >= changed_since
+                if late and entry.name != _name(key):
                     stored = self.read(entry.name.removesuffix(".json"))
                     if stored:
                         yield stored.record
@@ -195,7 +196,7 @@ def _other_format(container: str, found: int) -> NotConfiguredError:
 
 def _adoption(what: str, key: str) -> str:
     """Orders at Partner Center are told apart within a customer."""
-    return f"adopted/{key.rpartition('/')[0]}/{quote(what, safe='')}.json"
+    return f"adopted/{key.rpartition('/')[0]}/{quote(segment(what), safe='')}.json"
 
 
 def _name(key: str) -> str:

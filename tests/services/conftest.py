@@ -117,8 +117,7 @@ class Office:
         return done
 
     def messages(self) -> Iterator[str]:
-        """Take the messages that are visible by the test's clock: those that wait for a moment come early, and
-        find nothing due."""
+        """Take the messages that are visible by now; those that wait for a later moment stay."""
         queue = QueueClient.from_connection_string(
             self.env["DocumentStorage"], self.env["WORK_QUEUE"], **QUICK
         )

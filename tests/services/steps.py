@@ -19,13 +19,16 @@ from tests.services.conftest import CUSTOMER, PDF, Office, built
 
 TENDER = PDF + b"tender"
 
-REFUSED = {"kind": "status", "status": 400, "body": {"code": 900254, "description": "No such currency."}}
+Do = dict[str, Any]
+"""What a fault order does (local/simulator/faults.py)."""
+
+REFUSED: Do = {"kind": "status", "status": 400, "body": {"code": 900254, "description": "No such currency."}}
 """A refusal that only the service behind the gateway gives."""
-NOT_DONE = {"kind": "status", "status": 503}
+NOT_DONE: Do = {"kind": "status", "status": 503}
 """Silence after which nothing is there."""
-DONE_SILENTLY = {"kind": "lose_reply"}
+DONE_SILENTLY: Do = {"kind": "lose_reply"}
 """Silence after which everything is there."""
-UNREADABLE = {"kind": "status", "status": 503}
+UNREADABLE: Do = {"kind": "status", "status": 503}
 """The list cannot be had just now; a read is tried three times."""
 
 

@@ -1,8 +1,9 @@
-"""What Partner Center answers to documents: refusals that last or pass, silence, answers that tell nothing."""
+"""What Partner Center answers to documents: refusals that last or pass, silence, odd answers."""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.services.steps import (
     DONE_SILENTLY,
     NOT_DONE,
     REFUSED,
+    Do,
     attach,
     drop_pair,
     drop_set,
@@ -20,7 +22,7 @@ from tests.services.steps import (
     settle_down,
 )
 
-PASSING = {"kind": "status", "status": 403, "body": {"code": "900192", "description": "Try again later."}}
+PASSING: Do = {"kind": "status", "status": 403, "body": {"code": "900192", "description": "Try again later."}}
 
 
 def test_what_partner_center_refuses_is_rejected_with_the_remedy_and_not_repeated(office: Office) -> None:
@@ -49,9 +51,7 @@ def test_what_was_refused_is_sent_again_when_its_sidecar_is_dropped_again(office
 
 
 @pytest.mark.parametrize("answer", [PASSING, {**PASSING, "status": 409, "body": {"code": "800014"}}])
-def test_a_refusal_that_passes_by_itself_is_retried_and_told(
-    office: Office, answer: dict[str, object]
-) -> None:
+def test_a_refusal_that_passes_by_itself_is_retried_and_told(office: Office, answer: dict[str, Any]) -> None:
     order = office.order()
     fail(office, "POST attachment", **answer)
     drop_pair(office, order)
@@ -135,7 +135,7 @@ def test_a_part_that_the_server_drops_by_name_is_looked_for_and_then_for_a_perso
     assert office.posts() == 1, "what was accepted is never sent again by itself"
 
 
-TELLS_NOTHING: list[dict[str, object]] = [
+TELLS_NOTHING: list[dict[str, Any]] = [
     {"status": 409, "body": {"code": "999999", "description": "Not documented."}},
     {"status": 409, "body": "<html>conflict</html>", "gateway": True},
     {"status": 403, "body": "<html>a firewall's page</html>", "gateway": True},
@@ -149,7 +149,7 @@ TELLS_NOTHING: list[dict[str, object]] = [
 @pytest.mark.parametrize("answer", TELLS_NOTHING)
 @pytest.mark.parametrize("done", [True, False])
 def test_an_answer_that_is_not_known_to_refuse_is_followed_by_a_question_and_not_by_a_second_post(
-    office: Office, answer: dict[str, object], done: bool
+    office: Office, answer: dict[str, Any], done: bool
 ) -> None:
     order = office.order()
     fail(office, "POST attachment", kind="status", commit=done, **answer)
@@ -194,7 +194,7 @@ def test_the_same_unknown_answer_again_and_again_ends_with_a_person(office: Offi
     assert "409/999999" in receipt["detail"]
 
 
-BETWEEN: list[dict[str, object]] = [
+BETWEEN: list[dict[str, Any]] = [
     {"kind": "throttle", "retry_after": 300},
     {"kind": "status", "status": 401, "body": "", "headers": {"WWW-Authenticate": "Bearer"}},
     {"kind": "status", "status": 403, "body": {"message": "Forbidden.", "statusCode": 403}},
@@ -203,7 +203,7 @@ BETWEEN: list[dict[str, object]] = [
 
 @pytest.mark.parametrize("between", BETWEEN)
 def test_what_does_not_come_from_the_service_between_two_sendings_keeps_the_request_id(
-    office: Office, between: dict[str, object]
+    office: Office, between: dict[str, Any]
 ) -> None:
     order = office.order()
     office.partner.configure(honours_request_id=True, attachment_lag=1000.0)

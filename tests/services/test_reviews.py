@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -227,7 +228,7 @@ def test_a_persons_word_counts_where_partner_center_will_not_say(
     order = office.order()
     key = pair_in_review(office, order)
     denied(office, status)
-    named: dict[str, object] = {"attachmentIds": ["an-id"]} if decision == "adopt" else {}
+    named: dict[str, Any] = {"attachmentIds": ["an-id"]} if decision == "adopt" else {}
     own = decide(office, key, decision, **named)
     settle_down(office, 2)
 

@@ -8,8 +8,8 @@ import uuid
 import pytest
 
 from shared.auth.mode import Mode
-from shared.errors import TokenError
 from shared.core.ledger import State
+from shared.errors import TokenError
 from shared.services.operation import Outcome
 from shared.services.orders import Orders
 from shared.validation.orders import order_request
