@@ -276,11 +276,12 @@ class Attachments:
         *,
         source: Source | None = None,
         newer_documents: tuple[str, ...] = (),
+        stored: Stored | None = None,
     ) -> Outcome:
         """Attach a set of documents, or say what became of it when it was sent before, by whichever way.
 
-        `source` names the drop that the documents lie in; then the worker can go on with it later. Raises
-        what Executor.run raises.
+        `source` names the drop that the documents lie in; then the worker can go on with it later. `stored`
+        is a record that was read just now, of this order or another. Raises what Executor.run raises.
         """
         blank = _blank(content.customer_id, content.order_id)
         op = replace(
@@ -289,7 +290,8 @@ class Attachments:
             source=source,
             newer_documents=newer_documents,
         )
-        return self.executor.run(op, correlation_id, deadline)
+        known = stored if stored and stored.record.key == blank.key else None
+        return self.executor.run(op, correlation_id, deadline, known)
 
     def look(self, customer_id: str, order_id: str, digest: str, deadline: Deadline) -> Outcome:
         """What became of a submission, asking Partner Center when its time has come. Raises NotFoundError."""

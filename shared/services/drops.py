@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Any
 
 from shared.core.drops import (
@@ -26,6 +27,7 @@ from shared.core.drops import (
 )
 from shared.core.ledger import Source, State
 from shared.errors import (
+    AppError,
     InvalidInputError,
     NotConfiguredError,
     NotFoundError,
@@ -42,11 +44,29 @@ from shared.services.snapshot import DropSnapshot, take_snapshot
 from shared.settings import Limits
 from shared.storage.blobs import BlobStore
 from shared.storage.dependency_index import DependencyIndex
+from shared.storage.ledger import Stored
 
 log = logging.getLogger(__name__)
 
 SLOW = 8 * 1024 * 1024
 """From this many bytes on a receipt says `submitting` before the documents are sent."""
+
+
+class Receipted(Enum):
+    """Which receipt a drop is likely to have already; it decides what is asked of storage first, no more."""
+
+    NOT_YET = auto()
+    WAITING = auto()
+    SOMEHOW = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Why a drop is looked at. `stored` is the record of its order, if it was read just now."""
+
+    correlation_id: str
+    receipt: Receipted = Receipted.NOT_YET
+    stored: Stored | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +82,24 @@ class Drops:
 
     def handle_blob_event(self, name: str, correlation_id: str) -> None:
         """A blob was written. Raises StorageError, which a redelivery cures; all else is told by receipts."""
+        task = Task(correlation_id, Receipted.WAITING)
         if is_sidecar(name):
-            self.process(name, correlation_id)
-        elif is_document(name) and not self.process(stem_sidecar(name), correlation_id, known=True):
+            self.process(name, replace(task, receipt=Receipted.NOT_YET))
+        elif is_document(name) and not self.process(stem_sidecar(name), task):
             for sidecar in self.dependencies.sidecars_of(name):
-                self.process(sidecar, correlation_id, known=True)
+                self.process(sidecar, task)
 
-    def process_or_report(self, name: str, correlation_id: str) -> bool:
+    def process_or_report(self, name: str, correlation_id: str, stored: Stored | None = None) -> bool:
         """Process a blob whose event has failed too often, or never came; whether there is a sidecar that
         wants it. What fails again ends in the receipt: `retrying` where time may cure it, `review` where
-        the fault is ours.
+        the fault is ours. `stored` is the record of its order, if it was read just now.
 
         Raises StorageError when not even that can be written.
         """
-        wanted = False
+        wanted, task = False, Task(correlation_id, Receipted.SOMEHOW, stored)
         for sidecar in self.affected_sidecars(name):
             try:
-                wanted = self.process(sidecar, correlation_id, known=True) or wanted
+                wanted = self.process(sidecar, task) or wanted
             except Exception as error:
                 log.exception("processing %s failed", sidecar)
                 self.receipts.report_failure(sidecar, error, correlation_id)
@@ -108,9 +129,8 @@ class Drops:
                 return dict(kept.body)
         raise NotFoundError("there is no receipt for a drop of that name (yet): the path is the sidecar's")
 
-    def process(self, path: str, correlation_id: str, *, known: bool = False) -> bool:
-        """Do what the drop of that sidecar needs now; False when there is no such sidecar. `known`: the
-        sidecar was there before, so there is likely to be a receipt.
+    def process(self, path: str, task: Task) -> bool:
+        """Do what the drop of that sidecar needs now; False when there is no such sidecar.
 
         Raises StorageError when storage does not let it be done or recorded.
         """
@@ -128,7 +148,7 @@ class Drops:
                     # once more, now that the dependency can be found
                     snapshot = self._snapshot(path, opened) or snapshot
                     decision = self._decide(snapshot)
-                if self._apply(snapshot, decision, correlation_id, known=known, last=last):
+                if self._apply(snapshot, decision, task, last=last):
                     break
         return True
 
@@ -138,77 +158,83 @@ class Drops:
     def _decide(self, s: DropSnapshot) -> Decision:
         return decide(s.violations, s.required, s.found, self.limits.max_files, MOST_BYTES)
 
-    def _apply(
-        self, snapshot: DropSnapshot, decision: Decision, correlation_id: str, *, known: bool, last: bool
-    ) -> bool:
+    def _apply(self, snapshot: DropSnapshot, decision: Decision, task: Task, *, last: bool) -> bool:
         """Whether that is all for now; False when a document changed under our hands."""
         match decision:
             case Wait(missing):
-                self.receipts.report_waiting(snapshot, missing, correlation_id)
+                self.receipts.report_waiting(snapshot, missing, task.correlation_id)
             case Reject(violations):
-                self.receipts.report_rejected(snapshot, violations, correlation_id)
+                self.receipts.report_rejected(snapshot, violations, task.correlation_id)
             case Submit():
-                return self._submit(snapshot, correlation_id, known=known, last=last)
+                return self._submit(snapshot, task, last=last)
         return True
 
-    def _submit(self, snapshot: DropSnapshot, correlation_id: str, *, known: bool, last: bool) -> bool:
+    def _submit(self, snapshot: DropSnapshot, task: Task, *, last: bool) -> bool:
         assert snapshot.sidecar is not None
         try:
             documents = snapshot.documents()
         except SourceFailedError as error:
             if last:
-                self.receipts.report_deferred(snapshot, error, None, correlation_id)
+                self._defer(snapshot, error, None, task)
             return last
         sidecar = snapshot.sidecar
         content = DocumentSet(sidecar.customer_id, sidecar.order_id, sidecar.metadata, documents)
-        slow = snapshot.size >= SLOW
-        if slow:
+        if snapshot.size >= SLOW:
             key = order_attachments_key(content.customer_id, content.order_id)
-            self.receipts.report_submitting(snapshot, f"{key}/{content.digest}", correlation_id)
-        return self._attach(snapshot, content, correlation_id, slow=slow, known=known, last=last)
+            self.receipts.report_submitting(snapshot, f"{key}/{content.digest}", task.correlation_id)
+            task = replace(task, receipt=Receipted.SOMEHOW)
+        return self._attach(snapshot, content, task, last=last)
 
-    def _attach(
-        self,
-        snapshot: DropSnapshot,
-        content: DocumentSet,
-        correlation_id: str,
-        *,
-        slow: bool,
-        known: bool,
-        last: bool,
-    ) -> bool:
+    def _attach(self, snapshot: DropSnapshot, content: DocumentSet, task: Task, *, last: bool) -> bool:
         receipts = self.receipts
         try:
             outcome = self.attachments.attach(
                 content,
-                correlation_id,
+                task.correlation_id,
                 Deadline.after(seconds_for(snapshot.size)),
                 source=snapshot.source,
                 newer_documents=snapshot.newer_documents,
+                stored=task.stored,
             )
         except InvalidInputError as error:
-            receipts.report_rejected(snapshot, error.violations, correlation_id)
+            receipts.report_rejected(snapshot, error.violations, task.correlation_id)
             return True
         except OrderBusyError as error:
             behind = order_attachments_key(content.customer_id, content.order_id)
-            receipts.report_deferred(snapshot, error, error.retry_after, correlation_id, behind)
+            self._defer(snapshot, error, error.retry_after, task, behind)
             return True
         except (PartnerCenterError, NotConfiguredError) as error:
-            wait = error.retry_after if isinstance(error, ThrottledError) else None
-            receipts.report_deferred(snapshot, error, wait, correlation_id)
+            self._defer(
+                snapshot, error, error.retry_after if isinstance(error, ThrottledError) else None, task
+            )
             return True
         if outcome.superseded:
             receipts.report_superseded(snapshot, outcome.record, outcome.submission)
             return True
         if isinstance(outcome.error, SourceFailedError) and not last:
             return False
-        read_first = slow or outcome.replayed
         receipts.report_outcome(
-            snapshot, outcome.record, outcome.submission, read_first=read_first, waits=known
+            snapshot,
+            outcome.record,
+            outcome.submission,
+            read_first=outcome.replayed or task.receipt is Receipted.SOMEHOW,
+            waits=task.receipt is Receipted.WAITING,
         )
         if outcome.submission.state is State.DONE:
             receipts.claimed_orphans(snapshot)
         return True
+
+    def _defer(
+        self, snapshot: DropSnapshot, error: AppError, wait: float | None, task: Task, behind: str = ""
+    ) -> None:
+        self.receipts.report_deferred(
+            snapshot,
+            error,
+            wait,
+            task.correlation_id,
+            behind,
+            read_first=task.receipt is not Receipted.NOT_YET,
+        )
 
     def is_gone(self, source: Source) -> bool:
         """Whether a drop no longer lies in storage in the versions that a submission was made from: proved by

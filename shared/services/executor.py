@@ -294,13 +294,15 @@ class _Run:
         assert holder
         left = (holder.due - now).total_seconds() if holder.due else 0.0
         patience = min(_BUSY_PATIENCE, self.deadline.remaining() / 4)
-        if self.op.source is not None or self.busy + _BUSY_PAUSE > patience:
+        # a claim can end at any moment, what is unknown or accepted moves when it is due
+        pause = max(_BUSY_PAUSE, self.busy if holder.state is State.CLAIMED else left)
+        if self.op.source is not None or self.busy + pause > patience:
             raise OrderBusyError(
                 "another submission of this order is in flight; nothing of this one was sent",
                 max(5, min(60, int(left) + 1)),
             )
-        self.executor.sleep(_BUSY_PAUSE)
-        self.busy += _BUSY_PAUSE
+        self.executor.sleep(pause)
+        self.busy += pause
         self.stored = self.executor.ledger.read(record.key)
 
     def _send(self, record: Record, own: Submission | None) -> Outcome | None:
@@ -332,7 +334,8 @@ class _Run:
         """A snapshot that is young, and not older than what was sent for the order meanwhile: what the ids of
         others do not tell, such as those of one that went to review, is in it."""
         taken = self.snapshot.taken if self.snapshot else None
-        changed = max((s.changed for s in record.submissions.values()), default=None)
+        told = (s for s in record.submissions.values() if s.digest != self.op.digest or s.first_silent)
+        changed = max((s.changed for s in told), default=None)
         late = taken and (self.executor.clock() - taken > SNAPSHOT_AGE or (changed and changed >= taken))
         if self.snapshot is None or late:
             self.snapshot = self._take_snapshot()

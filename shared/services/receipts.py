@@ -227,10 +227,15 @@ class Receipts:
         wait: float | None,
         correlation_id: str,
         behind: str = "",
+        *,
+        read_first: bool = True,
     ) -> None:
         """Nothing was sent, and nothing recorded but here. `wait` is in seconds, None when only time tells;
         `behind` is the record of the order that is busy."""
-        self._defer(snapshot.path, about(snapshot), error, wait, correlation_id, behind, snapshot)
+        facts = about(snapshot)
+        self._defer(
+            snapshot.path, facts, error, wait, correlation_id, behind, snapshot, read_first=read_first
+        )
 
     def report_failure(self, path: str, error: Exception, correlation_id: str) -> None:
         """Processing itself failed: tried again where time may cure it, for a person where the fault is ours.
@@ -264,6 +269,8 @@ class Receipts:
         correlation_id: str,
         behind: str,
         snapshot: DropSnapshot | None,
+        *,
+        read_first: bool = True,
     ) -> None:
         now = self.clock()
         due: datetime | None = None
@@ -294,7 +301,7 @@ class Receipts:
             receipt = Receipt(path, state, snapshot.newest, snapshot.etag, body, due)
             return receipt if kept is None or _is_deferral(kept) or supersedes(receipt, kept) else None
 
-        if self.store.replace(path, build, read_first=True):
+        if self.store.replace(path, build, read_first=read_first):
             self._log(ReceiptState.RETRYING, path, {"detail": str(error), "correlationId": correlation_id})
             if due is not None:
                 self.bell.ring("drop", path, due, behind=behind)

@@ -8,9 +8,9 @@ moves the due moment, so that nothing that fails holds up the rest.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.core.ledger import Record, State, Submission
 from shared.errors import StorageError
@@ -60,8 +60,10 @@ class Worker:
             return
         if message.kind == "record":
             self._record(message.name, correlation_id)
-        elif not self._is_busy(message):
-            self._drop(message.name, correlation_id)
+            return
+        stored = self.ledger.read(message.behind) if message.behind else None
+        if stored is None or not self._is_busy(message, stored.record):
+            self._drop(message.name, correlation_id, stored)
 
     def bury(self, text: str, correlation_id: str) -> None:
         """A message failed too often: say so in the receipts that it concerns. Where storage does not take
@@ -93,21 +95,18 @@ class Worker:
             for source in own.sources if own.open else ():
                 self.drops.process_or_report(source.drop, correlation_id)
 
-    def _is_busy(self, message: Message) -> bool:
+    def _is_busy(self, message: Message, record: Record) -> bool:
         """Whether the order that a drop waits for is still busy; then the bell rings again, a little
         later."""
-        if not message.behind:
-            return False
-        stored, now = self.ledger.read(message.behind), self.clock()
-        holder = stored.record.holder() if stored else None
+        holder, now = record.holder(), self.clock()
         if holder is None or (holder.due is not None and holder.due <= now):
             return False
         pause = timedelta(seconds=min(5 * 2 ** min(message.tries, 4), 60))
         self.bell.ring("drop", message.name, now + pause, behind=message.behind, tries=message.tries + 1)
         return True
 
-    def _drop(self, name: str, correlation_id: str) -> None:
-        if self.drops.process_or_report(name, correlation_id):
+    def _drop(self, name: str, correlation_id: str, stored: Stored | None) -> None:
+        if self.drops.process_or_report(name, correlation_id, stored):
             return
         kept = self.receipts.store.read(name)
         if kept is None:
@@ -142,51 +141,53 @@ class Worker:
 
     def _order(self, stored: Stored) -> None:
         before = next(iter(stored.record.submissions.values()))
-        self.orders.go_on(stored, Deadline.after(RECORD_SECONDS))
-        self._make_sure(stored.record.key, before)
+        own = self.orders.go_on(stored, Deadline.after(RECORD_SECONDS)).submission
+        if own.revision == before.revision and own.open and own.state is not State.CLAIMED:
+            self._put_off(stored, own)
 
     def _attachments(self, stored: Stored, correlation_id: str) -> None:
         """Resolve what is in flight, or send one thing that is due; the bell rings for the others."""
         holder, now = stored.record.holder(), self.clock()
         if holder is not None and holder.due is not None and holder.due <= now:
-            stored = self.attachments.resolve_due(stored, now, Deadline.after(RECORD_SECONDS))
-            self._refresh(stored.record, holder.digest)
-            self._make_sure(stored.record.key, holder)
-        elif own := _next_pending(stored.record, now):
-            self._retry(stored, own, correlation_id)
-        again = self.ledger.read(stored.record.key)
-        if again and again.record.due and again.record.due <= self.clock():
-            self.bell.ring_record(again.record.key, again.record.due)
-
-    def _retry(self, stored: Stored, own: Submission, correlation_id: str) -> None:
-        """Send a drop that is due. When that does not move its submission, its content is gone, which must be
-        proved, or cannot be had now."""
-        for source in own.sources:
-            self.drops.process_or_report(source.drop, correlation_id)
-        again = self.ledger.read(stored.record.key)
-        there = again.record.submissions.get(own.digest) if again else None
-        if again is None or there is None or there.revision != own.revision:
-            self._refresh_read(again, own.digest)
-            return
-        if all(self.drops.is_gone(source) for source in own.sources):
-            try:
-                ended = self.attachments.end(
-                    again, own.digest, "the documents were replaced or deleted before they could be sent"
-                )
-            except MovedError:
-                return
-            self._refresh(ended.record, own.digest)
+            own = holder
+            after = self.attachments.resolve_due(stored, now, Deadline.after(RECORD_SECONDS))
+            self._refresh(after.record, own.digest)
         else:
-            self._make_sure(stored.record.key, own)
+            pending = _next_pending(stored.record, now)
+            if pending is None:
+                return
+            own = pending
+            after = self._retry(stored, own, correlation_id)
+        there = after.record.submissions.get(own.digest)
+        rung = {own.digest} if there is not None and there.revision != own.revision else set()
+        if _next_due(after.record, self.clock(), rung):
+            self.bell.ring_record(after.record.key, self.clock())
 
-    def _make_sure(self, key: str, before: Submission) -> None:
+    def _retry(self, stored: Stored, own: Submission, correlation_id: str) -> Stored:
+        """Send a drop that is due, and return the record as it is then. When that does not move its
+        submission, its content is gone, which must be proved, or cannot be had now."""
+        for source in own.sources:
+            self.drops.process_or_report(source.drop, correlation_id, stored)
+        again = self.ledger.read(stored.record.key) or stored
+        there = again.record.submissions.get(own.digest)
+        if there is None or there.revision != own.revision:
+            if len(own.sources) > 1:  # the receipt of the one was written with what was done
+                self._refresh(again.record, own.digest)
+            return again
+        if not all(self.drops.is_gone(source) for source in own.sources):
+            return self._put_off(again, own)
+        try:
+            ended = self.attachments.end(
+                again, own.digest, "the documents were replaced or deleted before they could be sent"
+            )
+        except MovedError as moved:
+            return moved.current or again
+        self._refresh(ended.record, own.digest)
+        return ended
+
+    def _put_off(self, stored: Stored, own: Submission) -> Stored:
         """What is still due although it was worked on is tried later, and in the end is a person's."""
-        stored, now = self.ledger.read(key), self.clock()
-        own = stored.record.submissions.get(before.digest) if stored else None
-        if stored is None or own is None or own.revision != before.revision or not own.open:
-            return
-        if own.state is State.CLAIMED:
-            return  # its holder works on it, or its claim is resolved next time
+        now = self.clock()
         age = now - own.since
         if age > GIVE_UP:
             after = own.to(State.REVIEW, now, self.new_id(), f"not sent within 24 hours: {own.detail}")
@@ -197,13 +198,10 @@ class Worker:
             after = own.to(state, now, self.new_id(), own.detail, due=now + wait, remedy=own.remedy, **kept)
         try:
             stored = self.ledger.swap(stored, after)
-        except MovedError:
-            return
+        except MovedError as moved:
+            return moved.current or stored
         self._refresh(stored.record, own.digest)
-
-    def _refresh_read(self, stored: Stored | None, digest: str) -> None:
-        if stored is not None:
-            self._refresh(stored.record, digest)
+        return stored
 
     def _refresh(self, record: Record, digest: str) -> None:
         """Bring the receipts of a submission's drops up to date."""
@@ -216,10 +214,19 @@ class Worker:
                 log.exception("the receipt of %s could not be written", source.drop)
 
 
-def _next_pending(record: Record, now: object) -> Submission | None:
+def _next_pending(record: Record, now: datetime) -> Submission | None:
     due = [
         own
         for own in record.submissions.values()
-        if own.state is State.PENDING and own.due is not None and own.due <= now  # type: ignore[operator]
+        if own.state is State.PENDING and own.due is not None and own.due <= now
     ]
     return min(due, key=lambda own: own.due or own.changed, default=None)
+
+
+def _next_due(record: Record, now: datetime, rung: Collection[str]) -> bool:
+    """Whether something is due that nobody has rung for: whoever moves a submission rings for it."""
+    return any(
+        own.open and own.due is not None and own.due <= now
+        for own in record.submissions.values()
+        if own.digest not in rung
+    )

@@ -1,11 +1,11 @@
-"""An installation whose storage requests pass a proxy that counts them."""
+"""An installation whose storage requests pass proxies that count them."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
@@ -22,35 +22,46 @@ _VERBS = {"list": "LIST", "blobs": "FIND", "lease": "LEASE"}
 
 @dataclass
 class Counted:
-    """`office` prepares and looks, past the proxy; `services` is the instance whose requests count."""
+    """`office` prepares and looks, past the proxies; `services` is the instance whose requests count."""
 
     office: Office
     services: Services
-    proxy: Proxy
+    blobs: Proxy
+    queues: Proxy
     threads: set[threading.Thread]
-    """The proxy's threads that saw a request: it has one for each connection."""
-    posts: int = field(default=0)
+    """The threads of the proxy of blobs that saw a request: it has one for each connection."""
+    begun: int = 0
+    """How many requests Partner Center had seen when counting began."""
 
     def begin(self) -> None:
         """Count from here."""
-        self.proxy.clear()
+        self.blobs.clear()
+        self.queues.clear()
         self.threads.clear()
-        self.posts = self._writes()
+        self.begun = len(self.office.partner.journal.entries())
 
     def ring(self, *paths: str) -> None:
         self.office.ring(*paths, by=self.services)
 
     def requests(self) -> str:
-        """What storage was asked since `begin`, such as "3 GET incoming, 1 PUT receipts"."""
-        kinds = Counter(_kind(seen) for seen in self.proxy.seen())
+        """What blob storage was asked since `begin`, such as "3 GET incoming, 1 PUT receipts"."""
+        kinds = Counter(_kind(seen) for seen in self.blobs.seen())
         return ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items(), key=_reading_order))
+
+    def queued(self) -> int:
+        """How many requests the queue had since `begin`."""
+        return len(self.queues.seen())
+
+    def asked(self) -> int:
+        """How often something was read at Partner Center since `begin`."""
+        return self._at_partner_center("GET")
 
     def posted(self) -> int:
         """How often something was sent to Partner Center since `begin`."""
-        return self._writes() - self.posts
+        return self._at_partner_center("POST")
 
-    def _writes(self) -> int:
-        return sum(e.method == "POST" for e in self.office.partner.journal.entries())
+    def _at_partner_center(self, method: str) -> int:
+        return sum(e.method == method for e in self.office.partner.journal.entries()[self.begun :])
 
 
 def _kind(seen: Seen) -> str:
@@ -70,17 +81,21 @@ def counted(office: Office, azurite: Azurite) -> Iterator[Counted]:
     def note(seen: Seen) -> None:
         threads.add(threading.current_thread())
 
-    with Proxy(azurite.blob_endpoint, note) as proxy:
-        storage = proxy.connection_string(azurite.connection_string)
+    with Proxy(azurite.blob_endpoint, note) as blobs, Proxy(azurite.queue_endpoint) as queues:
+        storage = blobs.connection_string(azurite.connection_string, queues)
         services = built({**office.env, "DocumentStorage": storage}, office.clock)
-        counted = Counted(office, services, proxy, threads)
-        make_containers(counted)
+        counted = Counted(office, services, blobs, queues, threads)
+        warm_up(counted)
         yield counted
 
 
-def make_containers(counted: Counted) -> None:
-    """As the infrastructure does: one drop from end to end writes to each of them."""
+def warm_up(counted: Counted) -> None:
+    """What is done once: the infrastructure makes containers and queue, and each instance looks whether the
+    ledger is of its format. One drop from end to end writes to each container."""
     ours = counted.office
     ours.drop("first/PO.pdf", PDF)
     ours.drop("first/PO.json", ours.sidecar(ours.order()))
     ours.ring("first/PO.json")
+    ours.services.sweep.queue.put("{}")
+    ours.work()
+    counted.services.ledger.check_format()

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.models import Document, Metadata, Role, Submission
+from shared.errors import OrderBusyError
+from shared.models import Document, DocumentSet, Metadata, Role, order_attachments_key
+from shared.services.bell import Kind, Message
 from tests.performance.conftest import Counted
 from tests.services.conftest import CUSTOMER, PDF
 
@@ -24,18 +26,21 @@ OTHERS = [10, 300]
 
 @dataclass(frozen=True)
 class Route:
-    """One path: `walk` does what is named, and calls `begin` when counting starts."""
+    """One path: `walk` does what is named, and calls `begin` when counting starts. `reads` and `posts` are
+    requests to Partner Center, `queue` those to the work queue, `requests` those to blobs."""
 
     name: str
+    reads: int
     posts: int
     requests: str
     walk: Callable[[Counted], None]
+    queue: int = 0
 
     @property
     def row(self) -> str:
         """The row of the table in docs/performance.md."""
         total = sum(int(part.split()[0]) for part in self.requests.split(", "))
-        return f"| {self.name} | {total} | {self.posts} | {self.requests} |"
+        return f"| {self.name} | {total} | {self.queue} | {self.reads} | {self.posts} | {self.requests} |"
 
 
 def pair(counted: Counted, sidecar: str = "x/PO.json", pdf: bytes = PDF, **more: object) -> None:
@@ -130,6 +135,11 @@ def bad_sidecar(counted: Counted) -> None:
     counted.ring("x/PO.json")
 
 
+def bad_sidecar_of_a_document(counted: Counted) -> None:
+    counted.office.drop("x/PO.pdf", PDF)
+    bad_sidecar(counted)
+
+
 def bad_document(counted: Counted) -> None:
     pair(counted, pdf=b"not a PDF")
     counted.begin()
@@ -150,23 +160,144 @@ def reply_lost(counted: Counted) -> None:
     counted.ring("x/PO.json")
 
 
-def submission(counted: Counted) -> Submission:
+def documents(counted: Counted, order: str = "", price: str = "156.87") -> DocumentSet:
     pdf = Document(Role.PURCHASE_ORDER, "PO.pdf", len(PDF), "00" * 16, lambda: iter((PDF,)))
-    metadata = Metadata(is_part_of_tender=False, customer_price="156.87", currency="CAD")
-    return Submission(CUSTOMER, counted.office.order(), metadata, (pdf,))
+    metadata = Metadata(is_part_of_tender=False, customer_price=price, currency="CAD")
+    return DocumentSet(CUSTOMER, order or counted.office.order(), metadata, (pdf,))
 
 
-def attach_over_http(counted: Counted) -> None:
-    sent = submission(counted)
-    counted.begin()
+def post(counted: Counted, sent: DocumentSet) -> None:
     counted.services.attachments.attach(sent, str(uuid.uuid4()), counted.office.deadline())
 
 
+def attach_over_http(counted: Counted) -> None:
+    sent = documents(counted)
+    counted.begin()
+    post(counted, sent)
+
+
 def attach_over_http_again(counted: Counted) -> None:
-    sent = submission(counted)
+    sent = documents(counted)
     for _ in range(2):
         counted.begin()
-        counted.services.attachments.attach(sent, str(uuid.uuid4()), counted.office.deadline())
+        post(counted, sent)
+
+
+def second_over_http(counted: Counted) -> None:
+    sent = documents(counted)
+    post(counted, sent)
+    counted.begin()
+    post(counted, documents(counted, sent.order_id, "157"))
+
+
+def status_over_http(counted: Counted) -> None:
+    sent = documents(counted)
+    post(counted, sent)
+    counted.begin()
+    look(counted, sent)
+
+
+def status_of_an_open_one(counted: Counted) -> None:
+    sent = busy(counted)
+    counted.begin()
+    look(counted, sent)
+
+
+def look(counted: Counted, sent: DocumentSet) -> None:
+    counted.services.attachments.look(CUSTOMER, sent.order_id, sent.digest, counted.office.deadline())
+
+
+def second_drop(counted: Counted) -> None:
+    order = counted.office.order()
+    post(counted, documents(counted, order))
+    drop_last(counted, order)
+
+
+def drop_last(counted: Counted, order: str) -> None:
+    """Both events of a pair for that order, the sidecar's last."""
+    ours = counted.office
+    counted.begin()
+    ours.drop("x/PO.pdf", PDF)
+    counted.ring("x/PO.pdf")
+    ours.drop("x/PO.json", ours.sidecar(order))
+    counted.ring("x/PO.json")
+
+
+def busy(counted: Counted) -> DocumentSet:
+    """Documents of which nobody knows yet what became: their order is busy."""
+    ours, sent = counted.office, documents(counted)
+    ours.partner.configure(attachment_lag=60.0)
+    ours.partner.faults.add({"on": "POST attachment", "do": {"kind": "lose_reply"}})
+    post(counted, sent)
+    return sent
+
+
+def http_behind(counted: Counted) -> None:
+    sent = busy(counted)
+    counted.office.clock.forward(minutes=1)
+    look(counted, sent)  # and again in a minute, for which nobody waits
+    counted.begin()
+    with pytest.raises(OrderBusyError):
+        post(counted, documents(counted, sent.order_id, "157"))
+
+
+def drop_behind(counted: Counted) -> None:
+    drop_last(counted, busy(counted).order_id)
+
+
+def drop_still_behind(counted: Counted) -> None:
+    drop_behind(counted)
+    counted.begin()
+    work(counted, "drop", "x/PO.json", behind=key_of(counted))
+
+
+def drop_not_behind_any_more(counted: Counted) -> None:
+    ours, sent = counted.office, busy(counted)
+    drop_last(counted, sent.order_id)
+    ours.partner.configure(attachment_lag=0.0)
+    ours.clock.forward(minutes=5)
+    look(counted, sent)
+    counted.begin()
+    work(counted, "drop", "x/PO.json", behind=key_of(counted))
+
+
+def retry(counted: Counted) -> None:
+    pair(counted)
+    throttle = {"kind": "throttle", "retry_after": 600}
+    counted.office.partner.faults.add({"on": "POST attachment", "do": throttle})
+    counted.ring("x/PO.json")
+    counted.office.clock.forward(minutes=11)
+    counted.begin()
+    work(counted, "record", key_of(counted))
+
+
+def unknown_found(counted: Counted) -> None:
+    ours = counted.office
+    pair(counted)
+    ours.partner.configure(attachment_lag=3600.0)
+    ours.partner.faults.add({"on": "POST attachment", "do": {"kind": "lose_reply"}})
+    counted.ring("x/PO.json")
+    ours.partner.configure(attachment_lag=0.0)
+    ours.clock.forward(minutes=5)
+    counted.begin()
+    work(counted, "record", key_of(counted))
+
+
+def nothing_due(counted: Counted) -> None:
+    retry(counted)
+    counted.begin()
+    work(counted, "record", key_of(counted))
+
+
+def key_of(counted: Counted) -> str:
+    """The record of the order that was worked on last."""
+    orders = list(counted.office.partner.state.orders.values())
+    return order_attachments_key(CUSTOMER, orders[-1].id)
+
+
+def work(counted: Counted, kind: Kind, name: str, behind: str = "") -> None:
+    """What the host does with a message that it took from the queue, which is not counted."""
+    counted.services.worker.work(Message(kind, name, behind).dump(), str(uuid.uuid4()))
 
 
 def create(counted: Counted) -> None:
@@ -196,23 +327,27 @@ ROUTES = [
     Route(
         "pair, sidecar last, both events together",
         1,
+        1,
         "3 GET incoming, 1 GET ledger, 2 PUT ledger, 1 PUT receipts",
         sidecar_last,
     ),
     Route(
         "pair, sidecar first, both events together",
         1,
-        "5 GET incoming, 1 GET ledger, 2 PUT ledger, 2 GET receipts, 3 PUT receipts",
+        1,
+        "5 GET incoming, 2 PUT ledger, 2 PUT receipts",
         sidecar_first,
     ),
     Route(
         "pair, both there before the first of two events",
+        2,
         1,
-        "4 GET incoming, 2 GET ledger, 3 PUT ledger, 1 GET receipts, 1 PUT receipts",
+        "4 GET incoming, 1 GET ledger, 3 PUT ledger, 1 GET receipts, 1 PUT receipts",
         both_there,
     ),
     Route(
         "pair with PO.pdf.json last, both events",
+        1,
         1,
         "3 GET incoming, 1 GET ledger, 2 PUT ledger, 1 PUT receipts",
         appended_last,
@@ -220,11 +355,13 @@ ROUTES = [
     Route(
         "pair with PO.pdf.json first, both events",
         1,
-        "7 GET incoming, 1 GET ledger, 3 PUT ledger, 2 GET receipts, 3 PUT receipts",
+        1,
+        "7 GET incoming, 1 GET ledger, 3 PUT ledger, 2 PUT receipts",
         appended_first,
     ),
     Route(
         "set of three files, metadata.json last, four events",
+        1,
         1,
         "7 GET incoming, 3 GET ledger, 5 PUT ledger, 1 PUT receipts",
         set_of_three,
@@ -232,55 +369,115 @@ ROUTES = [
     Route(
         "sidecar's event, 8 MiB or more to send",
         1,
+        1,
         "2 GET incoming, 2 PUT ledger, 1 GET receipts, 2 PUT receipts",
         large,
     ),
     Route(
         "sidecar's event again, after it was attached",
+        1,
         0,
         "2 GET incoming, 1 GET ledger, 1 PUT ledger, 1 GET receipts",
         sidecar_again,
     ),
     Route(
         "document's event again, after it was attached",
+        1,
         0,
-        "2 GET incoming, 2 GET ledger, 1 PUT ledger, 1 GET receipts",
+        "2 GET incoming, 1 GET ledger, 1 PUT ledger, 1 GET receipts",
         document_again,
     ),
     Route(
         "same documents, attached before from another folder",
+        1,
         0,
         "2 GET incoming, 1 GET ledger, 1 PUT ledger, 1 GET receipts, 1 PUT receipts",
         from_another_folder,
     ),
-    Route("document's event, no sidecar yet", 0, "1 GET incoming, 1 GET ledger", orphan),
     Route(
-        "sidecar's event, sidecar rejected", 0, "1 GET incoming, 1 GET receipts, 1 PUT receipts", bad_sidecar
+        "second submission of an order, both events of a pair",
+        1,
+        1,
+        "3 GET incoming, 2 GET ledger, 3 PUT ledger, 1 PUT receipts",
+        second_drop,
+    ),
+    Route("document's event, no sidecar yet", 0, 0, "1 GET incoming, 1 GET ledger", orphan),
+    Route(
+        "sidecar's event, sidecar rejected, document there",
+        0,
+        0,
+        "2 GET incoming, 1 GET receipts, 1 PUT receipts",
+        bad_sidecar_of_a_document,
+    ),
+    Route(
+        "sidecar's event, sidecar rejected, no document yet",
+        0,
+        0,
+        "3 GET incoming, 1 GET receipts, 1 PUT receipts",
+        bad_sidecar,
     ),
     Route(
         "sidecar's event, document rejected",
+        0,
         0,
         "2 GET incoming, 1 GET receipts, 1 PUT receipts",
         bad_document,
     ),
     Route(
         "sidecar's event, throttled once, then attached",
+        1,
         2,
         "3 GET incoming, 4 PUT ledger, 1 PUT receipts",
         throttled,
     ),
     Route(
         "sidecar's event, reply lost, found by asking",
+        2,
         1,
-        "2 GET incoming, 1 LIST ledger, 4 PUT ledger, 1 PUT receipts",
+        "2 GET incoming, 2 PUT ledger, 1 PUT receipts",
         reply_lost,
     ),
-    Route("HTTP attach", 1, "2 PUT ledger", attach_over_http),
-    Route("HTTP attach again (replayed)", 0, "1 GET ledger, 1 PUT ledger", attach_over_http_again),
-    Route("HTTP create order", 1, "2 PUT ledger", create),
-    Route("HTTP create order again (replayed)", 0, "1 GET ledger, 1 PUT ledger", create_again),
-    Route("GET drops, by the sidecar's path", 0, "1 GET receipts", receipt_of_a_sidecar),
-    Route("GET drops, by the document's path", 0, "1 GET ledger, 1 GET receipts", receipt_of_a_document),
+    Route(
+        "both events of a pair whose order is busy",
+        1,
+        0,
+        "3 GET incoming, 2 GET ledger, 1 PUT ledger, 1 PUT receipts",
+        drop_behind,
+        queue=1,
+    ),
+    Route("... its message, the order is still busy", 0, 0, "1 GET ledger", drop_still_behind, queue=1),
+    Route(
+        "... its message, the order is free",
+        1,
+        1,
+        "2 GET incoming, 1 GET ledger, 2 PUT ledger, 1 GET receipts, 1 PUT receipts",
+        drop_not_behind_any_more,
+    ),
+    Route(
+        "message of a record, a retry is due, attached",
+        1,
+        1,
+        "2 GET incoming, 2 GET ledger, 2 PUT ledger, 1 GET receipts, 1 PUT receipts",
+        retry,
+    ),
+    Route(
+        "message of a record, an unknown outcome is due, found by asking",
+        1,
+        0,
+        "1 GET ledger, 1 PUT ledger, 1 GET receipts, 1 PUT receipts",
+        unknown_found,
+    ),
+    Route("message of a record, nothing is due", 0, 0, "1 GET ledger", nothing_due),
+    Route("HTTP attach", 1, 1, "2 PUT ledger", attach_over_http),
+    Route("HTTP attach again (replayed)", 1, 0, "1 GET ledger, 1 PUT ledger", attach_over_http_again),
+    Route("HTTP attach, second submission of an order", 1, 1, "1 GET ledger, 3 PUT ledger", second_over_http),
+    Route("HTTP attach, the order is busy", 1, 0, "1 GET ledger, 1 PUT ledger", http_behind),
+    Route("GET attachments?submission=, done", 0, 0, "1 GET ledger", status_over_http),
+    Route("GET attachments?submission=, not due yet", 0, 0, "1 GET ledger", status_of_an_open_one),
+    Route("HTTP create order", 0, 1, "2 PUT ledger", create),
+    Route("HTTP create order again (replayed)", 0, 0, "1 GET ledger, 1 PUT ledger", create_again),
+    Route("GET drops, by the sidecar's path", 0, 0, "1 GET receipts", receipt_of_a_sidecar),
+    Route("GET drops, by the document's path", 0, 0, "1 GET ledger, 1 GET receipts", receipt_of_a_document),
 ]
 
 
@@ -288,7 +485,8 @@ ROUTES = [
 def test_a_path_costs_what_the_table_says(counted: Counted, route: Route) -> None:
     route.walk(counted)
 
-    assert (counted.requests(), counted.posted()) == (route.requests, route.posts)
+    seen = (counted.requests(), counted.queued(), counted.asked(), counted.posted())
+    assert seen == (route.requests, route.queue, route.reads, route.posts)
 
 
 def test_the_page_tells_what_is_counted_here() -> None:
@@ -345,6 +543,23 @@ def test_a_sweep_reads_four_small_blobs_for_each_new_file_of_a_set(counted: Coun
     # whoever left it; the sidecar's receipt; and those of the pair that made the containers
     cost = IDLE_SWEEP.replace("1 GET ledger", "4 GET ledger")
     assert counted.requests() == f"{cost}, {3 * 3 + 1 + 2} GET receipts"
+
+
+def test_a_sweep_hands_out_what_is_overdue_by_one_message_each_and_reads_none_of_it(counted: Counted) -> None:
+    ours = counted.office
+    for number in range(20):
+        ours.drop(f"w/{number}.json", ours.sidecar(ours.order()))
+        ours.ring(f"w/{number}.json")
+    for _ in range(2):
+        ours.clock.forward(hours=1)
+        ours.sweep()
+    ours.clock.forward(hours=3)
+
+    counted.begin()
+    sweep(counted)
+
+    assert counted.requests() == IDLE_SWEEP
+    assert counted.queued() == 20 + 1  # before every 32 a look at how full the queue is
 
 
 IDLE_SWEEP = "1 LIST incoming, 1 FIND ledger, 1 GET ledger, 1 PUT ledger, 1 FIND receipts"
