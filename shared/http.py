@@ -77,10 +77,8 @@ def settled(outcome: Outcome) -> Submission | None:
             raise outcome.error or refusal_of(outcome.record, own)
         case State.REVIEW:
             raise NeedsReviewError(own.detail, submission_key(outcome.record, own))
-        case State.PENDING if outcome.error is not None:
-            raise outcome.error
-        case State.PENDING if own.due is None:
-            raise NotSentError(f"It was not sent; send it again: {own.detail}")
+        case State.PENDING if own.due is None:  # else the worker sends it: it lies in a drop as well
+            raise outcome.error or NotSentError(f"It was not sent; send it again: {own.detail}")
         case _:
             return None
 

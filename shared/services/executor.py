@@ -428,7 +428,7 @@ class _Run:
         if self.op.may_appear(error) and now - own.since < APPEARS_WITHIN:
             wait = min(max(30.0, (now - own.since).total_seconds() / 2), 300.0)
             return self._pending(stored, NotVisibleYetError(str(error)), wait, definitive=True)
-        if self.op.auto_retry and error.passes:
+        if self._retries(own) and error.passes:
             later = min(REFUSED_FOR_NOW * 2 ** min(own.attempt - 1, 8), LONGEST_WAIT.total_seconds())
             return self._pending(stored, error, later, definitive=error.from_service)
         after = own.to(
@@ -442,6 +442,11 @@ class _Run:
             same_id=own.same_id and not error.from_service,
         )
         return _Attempt(self._record(stored, after), error)
+
+    def _retries(self, own: Submission) -> bool:
+        """Whether the worker sends it later by itself: also where this time somebody else asked for what
+        lies in a drop."""
+        return self.op.auto_retry or bool(own.sources)
 
     def _wait(self, error: Failure, attempt: int) -> float | None:
         """Seconds until another attempt makes sense; None when something must change first."""
@@ -470,7 +475,7 @@ class _Run:
             now,
             self.executor.new_id(),
             str(error),
-            due=due if self.op.auto_retry else None,
+            due=due if self._retries(own) else None,
             actor=error.actor,
             remedy=error.remedy,
             **({"same_id": False, "repeated": None} if definitive else {}),

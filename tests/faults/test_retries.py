@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from local.proxy_faults import Fault
+from shared import http
+from shared.core.ledger import State
 from shared.errors import StorageError
 from shared.models import order_attachments_key
 from shared.services.bell import Message
@@ -161,6 +163,24 @@ def test_throttling_is_told_and_a_message_that_comes_when_it_is_over_sends(world
     assert timedelta(seconds=25) < next_attempt - datetime.fromisoformat(told["changed"])
     assert delays == [32]
     assert world.state() == "attached"
+
+
+def test_a_drop_stays_due_when_the_same_documents_over_http_could_not_be_sent_either(world: World) -> None:
+    order = world.order()
+    path = world.drop_pair(order)
+    throttle = {"kind": "throttle", "retry_after": 300}
+    world.partner.faults.add({"on": "POST attachment", "times": 2, "do": throttle})
+    world.ring(path)
+    world.clock.forward(minutes=6)
+    outcome = world.attach(order)
+    world.clock.forward(minutes=6)
+    (record,) = world.services.ledger.due(world.clock.now())
+    world.work_on("record", record)
+
+    assert outcome.submission.state is State.PENDING
+    assert http.settled(outcome) is None, "its caller is told that it is under way: it lies in a drop"
+    assert world.state() == "attached"
+    assert world.sets(order) == 1
 
 
 def test_a_drop_behind_a_busy_order_waits_for_it_by_messages_and_is_sent_then(world: World) -> None:
