@@ -2,7 +2,7 @@
 
 A receipt for each blob, function and ETag, created with If-None-Match, lets one host of many enqueue it.
 The receipt is leased until the message is on the queue and marked `Completed` then; one that is neither
-leased nor completed belonged to a host that died in between, and is taken over.
+leased nor completed belongs to a host that died in between, or is late, and is taken over.
 https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-storage-blob-trigger#blob-receipts
 """
 
@@ -95,7 +95,7 @@ class ContainerScan:
             lease = receipt.acquire_lease(_LEASE_SECONDS)
         except HttpResponseError:
             return False
-        if not _completed(receipt):  # by a host whose lease ended in between
+        if not _completed(receipt):  # which another host may have done before the lease was ours
             self._blobs.enqueue(message)
             receipt.set_blob_metadata({"Completed": "true"}, lease=lease)
         lease.release()
@@ -103,5 +103,5 @@ class ContainerScan:
 
 
 def _completed(receipt: BlobClient) -> bool:
-    """Whether it says that the message is on the queue."""
+    """Whether the receipt says that the message is on the queue."""
     return "Completed" in (receipt.get_blob_properties().metadata or {})

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from local.stack import Plan, Stack
+from tests.local.hosts import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
@@ -80,7 +81,7 @@ class App:
 
     def receipt(self, path: str, *states: str) -> dict[str, Any]:
         """The receipt of a drop, once it says one of `states`."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         while True:
             answer = self.http.get(f"{self.api}/drops/{path}")
             if answer.status_code == 200 and answer.json()["state"] in states:

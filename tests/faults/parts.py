@@ -24,7 +24,6 @@ from shared.models import Document, DocumentSet, Metadata, Role
 from shared.partner_center.wire import Deadline
 from shared.services.bell import Kind, Message
 from shared.services.operation import Outcome
-from shared.validation.orders import order_request
 from shared.wiring import Services, build
 from tests.services.conftest import AUDIENCE, CUSTOMER, KEY, PDF, TENANT, Clock, Office
 
@@ -149,10 +148,12 @@ class World(Office):
         """Attach one document as the HTTP function does."""
         return attach(by or self.services, order, content)
 
-    def place_within(self, seconds: float, key: str = "flow-1") -> Outcome:
-        """Ask for an order with so little time, in real seconds."""
-        request = order_request(place_body(), CUSTOMER)
-        return self.services.orders.place(CUSTOMER, request, key, str(uuid.uuid4()), Deadline.after(seconds))
+    def deadline_from_sending(self, seconds: float) -> Deadline:
+        """So many real seconds from when a POST of `faulty` is on its way to Partner Center. Until then no
+        time passes, however slow the machine is."""
+        sent: list[float] = []
+        once(self.line, lambda seen: seen.method == "POST", lambda: sent.append(time.monotonic()))
+        return Deadline(seconds, lambda: time.monotonic() - sent[0] if sent else 0.0)
 
     def sets(self, order: str) -> int:
         """How many attachment sets the order has."""

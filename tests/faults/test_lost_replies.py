@@ -12,8 +12,9 @@ import pytest
 from local.proxy_faults import Fault
 from shared.core.ledger import State
 from shared.errors import StorageError
-from tests.faults.parts import DENIED, OTHER_PDF, World, once
-from tests.services.conftest import PDF
+from shared.validation.orders import order_request
+from tests.faults.parts import DENIED, OTHER_PDF, World, once, place_body
+from tests.services.conftest import CUSTOMER, PDF
 
 
 def fail_post(world: World, what: str, times: int = 1, skip: int = 0, **fault: Any) -> None:
@@ -59,7 +60,9 @@ def test_an_order_whose_reply_hangs_past_the_deadline_is_placed_once(
 ) -> None:
     world.partner.configure(honours_request_id=honours, list_lag=600.0)
     fail_post(world, "order", kind="hang", seconds=2, commit=commit)
-    first = world.place_within(1.5)
+    request = order_request(place_body(), CUSTOMER)
+    deadline = world.deadline_from_sending(0.5)
+    first = world.faulty.orders.place(CUSTOMER, request, "flow-1", str(uuid.uuid4()), deadline)
     world.settle(5, 10, 10, 10)
 
     assert first.submission.state is State.UNKNOWN

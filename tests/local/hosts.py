@@ -17,7 +17,8 @@ from local.azurite.launcher import Azurite
 from local.children import Child
 
 SAMPLE = Path(__file__).parent / "sample_app"
-PATIENCE = 20.0
+PATIENCE = 60.0
+"""Most seconds to wait for what must come; reached only when it does not."""
 
 
 class RunningHost:

@@ -14,7 +14,9 @@ from azure.storage.queue import QueueClient
 
 from local.azurite.launcher import Azurite
 from local.events import EventFeeder, Faults, webhook
-from tests.local.hosts import RunningHost, eventually, running_host
+from local.proxy_faults import Seen
+from local.storage_proxy import Proxy
+from tests.local.hosts import PATIENCE, RunningHost, eventually, running_host
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +224,31 @@ def test_a_scanned_container_runs_once_for_each_version(
         ("first", 5),
         ("second", 6),
     ]
+
+
+def test_a_host_that_gets_its_lease_late_does_not_run_a_version_again(
+    azurite: Azurite, blobs: BlobServiceClient, tmp_path: Path
+) -> None:
+    options = ("--host-id", "late", "--scan-interval", "0.2")
+    waits, goes_on = threading.Event(), threading.Event()
+
+    def hold(seen: Seen) -> None:
+        if seen.query.get("comp") == "lease" and seen.name.endswith("late/note.txt"):
+            waits.set()
+            goes_on.wait(PATIENCE)
+
+    blobs.get_blob_client("scanned", "late/note.txt").upload_blob(b"late")
+    with Proxy(azurite.blob_endpoint, hold) as line:
+        through = line.connection_string(azurite.connection_string)
+        with running_host(azurite, tmp_path, *options, AzureWebJobsStorage=through) as late:
+            assert waits.wait(PATIENCE)
+            with running_host(azurite, tmp_path, *options) as other:
+                eventually(lambda: other.notes(text="late"))
+            goes_on.set()
+            blobs.get_blob_client("scanned", "late/end.txt").upload_blob(b"end of late")
+            eventually(lambda: late.notes(text="end of late"))
+
+    assert len(late.notes(text="late")) == 1
 
 
 def test_a_timer_runs_at_the_start_on_schedule_and_by_hand(host: RunningHost) -> None:
