@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -244,13 +245,20 @@ class _Run:
             except StorageUnknownError:
                 raise
             except StorageError as error:
-                own = self.stored and self.stored.record.submissions.get(self.op.digest)
-                if own and own.open:  # it may be sent by whoever works next: that nothing is done is not true
+                if self._is_open():  # it may be sent by whoever works next: that nothing is done is not true
                     raise StorageUnknownError(str(error)) from error
                 raise
             if outcome is not None:
                 return outcome
         raise OrderBusyError("too many submissions of this order come together; nothing was sent", 5)
+
+    def _is_open(self) -> bool:
+        """Whether the submission was there before and is not at its end, as far as storage says."""
+        stored = self.stored
+        with suppress(StorageError, NotConfiguredError):
+            stored = stored or self.executor.ledger.read(self.op.blank.key)
+        own = stored.record.submissions.get(self.op.digest) if stored else None
+        return own is not None and own.open
 
     def _begin(self) -> None:
         if self.op.can_send:

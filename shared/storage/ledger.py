@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from shared.core.ledger import FORMAT, Record, RecordError, State, Submission, segment
 from shared.errors import (
+    BlobBlockedError,
     ConditionFailedError,
     NewerRecordError,
     NotConfiguredError,
@@ -165,7 +166,7 @@ class LedgerStore:
                 self._container, _name(record.key), record.dump(), match=match, due=record.due
             )
         except (ConditionFailedError, StorageUnknownError) as error:
-            moved = MovedError(record.key, self.read(record.key))
+            moved = MovedError(record.key, self._read_again(record.key))
             try:
                 stored = moved.unless_changed(own)  # our own write; only storage's answer to it was lost
             except MovedError:
@@ -176,6 +177,15 @@ class LedgerStore:
         if ring and own.due is not None and own.open and own.state is not State.CLAIMED:
             self._ring(record.key, own.due)
         return stored
+
+    def _read_again(self, key: str) -> Stored | None:
+        """What stands there after a write of which it is not known that it failed."""
+        try:
+            return self.read(key)
+        except BlobBlockedError:
+            raise
+        except StorageError as error:
+            raise StorageUnknownError(f"whether {key} was written is not known: {error}") from None
 
 
 def _format_of(marker: bytes) -> int:
