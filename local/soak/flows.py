@@ -33,6 +33,8 @@ class Told:
     status: int = 0
     order_id: str = ""
     detail: str = ""
+    attachments: frozenset[str] = frozenset()
+    """Ids of the documents that were attached."""
     location: str = ""
     wait: float = 1.0
 
@@ -121,15 +123,17 @@ def read(answer: requests.Response) -> Told:
         body = answer.json()
     except ValueError:
         body = {}
-    detail = str(body.get("detail", ""))
+    detail, problem = str(body.get("detail", "")), str(body.get("type", "")).rpartition(":")[2]
     wait = float(answer.headers.get("Retry-After") or 1)
     if answer.status_code in (200, 201):
-        return Told(DONE, answer.status_code, str(body.get("id", "")), detail)
+        ids = frozenset(str(item.get("attachmentId")) for item in body.get("items", ()))
+        return Told(DONE, answer.status_code, str(body.get("id", "")), detail, ids)
     if answer.status_code == 202:
         url = urlsplit(answer.headers["Location"])
         location = url.path + (f"?{url.query}" if url.query else "")
-        return Told(OPEN, 202, "", detail, location, wait)
-    if str(body.get("type", "")).endswith("needs-review"):
-        return Told(REVIEW, answer.status_code, "", detail)
+        return Told(OPEN, 202, detail=detail, location=location, wait=wait)
+    if problem == "needs-review":
+        return Told(REVIEW, answer.status_code, detail=detail)
     again = answer.status_code in (408, 409, 429) or answer.status_code >= 500
-    return Told(OPEN if again else REFUSED, answer.status_code, "", detail, "", wait)
+    unrecorded = answer.status_code == 404 and answer.request.method == "GET"  # it is safe to ask anew
+    return Told(OPEN if again or unrecorded else REFUSED, answer.status_code, detail=detail, wait=wait)

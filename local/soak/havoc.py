@@ -1,4 +1,4 @@
-"""What goes wrong around the hosts: they are killed, and their storage fails. Decided by the seed."""
+"""What goes wrong around the hosts: they are killed, and their blobs and queues fail. Decided by the seed."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _IN_A_ROW = 6
 
 
 class StorageFaults:
-    """Decides for the proxy in front of storage; the n-th request of a kind for a blob meets its fate
-    whenever it comes."""
+    """Decides for the proxy in front of blobs or queues; the n-th request of a kind for a blob or queue meets
+    its fate whenever it comes."""
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, seed: int, what: str) -> None:
+        self._seed = f"{seed}/{what}"
         self._lock = threading.Lock()
         self._nth: Counter[tuple[str, ...]] = Counter()
         self.active = True
@@ -37,7 +37,8 @@ class StorageFaults:
 
     def decide(self, seen: Seen) -> Fault | None:
         """The fault of one request."""
-        place = (seen.method, seen.container, seen.name)
+        # a message is known by its id, which nobody decides: those of a queue count together
+        place = (seen.method, seen.container, seen.name.partition("messages/")[0] or "message")
         with self._lock:
             self.requests += 1
             self._nth[place] += 1

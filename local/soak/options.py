@@ -7,6 +7,12 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+ATTACHMENTS_SEEN_AFTER, ORDERS_SEEN_AFTER = 5.0, 12.0
+"""Seconds after which the application takes what Partner Center does not show for absent."""
+
+MAKES = ("usual", "other", "mixed")
+"""How Partner Center answers: as the documents are usually read, otherwise, or each detail by the seed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -16,20 +22,29 @@ class Options:
     orders: int = 100
     seconds: float = 60.0
     """How long drops and orders come in, and faults go on."""
-    settle: float = 300.0
+    settle: float = 420.0
     """Most seconds for everything to come to rest afterwards."""
     hosts: int = 3
     kills: int = 15
     lose: float = 0.25
     """Share of the copies of events that never arrive; each event has two."""
+    lag: float = 3.0
+    """Seconds for which Partner Center's lists do not show what is new. From ATTACHMENTS_SEEN_AFTER on they
+    deceive the application: what is there may be sent again."""
+    make: str = "usual"
     seed: int = 0
+
+    @property
+    def deceives(self) -> bool:
+        """Whether lists are late for longer than the application believes possible."""
+        return self.lag >= ATTACHMENTS_SEEN_AFTER
 
     @property
     def command(self) -> str:
         """What repeats this campaign."""
         shown = {name: getattr(self, name) for name in self.__slots__}
-        given = " ".join(f"--{name} {value:g}" for name, value in shown.items())
-        return f"make soak ARGS='{given}'"
+        texts = ((name, value if isinstance(value, str) else f"{value:g}") for name, value in shown.items())
+        return f"make soak ARGS='{' '.join(f'--{name} {text}' for name, text in texts)}'"
 
 
 PARTNER_CENTER_RATES: Mapping[str, float] = {
@@ -47,17 +62,16 @@ PARTNER_CENTER_RATES: Mapping[str, float] = {
 }
 """Share of the requests to Partner Center that suffer each fault (local/simulator/faults.py)."""
 
-LIST_LAG = 4.0
-"""Seconds for which the customer's list does not show a new order."""
-
 APP_SETTINGS: Mapping[str, str] = {
     "REQUEST_SECONDS": "10",
-    "ATTACHMENT_VISIBILITY_SECONDS": "5",
-    "ORDER_VISIBILITY_SECONDS": "12",
+    "ATTACHMENT_VISIBILITY_SECONDS": f"{ATTACHMENTS_SEEN_AFTER:g}",
+    "ORDER_VISIBILITY_SECONDS": f"{ORDERS_SEEN_AFTER:g}",
     "SWEEP_SCHEDULE": "*/15 * * * * *",
+    "PYTHON_THREADPOOL_THREAD_COUNT": "32",
 }
-"""Waits that last minutes in production, shortened. Two remain and set the length of a run: the sweep leaves
-a blob younger than two minutes to its event, and the claim of a killed host lasts 70 seconds."""
+"""Waits that last minutes in production, shortened. Some remain and set the length of a run: the sweep leaves
+a blob younger than two minutes to its event and what is due to its message for 90 seconds, and the claim of
+a killed host lasts 70 seconds for an HTTP request, two minutes for a drop."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -72,18 +86,32 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hosts", type=int, default=usual.hosts, help="number of host processes")
     parser.add_argument("--kills", type=int, default=-1, help="hosts killed; one every 4 seconds by default")
     parser.add_argument("--lose", type=float, default=usual.lose, help="share of event copies that are lost")
+    parser.add_argument(
+        "--lag",
+        type=float,
+        default=usual.lag,
+        help=f"seconds for which lists are late; they deceive from {ATTACHMENTS_SEEN_AFTER:g} on",
+    )
+    parser.add_argument(
+        "--make", choices=("", *MAKES), default="", help="how Partner Center answers; by the seed by default"
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="times the drops, orders and seconds")
     parser.add_argument("--seed", type=int, default=-1, help="decides everything; a new one by default")
 
 
 def read_options(given: argparse.Namespace) -> Options:
-    """The options of a command line; a seed and the kills are filled in."""
+    """The options of a command line; what is left to the seed, the seed and the kills are filled in."""
+    seed = given.seed if given.seed >= 0 else secrets.randbelow(1_000_000)
+    seconds = given.seconds * given.scale
     return Options(
-        drops=given.drops,
-        orders=given.orders,
-        seconds=given.seconds,
+        drops=int(given.drops * given.scale),
+        orders=int(given.orders * given.scale),
+        seconds=seconds,
         settle=given.settle,
         hosts=given.hosts,
-        kills=given.kills if given.kills >= 0 else max(1, int(given.seconds / 4)),
+        kills=given.kills if given.kills >= 0 else max(1, int(seconds / 4)),
         lose=given.lose,
-        seed=given.seed if given.seed >= 0 else secrets.randbelow(1_000_000),
+        lag=given.lag,
+        make=given.make or MAKES[seed % len(MAKES)],
+        seed=seed,
     )

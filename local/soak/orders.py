@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from local.demo import OFFER
 from local.simulator.state import USUAL_RESELLERS
+from local.soak import troubles
+from local.soak.steps import Troubles
 
 _OFFERS = (OFFER, "DG7GMGF0D7FT:0001:DG7GMGF0D7FT", "CFQ7TTC0LH16:0001:CFQ7TTC0K97K")
 _LAST = 0.85
@@ -17,22 +19,35 @@ _LAST = 0.85
 
 @dataclass(frozen=True, slots=True)
 class OrderCase:
-    """One request to order: `body` under `key`, sent by `clients` flows that know nothing of one another.
-
-    `group` is the friendly name of its first line, by which its order is known again at Partner Center;
-    twins share it, since their requests differ in nothing but the key.
-    """
+    """One request to order: `body` under `key`, sent by `clients` flows that know nothing of one another."""
 
     at: float
     key: str
     customer: str
     body: Mapping[str, Any]
-    group: str
     kind: str
     placed: bool = True
     clients: int = 1
     polls: bool = False
     """Whether a client follows Location after a 202, instead of posting again."""
+    troubles: Troubles = ()
+    by_hand: bool = False
+    """Whether a person has placed the very same order before."""
+    changed: bool = False
+    """Whether a person changes a quantity of the order as soon as it is there."""
+
+    @property
+    def group(self) -> str:
+        """By what its order is known again at Partner Center; twins share it, since their requests differ in
+        nothing but the key."""
+        return group_of(self.body)
+
+
+def group_of(order: Mapping[str, Any]) -> str:
+    """What tells an order from those of other requests: the name of its first line, and how it is paid."""
+    line = (order.get("lineItems") or [{}])[0]
+    said = (line.get("friendlyName"), order.get("billingCycle"), line.get("termDuration"))
+    return " / ".join(str(x) for x in said if x)
 
 
 def all_orders(seed: int, most: int, seconds: float) -> list[OrderCase]:
@@ -42,48 +57,99 @@ def all_orders(seed: int, most: int, seconds: float) -> list[OrderCase]:
     cases: list[OrderCase] = []
     while len(cases) < most:
         number = len(cases)
-        group = f"soak {seed} order {number}"
         case = OrderCase(
             at=rng.uniform(0, seconds * _LAST),
             key=f"approval-{seed}-{number}",
             customer=rng.choice(customers),
-            body=_body(rng, group),
-            group=group,
+            body=_body(rng, f"soak {seed} order {number}"),
             kind="plain",
             clients=2 if rng.random() < 0.15 else 1,
             polls=rng.random() < 0.5,
         )
-        cases += _varied(rng, case)
+        cases += rng.choices(list(KINDS), list(KINDS.values()))[0](rng, case)
     return cases[:most]
 
 
-def _varied(rng: random.Random, case: OrderCase) -> list[OrderCase]:
-    kind = rng.choices(["plain", "reseller", "twins", "refused"], [60, 15, 15, 10])[0]
-    if kind == "reseller":
-        body = {**case.body, "indirectResellerId": USUAL_RESELLERS[0].id.upper()}
-        return [replace(case, body=body, kind=kind)]
-    if kind == "twins":
-        twin = replace(case, key=f"{case.key}-twin", at=case.at + rng.choice([0.0, 0.5, 3.0]), kind=kind)
-        return [replace(case, kind=kind), twin]
-    if kind == "refused":
-        return [replace(case, body=_refused(rng, case.body), kind=kind, placed=False)]
+def _plain(rng: random.Random, case: OrderCase) -> list[OrderCase]:
     return [case]
 
 
-def _body(rng: random.Random, group: str) -> dict[str, Any]:
+def _reseller(rng: random.Random, case: OrderCase) -> list[OrderCase]:
+    """For the customer of an indirect reseller."""
+    body = {**case.body, "indirectResellerId": USUAL_RESELLERS[0].id.upper()}
+    return [replace(case, body=body, kind="reseller")]
+
+
+def _twins(rng: random.Random, case: OrderCase) -> list[OrderCase]:
+    """Two requests that differ in nothing but their key, and those at times by their escaping alone."""
+    keys = rng.choice([(case.key, f"{case.key}-twin"), (f"a/{case.key}", f"a%2F{case.key}")])
+    first = replace(case, key=keys[0], kind="twins")
+    return [first, replace(first, key=keys[1], at=case.at + rng.choice([0.0, 0.5, 3.0]))]
+
+
+def _alike(rng: random.Random, case: OrderCase) -> list[OrderCase]:
+    """Two orders that differ in how long they last and how they are paid; the first POSTs are silent."""
+    case = replace(case, customer=_customer(rng), kind="alike")
+    line = case.body["lineItems"][0]
+    monthly = {**case.body, "billingCycle": "monthly", "lineItems": [{**line, "termDuration": "P1M"}]}
+    annual = {**case.body, "billingCycle": "annual", "lineItems": [{**line, "termDuration": "P1Y"}]}
+    faults = troubles.of_posts(rng, case.customer, "POST order")
+    first = replace(case, body=monthly, troubles=faults)
+    return [first, replace(case, key=f"{case.key}-annual", body=annual, at=case.at + rng.uniform(0, 2))]
+
+
+def _in_trouble(rng: random.Random, case: OrderCase) -> list[OrderCase]:
+    """The first POSTs are silent, with a 429 or the like between them."""
+    customer = _customer(rng)
+    faults = troubles.of_posts(rng, customer, "POST order")
+    return [replace(case, customer=customer, kind="in trouble", troubles=faults)]
+
+
+def _by_hand(rng: random.Random, case: OrderCase) -> list[OrderCase]:
+    """A person has placed the very same order before."""
+    (case,) = _in_trouble(rng, case)
+    return [replace(case, kind="by hand", by_hand=True)]
+
+
+def _changed(rng: random.Random, case: OrderCase) -> list[OrderCase]:
+    """A person changes the order as soon as it is there."""
+    (case,) = _in_trouble(rng, case)
+    return [replace(case, kind="changed", changed=True)]
+
+
+def _refused(rng: random.Random, case: OrderCase) -> list[OrderCase]:
+    """An order that must be refused."""
+    first = case.body["lineItems"][0]
+    match rng.choice(["contract", "reseller", "Partner Center"]):
+        case "contract":
+            body = {**case.body, "lineItems": [{**first, "quantity": 0}]}
+        case "reseller":
+            body = {**case.body, "indirectResellerId": _customer(rng)}
+        case _:
+            body = {**case.body, "lineItems": [{**first, "quantity": 10_001}]}
+    return [replace(case, body=body, kind="refused", placed=False)]
+
+
+KINDS: Mapping[Callable[[random.Random, OrderCase], list[OrderCase]], int] = {
+    _plain: 45,
+    _reseller: 12,
+    _twins: 12,
+    _refused: 8,
+    _alike: 6,
+    _in_trouble: 10,
+    _by_hand: 3,
+    _changed: 4,
+}
+"""How often each way is taken."""
+
+
+def _customer(rng: random.Random) -> str:
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
+
+
+def _body(rng: random.Random, name: str) -> dict[str, Any]:
     lines = [
-        {"offerId": rng.choice(_OFFERS), "quantity": rng.randrange(1, 9), "friendlyName": group}
+        {"offerId": rng.choice(_OFFERS), "quantity": rng.randrange(1, 9), "friendlyName": name}
         for _ in range(rng.choice([1, 1, 2]))
     ]
     return {"billingCycle": "one_time", "lineItems": lines}
-
-
-def _refused(rng: random.Random, body: Mapping[str, Any]) -> dict[str, Any]:
-    first = body["lineItems"][0]
-    match rng.choice(["contract", "reseller", "Partner Center"]):
-        case "contract":
-            return {**body, "lineItems": [{**first, "quantity": 0}]}
-        case "reseller":
-            return {**body, "indirectResellerId": str(uuid.UUID(int=rng.getrandbits(128), version=4))}
-        case _:
-            return {**body, "lineItems": [{**first, "quantity": 10_001}]}

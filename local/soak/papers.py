@@ -15,6 +15,14 @@ PO = "POAttachment"
 TENDER = "TenderAttachment"
 _LARGE = 9_000_000
 
+_NAMES = (
+    "PO {}.pdf",
+    "Bestellung Übersee {}.pdf",
+    "100% of it {}.pdf",
+    "\u8a02\u55ae {}.PDF",
+    "Devis n° {} (1).pdf",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Paper:
@@ -44,6 +52,10 @@ class Case:
         """The same for the same documents and metadata, whatever the files are called."""
         return fingerprint(self.metadata, ((p.kind, p.sha256) for p in self.papers))
 
+    def files(self) -> dict[str, bytes]:
+        """The documents as a set, with the metadata.json that names them."""
+        return {**{p.name: p.content for p in self.papers}, "metadata.json": self.sidecar(named=True)}
+
     def sidecar(self, *, named: bool) -> bytes:
         """The sidecar's JSON; `named` lists the files in it."""
         said: dict[str, Any] = {"customerId": self.customer, "orderId": self.order, **self.metadata}
@@ -64,7 +76,7 @@ def fingerprint(metadata: Mapping[str, Any], files: Iterable[tuple[str, str]]) -
 def paper(rng: random.Random, name: str, kind: str = PO) -> Paper:
     """A new document; one in a hundred is large enough for a receipt that says `submitting`."""
     filler = _LARGE if rng.random() < 0.01 else rng.choice([0, 2_000, rng.randrange(60_000)])
-    return Paper(name, kind, one_page(f"{name} {rng.getrandbits(64):x}", filler=filler))
+    return Paper(name, kind, one_page(f"{kind} {rng.getrandbits(64):x}", filler=filler))
 
 
 def metadata(rng: random.Random, *, tender: bool = False) -> dict[str, Any]:
@@ -77,3 +89,30 @@ def metadata(rng: random.Random, *, tender: bool = False) -> dict[str, Any]:
     if rng.random() < 0.3:
         said["fxRate"] = f"1.{rng.randrange(1, 99)}"
     return said
+
+
+def single(rng: random.Random, customer: str, order: str) -> Case:
+    """One purchase order for an order."""
+    return Case(customer, order, metadata(rng), (paper(rng, "PO.pdf"),))
+
+
+def several(rng: random.Random, customer: str, order: str) -> Case:
+    """One to three purchase orders, and up to two tenders."""
+    papers = [paper(rng, rng.choice(_NAMES).format(n)) for n in range(rng.randrange(1, 4))]
+    tenders = [paper(rng, f"Tender {n}.pdf", TENDER) for n in range(rng.randrange(0, 3))]
+    return Case(customer, order, metadata(rng, tender=bool(tenders)), (*papers, *tenders))
+
+
+def spoilt(rng: random.Random, case: Case) -> bytes:
+    """The sidecar of a purchase order as nobody can send it."""
+    said = json.loads(case.sidecar(named=False))
+    match rng.choice(["price", "currency", "tender", "cut off"]):
+        case "price":
+            del said["customerPrice"]
+        case "currency":
+            said["currency"] = "EURO"
+        case "tender":
+            said["isPartOfTender"] = True
+        case _:
+            return json.dumps(said).encode()[:-9]
+    return json.dumps(said).encode()

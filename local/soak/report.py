@@ -10,10 +10,24 @@ from dataclasses import dataclass
 
 from local.soak.flows import OPEN, REVIEW
 from local.soak.options import Options
-from local.soak.verdict import DISAGREE, LOST, ONCE, REJECTED, TWICE, UNEXPLAINED, WITHDRAWN, Finding, Verdict
+from local.soak.verdict import (
+    DISAGREE,
+    LOST,
+    ONCE,
+    REJECTED,
+    RESIDUE,
+    TWICE,
+    UNEXPLAINED,
+    UNSEEN,
+    WITHDRAWN,
+    Finding,
+    Verdict,
+)
 
 _EVERY = 10.0
-_FATES = (ONCE, REJECTED, WITHDRAWN, REVIEW, OPEN, TWICE, LOST, DISAGREE, UNEXPLAINED)
+_FATES = (ONCE, REJECTED, WITHDRAWN, UNSEEN, REVIEW, OPEN, TWICE, LOST, DISAGREE, UNEXPLAINED, RESIDUE)
+_NONE_ASKED = (TWICE, RESIDUE)
+"""Fates of what nobody asked for: they stand beside what was asked for."""
 
 
 class Progress:
@@ -58,8 +72,11 @@ class Story:
     partner_center_requests: int
     storage: Mapping[str, int]
     storage_requests: int
+    queue: Mapping[str, int]
+    queue_requests: int
     client_requests: int
-    honours_request_id: bool
+    make: str
+    """Which Partner Center it was, and its switches."""
 
 
 def table(options: Options, verdict: Verdict, story: Story, seconds: float) -> str:
@@ -75,10 +92,9 @@ def table(options: Options, verdict: Verdict, story: Story, seconds: float) -> s
         f"events                {e.files} files, {e.delivered} deliveries, {e.repeated} files delivered more "
         f"than once, {e.lost} never",
         f"Partner Center        {story.partner_center_requests} requests; {_counts(story.partner_center)}",
-        "                      it "
-        + ("honours" if story.honours_request_id else "ignores")
-        + " MS-RequestId",
-        f"storage               {story.storage_requests} requests; {_counts(story.storage)}",
+        f"its make              {story.make}",
+        f"blobs                 {story.storage_requests} requests; {_counts(story.storage)}",
+        f"queues                {story.queue_requests} requests; {_counts(story.queue)}",
         f"clients               {story.client_requests} requests",
         f"seed                  {options.seed}",
         f"duration              {seconds:.0f} s",
@@ -86,6 +102,7 @@ def table(options: Options, verdict: Verdict, story: Story, seconds: float) -> s
     ]
     rows += _told("In review, each with its reason:", verdict.of(REVIEW))
     rows += _told("Still open, each with a next attempt:", verdict.of(OPEN))
+    rows += _told("There twice, since lists were late for longer than is believed:", verdict.of(RESIDUE))
     rows += _told("VIOLATIONS:", verdict.violations)
     return "\n".join(rows)
 
@@ -93,7 +110,7 @@ def table(options: Options, verdict: Verdict, story: Story, seconds: float) -> s
 def _fates(verdict: Verdict) -> list[str]:
     columns = [Counter(f.fate for f in found) for found in (verdict.drops, verdict.posts, verdict.orders)]
     asked = [sum(not f.what.startswith("order ") for f in verdict.drops), len(verdict.posts)]
-    rows = [_row("asked for", *asked, sum(f.fate != TWICE for f in verdict.orders))]
+    rows = [_row("asked for", *asked, sum(f.fate not in _NONE_ASKED for f in verdict.orders))]
     return rows + [_row(fate, *(column[fate] for column in columns)) for fate in _FATES]
 
 

@@ -1,28 +1,31 @@
 """What came of everything: pure judgement of what was asked for against what can be seen.
 
-Attached once    Partner Center has it once, and the receipt says so with the right ids.
-Twice            Partner Center has a submission, or an order, more often than it was asked for.
+Attached once    Partner Center has it once over the API, and the receipt says so with the right ids.
+Twice            a submission, or an order, is there more often than it was asked for.
 Lost             it should be there, is not, and nobody is at it: no receipt, or one that says something else.
 Disagree         a receipt, an answer or a record says something that Partner Center does not show.
-In review        a person must look; the receipt says at what. Without a reason it counts as unexplained.
+In review        a person must look; the receipt says at what. It counts as unexplained without a reason, and
+                 without anything that went wrong at Partner Center or was done there by hand.
 Open             its receipt or record names the next attempt.
+Residue          there twice, where Partner Center's lists were late for longer than the application believes:
+                 what no client can help.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.soak.drops import Drop, Expect, Post
+from local.soak.causes import NOTHING_KNOWN, Causes
 from local.soak.flows import DONE, OPEN, REFUSED, REVIEW, Told, attach_asking
 from local.soak.orders import OrderCase
-from local.soak.world import World
+from local.soak.steps import Drop, Expect, Post
+from local.soak.world import Placed, World, submission_of
 
-ONCE, REJECTED, WITHDRAWN = "once", "rejected as expected", "withdrawn"
+ONCE, REJECTED, WITHDRAWN, UNSEEN = "once", "rejected as expected", "withdrawn", "waits for its order"
+RESIDUE = "residue"
 LOST, DISAGREE, UNEXPLAINED, TWICE = "lost", "disagree", "unexplained", "twice"
 VIOLATIONS = (TWICE, LOST, DISAGREE, UNEXPLAINED)
 _UNREST = (OPEN, LOST, DISAGREE)
@@ -67,124 +70,199 @@ class Verdict:
         return self.of(*_UNREST)
 
 
-def judge(drops: Sequence[Drop], cases: Sequence[OrderCase], last: Last, world: World) -> Verdict:
-    """Judge everything at one moment."""
-    posts = [step for drop in drops for step in drop.steps if isinstance(step, Post)]
-    return Verdict(
-        drops=[*(_of_drop(drop, world) for drop in drops), *_attached_twice(drops, world)],
-        posts=[_of_post(post, last, world) for post in posts],
-        orders=[*(_of_order(case, last, world) for case in cases), *_placed_twice(cases, world)],
-    )
+def judge(
+    drops: Sequence[Drop],
+    cases: Sequence[OrderCase],
+    last: Last,
+    world: World,
+    causes: Causes = NOTHING_KNOWN,
+) -> Verdict:
+    """Judge everything at one moment. Without `causes` every review with a reason is taken for explained."""
+    return Judge(drops, cases, last, world, causes).verdict()
 
 
-def _of_drop(drop: Drop, world: World) -> Finding:
-    receipt = world.receipts.get(drop.path)
-    if receipt is None:
-        return _found(drop, LOST, "there is no receipt")
-    state, why = str(receipt["state"]), _why(receipt)
-    if state == "review":
-        return _found(drop, REVIEW if why else UNEXPLAINED, why)
-    if state == "submitting" or (state == "retrying" and receipt.get("nextAttempt")):
-        return _found(drop, OPEN, f"{state}: {why}")
-    if drop.expects is Expect.EITHER:
-        return _found(drop, WITHDRAWN)
-    if drop.expects is Expect.REJECTED:
-        return _found(drop, REJECTED if state == "rejected" else LOST, f"{state}: {why}")
-    if state != "attached":
-        return _found(drop, LOST, f"the receipt says {state}: {why}")
-    return _of_attached(drop, receipt, world)
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What is judged, and by what."""
+
+    drops: Sequence[Drop]
+    cases: Sequence[OrderCase]
+    last: Last
+    world: World
+    causes: Causes
+
+    def verdict(self) -> Verdict:
+        """All findings."""
+        posts = [step for drop in self.drops for step in drop.steps if isinstance(step, Post)]
+        return Verdict(
+            drops=[*(self._drop(drop) for drop in self.drops), *self._orders_with_documents()],
+            posts=[self._post(post) for post in posts],
+            orders=[*(self._order(case) for case in self.cases), *self._placed(), *self._shared()],
+        )
+
+    def _drop(self, drop: Drop) -> Finding:
+        receipt = self.world.receipts.get(drop.path)
+        if receipt is None:
+            return _found(drop, LOST, "there is no receipt")
+        state, why = str(receipt["state"]), _why(receipt)
+        if state == "review":
+            return self._review(f"{drop.path} ({drop.kind})", why, self.causes.of_order(drop.order))
+        waits = state == "submitting" or (state == "retrying" and receipt.get("nextAttempt"))
+        if drop.expects is Expect.UNSEEN:
+            return _found(drop, UNSEEN if waits else LOST, f"{state}: {why}")
+        if waits:
+            return _found(drop, OPEN, f"{state}: {why}")
+        if drop.expects is Expect.EITHER:
+            return _found(drop, WITHDRAWN)
+        if drop.expects is Expect.SPOILT:
+            return self._spoilt(drop, receipt)
+        if drop.expects is Expect.REJECTED:
+            return _found(drop, REJECTED if state == "rejected" else LOST, f"{state}: {why}")
+        if state != "attached":
+            return _found(drop, LOST, f"the receipt says {state}: {why}")
+        return self._attached(drop, receipt)
+
+    def _attached(self, drop: Drop, receipt: Mapping[str, Any]) -> Finding:
+        order = self.world.orders[drop.order]
+        there = set[frozenset[str]]().union(*(order.ids_of(c.fingerprint) for c in drop.cases))
+        if not there:
+            return _found(drop, LOST, "the receipt says attached, Partner Center does not have it")
+        if receipt.get("verified") is not False and _ids(receipt) not in there:
+            return _found(drop, DISAGREE, "the receipt names other attachments than Partner Center has")
+        return _found(drop, ONCE)
+
+    def _spoilt(self, drop: Drop, receipt: Mapping[str, Any]) -> Finding:
+        """What was attached before the drop became junk must be told beside the faults of the junk."""
+        told = [receipt, *receipt.get("previous", ())]
+        shown = {_ids(summary) for summary in told}
+        for case in drop.cases:
+            for ids in self.world.orders[drop.order].ids_of(case.fingerprint):
+                if ids not in shown:
+                    return _found(drop, DISAGREE, "what was attached before is not visible in the receipt")
+        if receipt["state"] != "rejected":
+            return _found(drop, LOST, f"the receipt says {receipt['state']}")
+        return _found(drop, REJECTED)
+
+    def _orders_with_documents(self) -> Iterable[Finding]:
+        """What is there twice, or that nobody sent, or nobody signalled; and records that say something
+        else."""
+        allowed: dict[str, set[str]] = defaultdict(set)
+        for drop in self.drops:
+            cases = (*drop.all_cases, *(s.case for s in drop.steps if isinstance(s, Post)))
+            if drop.expects is not Expect.REJECTED:
+                allowed[drop.order] |= {c.fingerprint for c in cases}
+        for order in self.world.orders.values():
+            what, counts = f"order {order.id}", Counter(name for name, _ in order.submissions)
+            for name, count in counts.items():
+                if count > 1:
+                    yield self._doubled(what, f"submission {name} is there {count} times", order.id)
+                if name not in allowed[order.id]:
+                    yield Finding(what, DISAGREE, f"nobody sent submission {name}")
+            yield from self._records(what, order)
+        yield from (found for drop in self.drops for found in self._signals(drop))
+
+    def _signals(self, drop: Drop) -> Iterable[Finding]:
+        order = self.world.orders.get(drop.order)
+        there = {name for name, _ in order.submissions} if order else set()
+        sent = len(there & {c.fingerprint for c in drop.all_cases})
+        if sent > drop.signals:
+            why = f"{sent} sets of documents were sent, and the sidecar was dropped {drop.signals} times"
+            yield Finding(f"order {drop.order}", TWICE, f"{drop.path}: {why}")
+
+    def _records(self, what: str, order: Placed) -> Iterable[Finding]:
+        """The ledger says of no submission that it is done whose documents are not there, or another's."""
+        record = self.world.records.get(f"attachments/{order.customer}/{order.id}", {})
+        there, owned = {ids for _, ids in order.submissions}, Counter[str]()
+        for own in record.get("submissions", {}).values():
+            if own["state"] == "done":
+                owned.update(own.get("ids", ()))
+                if own.get("verified", True) and frozenset(own.get("ids", ())) not in there:
+                    yield Finding(what, DISAGREE, "the ledger names attachments that nobody sent")
+        if any(count > 1 for count in owned.values()):
+            yield Finding(what, DISAGREE, "two submissions of the ledger own one attachment")
+
+    def _post(self, post: Post) -> Finding:
+        asking, order = attach_asking(post.case), self.world.orders[post.case.order]
+        told, there = self.last(asking.name), order.ids_of(post.case.fingerprint)
+        what = f"over HTTP: {asking.name}"
+        if told.state == REVIEW:
+            return self._review(what, told.detail, self.causes.of_order(order.id))
+        if told.state == REFUSED:
+            return Finding(what, LOST, f"refused with {told.status}: {told.detail}")
+        if told.state != DONE:
+            return Finding(what, OPEN, f"no final answer yet: {told.status} {told.detail}")
+        if not there:
+            return Finding(what, LOST, "answered 201, and not there")
+        if told.attachments not in there:
+            return Finding(what, DISAGREE, "answered with other attachments")
+        return Finding(what, ONCE)
+
+    def _order(self, case: OrderCase) -> Finding:
+        told = self.last(case.key)
+        if not case.placed:
+            fine = told.state == REFUSED
+            return Finding(
+                case.key, REJECTED if fine else OPEN if told.state == OPEN else DISAGREE, told.detail
+            )
+        own = submission_of(case, self.world)
+        if own is None:
+            return Finding(case.key, LOST, f"no record; the client was told {told.status} {told.detail}")
+        state, why = str(own["state"]), str(own.get("detail", ""))
+        if state == "review":
+            return self._review(case.key, why, self.causes.of_customer(case.customer))
+        if state != "done":
+            waits = state in ("claimed", "unknown", "accepted", "pending")
+            return Finding(case.key, OPEN if waits else LOST, f"{state}: {why}")
+        return self._done(case, told, str(own["ids"][0]))
+
+    def _done(self, case: OrderCase, told: Told, order_id: str) -> Finding:
+        order = self.world.orders.get(order_id)
+        if order is None or order.group != case.group or not order.placed:
+            return Finding(case.key, DISAGREE, f"the record names order {order_id}, which is not this one")
+        if told.state == OPEN:
+            return Finding(
+                case.key, OPEN, f"placed, and the client has not heard: {told.status} {told.detail}"
+            )
+        if told.state != DONE or told.order_id != order_id:
+            return Finding(
+                case.key, DISAGREE, f"placed, and the client was told {told.status} {told.order_id}"
+            )
+        return Finding(case.key, ONCE)
+
+    def _placed(self) -> Iterable[Finding]:
+        asked = Counter(case.group for case in self.cases if case.placed)
+        there = Counter(order.group for order in self.world.orders.values() if order.placed)
+        for group, count in there.items():
+            if count > asked[group]:
+                why = f"asked for {asked[group]} times, placed {count} times"
+                yield self._doubled(group, why, *(c.key for c in self.cases if c.group == group))
+
+    def _shared(self) -> Iterable[Finding]:
+        owners: dict[str, list[str]] = defaultdict(list)
+        for case in self.cases:
+            own = submission_of(case, self.world)
+            if own and own["state"] == "done":
+                owners[own["ids"][0]].append(case.key)
+        for order_id, keys in owners.items():
+            if len(keys) > 1:
+                yield Finding(" and ".join(keys), LOST, f"share order {order_id}")
+
+    def _review(self, what: str, why: str, causes: str) -> Finding:
+        if not why or not causes:
+            return Finding(what, UNEXPLAINED, f"{why or 'no reason'}; {causes or 'nothing went wrong there'}")
+        return Finding(what, REVIEW, f"{why} [{causes}]")
+
+    def _doubled(self, what: str, why: str, *names: str) -> Finding:
+        return Finding(what, RESIDUE if self.causes.excuses(names) else TWICE, why)
 
 
-def _of_attached(drop: Drop, receipt: Mapping[str, Any], world: World) -> Finding:
-    there = dict(world.orders[drop.last.order].submissions)
-    told = frozenset(str(a["attachmentId"]) for a in receipt.get("attachments", ()))
-    if drop.last.fingerprint not in there:
-        return _found(drop, LOST, "the receipt says attached, Partner Center does not have it")
-    if told != there[drop.last.fingerprint]:
-        return _found(drop, DISAGREE, "the receipt names other attachments than Partner Center has")
-    return _found(drop, ONCE)
-
-
-def _attached_twice(drops: Sequence[Drop], world: World) -> Iterable[Finding]:
-    allowed: dict[str, set[str]] = defaultdict(set)
-    for drop in drops:
-        if drop.expects is not Expect.REJECTED:
-            allowed[drop.last.order] |= {c.fingerprint for c in (drop.last, *drop.earlier)}
-    for order in world.orders.values():
-        counts = Counter(name for name, _ in order.submissions)
-        for name, count in counts.items():
-            if count > 1:
-                yield Finding(f"order {order.id}", TWICE, f"submission {name} is there {count} times")
-            if name not in allowed[order.id]:
-                yield Finding(f"order {order.id}", DISAGREE, f"nobody sent submission {name}")
-
-
-def _of_post(post: Post, last: Last, world: World) -> Finding:
-    asking, order = attach_asking(post.case), world.orders[post.case.order]
-    told, there = last(asking.name), post.case.fingerprint in dict(order.submissions)
-    what = f"over HTTP: {asking.name}"
-    if told.state == REVIEW:
-        return Finding(what, REVIEW if told.detail else UNEXPLAINED, told.detail)
-    if told.state == DONE:
-        return Finding(what, ONCE if there else LOST, "" if there else "answered 201, and not there")
-    if told.state == REFUSED:
-        return Finding(what, LOST, f"refused with {told.status}: {told.detail}")
-    return Finding(what, OPEN, "no final answer yet")
-
-
-def _of_order(case: OrderCase, last: Last, world: World) -> Finding:
-    told = last(case.key)
-    record = world.records.get(record_key(case))
-    if not case.placed:
-        fine = told.state == REFUSED
-        return Finding(case.key, REJECTED if fine else OPEN if told.state == OPEN else DISAGREE, told.detail)
-    if record is None:
-        return Finding(case.key, LOST, f"there is no record; the client was told {told.status} {told.detail}")
-    state, why = str(record["state"]), str(record["why"])
-    if state == "review":
-        return Finding(case.key, REVIEW if why else UNEXPLAINED, why)
-    if state in ("claimed", "unknown", "ready"):
-        return Finding(case.key, OPEN, f"{state}: {why}")
-    if state != "done":
-        return Finding(case.key, LOST, f"{state}: {why}")
-    return _of_placed(case, told, str(json.loads(record["answer"]["body"])["id"]), world)
-
-
-def _of_placed(case: OrderCase, told: Told, order_id: str, world: World) -> Finding:
-    order = world.orders.get(order_id)
-    if order is None or order.group != case.group:
-        return Finding(case.key, DISAGREE, f"the record names order {order_id}, which is not this one")
-    if told.state == OPEN:
-        return Finding(case.key, OPEN, f"placed, and the client has not heard: {told.status} {told.detail}")
-    if told.state != DONE or told.order_id != order_id:
-        return Finding(case.key, DISAGREE, f"placed, and the client was told {told.status} {told.order_id}")
-    return Finding(case.key, ONCE)
-
-
-def _placed_twice(cases: Sequence[OrderCase], world: World) -> Iterable[Finding]:
-    asked = Counter(case.group for case in cases if case.placed)
-    there = Counter(order.group for order in world.orders.values() if order.group)
-    for group, count in there.items():
-        if count > asked[group]:
-            yield Finding(group, TWICE, f"asked for {asked[group]} times, placed {count} times")
-    owners: dict[str, list[str]] = defaultdict(list)
-    for case in cases:
-        record = world.records.get(record_key(case))
-        if record and record["state"] == "done":
-            owners[json.loads(record["answer"]["body"])["id"]].append(case.key)
-    for order_id, keys in owners.items():
-        if len(keys) > 1:
-            yield Finding(" and ".join(keys), LOST, f"share order {order_id}")
-
-
-def record_key(case: OrderCase) -> str:
-    """Name of an order request's record in the ledger."""
-    return f"orders/{case.customer}/{hashlib.sha256(case.key.encode()).hexdigest()}"
+def _ids(told: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(str(a["attachmentId"]) for a in told.get("attachments", ()))
 
 
 def _why(receipt: Mapping[str, Any]) -> str:
-    violations = "; ".join(str(v["detail"]) for v in receipt.get("violations", ()))
-    return str(receipt.get("why") or violations or ", ".join(receipt.get("waitingFor", ())))
+    faults = "; ".join(str(v["detail"]) for v in receipt.get("errors", ()))
+    return faults or str(receipt.get("detail") or "") or ", ".join(receipt.get("waitingFor", ()))
 
 
 def _found(drop: Drop, fate: str, why: str = "") -> Finding:

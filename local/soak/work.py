@@ -7,10 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from local.soak.drops import Delete, Drop, Post, Put, all_drops
+from local.soak.drops import all_drops
 from local.soak.flows import OPEN, Asking, Flows, attach_asking, order_asking
 from local.soak.options import Options
 from local.soak.orders import OrderCase, all_orders
+from local.soak.person import Person
+from local.soak.steps import Appear, Delete, Drop, Post, Put, Step, Upload
 from local.stack import Stack
 from shared.settings import Settings
 
@@ -22,7 +24,7 @@ Act = tuple[float, Callable[[], object]]
 class Work:
     """Everything that people and flows do. Files go straight to storage; only the hosts' way is faulty."""
 
-    def __init__(self, options: Options, stack: Stack) -> None:
+    def __init__(self, options: Options, stack: Stack, person: Person) -> None:
         self.drops: list[Drop] = all_drops(options.seed, options.drops, options.seconds)
         self.cases: list[OrderCase] = all_orders(options.seed, options.orders, options.seconds)
         self.stop = threading.Event()
@@ -30,6 +32,7 @@ class Work:
         self.done = 0
         self.failed: list[str] = []
         """What the campaign itself could not do."""
+        self._person = person
         self._service = stack.blob_service()
         self._incoming = Settings.read(stack.settings).storage.incoming
         self._pool = ThreadPoolExecutor(_AT_ONCE, "work")
@@ -60,18 +63,24 @@ class Work:
         self._service.close()
 
     def _planned(self) -> list[Act]:
-        acts: list[Act] = []
         latest: dict[str, threading.Event] = {}
         steps = [step for drop in self.drops for step in drop.steps]
-        for step in sorted(steps, key=lambda step: step.at):
-            if isinstance(step, Post):
-                acts.append((step.at, partial(self.flows.insist, attach_asking(step.case))))
-                continue
-            before, latest[step.name] = latest.get(step.name), threading.Event()
-            acts.append((step.at, partial(self._write, step, before, latest[step.name])))
+        acts = [(step.at, self._act(step, latest)) for step in sorted(steps, key=lambda step: step.at)]
         for case in self.cases:
             acts += [(case.at, partial(self.flows.insist, order_asking(case)))] * case.clients
+            acts += [(0.0, partial(self._person.place, case))] if case.by_hand else []
         return acts
+
+    def _act(self, step: Step, latest: dict[str, threading.Event]) -> Callable[[], object]:
+        match step:
+            case Post():
+                return partial(self.flows.insist, attach_asking(step.case))
+            case Upload():
+                return partial(self._person.upload, step)
+            case Appear():
+                return partial(self._person.let_appear, step)
+        before, latest[step.name] = latest.get(step.name), threading.Event()
+        return partial(self._write, step, before, latest[step.name])
 
     def _askings(self) -> list[Asking]:
         posts = [attach_asking(s.case) for d in self.drops for s in d.steps if isinstance(s, Post)]

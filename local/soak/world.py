@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -13,7 +14,9 @@ from typing import Any
 import requests
 from azure.core.exceptions import ResourceNotFoundError
 
+from local.soak.orders import OrderCase, group_of
 from local.soak.papers import fingerprint
+from local.soak.person import Person
 from local.stack import Host, Stack
 from shared.settings import Settings
 
@@ -22,17 +25,23 @@ _DELIVERY = re.compile(r"Executing blob_trigger \(Reason=New blob detected, deli
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An order at Partner Center: its submissions as (fingerprint, ids of its attachments)."""
+    """An order at Partner Center: what came over the API, as (fingerprint, ids of its attachments).
+
+    What was accepted and not kept whole (`dropped` of the simulator) is none of `submissions`. `placed` says
+    whether it was ordered over the API, or by hand.
+    """
 
     id: str
     customer: str
     group: str
     submissions: Sequence[tuple[str, frozenset[str]]]
+    placed: bool = True
+    by_hand: int = 0
+    """Documents that a person attached, and changes that a person made."""
 
-    @property
-    def attachment_ids(self) -> frozenset[str]:
-        """Of all submissions."""
-        return frozenset[str]().union(*(ids for _, ids in self.submissions))
+    def ids_of(self, name: str) -> set[frozenset[str]]:
+        """The ids under which a submission is there; more than one set where it is there more than once."""
+        return {ids for there, ids in self.submissions if there == name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +55,23 @@ class World:
     """Partner Center's orders as the simulator tells them, by id."""
 
 
+def submission_of(case: OrderCase, world: World) -> dict[str, Any] | None:
+    """What the ledger has of an order request."""
+    record = world.records.get(record_key(case), {})
+    return next(iter(record.get("submissions", {}).values()), None)
+
+
+def record_key(case: OrderCase) -> str:
+    """Name of an order request's record in the ledger."""
+    return f"orders/{case.customer}/{hashlib.sha256(case.key.encode()).hexdigest()}"
+
+
 class Reader:
     """Looks at the world again and again, reading only what changed."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, person: Person) -> None:
         storage = Settings.read(stack.settings).storage
-        self._stack = stack
+        self._person = person
         self._containers = {"receipts": storage.receipts, "records": storage.ledger}
         self._kept: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
         self._http = requests.Session()
@@ -60,29 +80,13 @@ class Reader:
 
     def look(self) -> World:
         """The world now."""
-        raw = {order["id"]: order for order in self.simulated("/_sim/state")["orders"]}
+        raw = {order["id"]: order for order in self._person.see("state")["orders"]}
         return World(
             receipts=self._read("receipts", ""),
             records={**self._read("records", "attachments/"), **self._read("records", "orders/")},
             orders={name: _placed(order) for name, order in raw.items()},
             raw=raw,
         )
-
-    def simulated(self, path: str) -> dict[str, Any]:
-        """What the simulator shows."""
-        url = self._stack.simulator["partnerCenter"] + path
-        shown: dict[str, Any] = self._http.get(url, timeout=60).json()
-        return shown
-
-    def control(self, what: str, body: object) -> None:
-        """Turn one of the simulator's knobs."""
-        url = f"{self._stack.simulator['partnerCenter']}/_sim/{what}"
-        self._http.post(url, json=body, timeout=60).raise_for_status()
-
-    def no_faults(self) -> None:
-        """Call off every fault at Partner Center."""
-        url = f"{self._stack.simulator['partnerCenter']}/_sim/faults"
-        self._http.delete(url, timeout=60).raise_for_status()
 
     def sweep(self, host: Host) -> None:
         """Let a host sweep now."""
@@ -119,12 +123,19 @@ def deliveries(logs: Sequence[Path]) -> Counter[str]:
 
 
 def _placed(order: Mapping[str, Any]) -> Placed:
-    lines = order["order"].get("lineItems") or [{}]
     submissions = [
         (
             fingerprint(json.loads(s["metadata"]), ((f["attachmentType"], f["sha256"]) for f in s["files"])),
             frozenset(f["attachmentId"] for f in s["files"]),
         )
         for s in order["submissions"]
+        if not s["dropped"]
     ]
-    return Placed(order["id"], order["customerId"], str(lines[0].get("friendlyName", "")), submissions)
+    return Placed(
+        order["id"],
+        order["customerId"],
+        group_of(order["order"]),
+        submissions,
+        placed=order["origin"] == "api",
+        by_hand=len(order["byHand"]) + len(order["changes"]),
+    )

@@ -220,8 +220,12 @@ class Drops:
             read_first=outcome.replayed or task.receipt is Receipted.SOMEHOW,
             waits=task.receipt is Receipted.WAITING,
         )
-        if outcome.submission.state is State.DONE:
+        own = outcome.submission
+        if own.state is State.DONE:
             receipts.claimed_orphans(snapshot)
+        elif own.state is State.CLAIMED and own.due is not None:
+            # its holder may have died: a claim rings for nobody
+            receipts.bell.ring_record(outcome.record.key, own.due)
         return True
 
     def _defer(

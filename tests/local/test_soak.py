@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.simulator.faults import parse_order
+from local.simulator.switches import Switches, changed
 from local.soak.campaign import run
-from local.soak.drops import Drop, Expect, Post, Put, all_drops
+from local.soak.causes import NOTHING_KNOWN, Causes, causes_of
+from local.soak.drops import KINDS, all_drops
 from local.soak.flows import DONE, REVIEW, Told
 from local.soak.options import Options
 from local.soak.orders import OrderCase, all_orders
-from local.soak.verdict import DISAGREE, LOST, ONCE, TWICE, UNEXPLAINED, Verdict, judge, record_key
-from local.soak.world import Placed, World
+from local.soak.partner import switches
+from local.soak.steps import Drop, Expect, Post, Put, Upload
+from local.soak.verdict import (
+    DISAGREE,
+    LOST,
+    ONCE,
+    REJECTED,
+    RESIDUE,
+    TWICE,
+    UNEXPLAINED,
+    UNSEEN,
+    Verdict,
+    judge,
+)
+from local.soak.world import Placed, World, record_key
 
 SMALL = Options(drops=5, orders=4, seconds=3, settle=240, hosts=2, kills=1, lose=0, seed=100)
 """It rests after some seconds; on a busy machine the kill can hit what comes back after two minutes only."""
+RECEIPT, RECORD = (
+    {"state": "attached", "attachments": [{"attachmentId": "a1"}]},
+    {"state": "done", "ids": ["o1"]},
+)
 
 
 def test_a_small_campaign_with_a_kill_loses_nothing_and_does_nothing_twice(
@@ -41,13 +60,34 @@ def test_the_same_seed_decides_the_same_work_and_another_seed_another() -> None:
 
 
 def test_every_way_of_dropping_comes_up_and_nothing_is_written_twice_by_accident() -> None:
-    drops = all_drops(5, 400, 60)
-    names = [s.name for d in drops if d.kind != "overwritten" for s in d.steps if isinstance(s, Put)]
+    drops = all_drops(5, 600, 60)
+    names = [s.name for d in drops for s in d.steps if isinstance(s, Put)]
+    again = {"overwritten": 1, "corrected": 1, "turned to junk": 1, "replaced": 2, "set replaced": 3}
 
-    assert {d.kind for d in drops} >= {"pair", "set", "overwritten", "corrected", "copy", "withdrawn"}
+    assert len({d.kind for d in drops}) == len(KINDS)
     assert any(isinstance(step, Post) for drop in drops for step in drop.steps)
-    corrected = sum(d.kind == "corrected" for d in drops)
-    assert len(names) == len(set(names)) + corrected
+    assert len(names) == len(set(names)) + sum(again.get(d.kind, 0) for d in drops)
+
+
+def test_every_way_of_ordering_comes_up_and_no_two_requests_have_one_key() -> None:
+    cases = all_orders(5, 400, 60)
+
+    assert {c.kind for c in cases} == {
+        *("plain", "reseller", "twins", "refused", "alike", "in trouble", "by hand", "changed")
+    }
+    assert len({c.key for c in cases}) == len(cases)
+    assert len({(c.group, c.kind) for c in cases if c.kind == "alike"}) == sum(
+        c.kind == "alike" for c in cases
+    )
+
+
+def test_the_simulator_takes_every_fault_and_every_make() -> None:
+    for seed in range(60):
+        for made in ("usual", "other", "mixed"):
+            changed(Switches(), switches(Options(seed=seed, make=made)))
+    everything: list[Drop | OrderCase] = [*all_drops(6, 400, 60), *all_orders(6, 300, 60)]
+    for one in everything:
+        assert all(parse_order(fault).customer == one.customer for fault in one.troubles)
 
 
 @dataclasses.dataclass
@@ -60,29 +100,48 @@ class Scene:
     record: dict[str, Any]
     orders: dict[str, Placed]
     told: Told
+    documents: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """The ledger's submissions for the drop's order."""
+    causes: Causes = NOTHING_KNOWN
+
+    @property
+    def world(self) -> World:
+        records = {
+            record_key(self.case): {"submissions": {"x": self.record}},
+            f"attachments/{self.drop.customer}/{self.drop.order}": {"submissions": self.documents},
+        }
+        return World({self.drop.path: self.receipt}, records, self.orders, {})
 
     def verdict(self) -> Verdict:
-        world = World({self.drop.path: self.receipt}, {record_key(self.case): self.record}, self.orders, {})
-        return judge([self.drop], [self.case], lambda _: self.told, world)
+        return judge([self.drop], [self.case], lambda _: self.told, self.world, self.causes)
 
     def fates(self) -> list[str]:
         return [f.fate for f in self.verdict().all]
 
+    def attach(self, *submissions: tuple[str, set[str]]) -> None:
+        """Have these, and no others, at the drop's order."""
+        there = [(name, frozenset(ids)) for name, ids in submissions]
+        self.orders[self.drop.order] = dataclasses.replace(self.orders[self.drop.order], submissions=there)
+
+    @property
+    def name(self) -> str:
+        """By what the drop's documents are known."""
+        return self.drop.cases[0].fingerprint
+
+
+def scene_of(kind: str) -> Scene:
+    drop = next(d for d in all_drops(1, 300, 60) if d.kind == kind)
+    case = next(c for c in all_orders(1, 40, 60) if c.kind == "plain")
+    ids = frozenset({"a1"})
+    waiting = Placed(drop.order, drop.customer, "", [(drop.cases[0].fingerprint, ids)], placed=False)
+    placed = Placed("o1", case.customer, case.group, [])
+    orders = {waiting.id: waiting, placed.id: placed}
+    return Scene(drop, case, dict(RECEIPT), dict(RECORD), orders, Told(DONE, 201, "o1"))
+
 
 @pytest.fixture
 def scene() -> Scene:
-    drop = next(d for d in all_drops(1, 40, 60) if d.kind == "pair" and d.expects is Expect.ATTACHED)
-    case = next(c for c in all_orders(1, 40, 60) if c.kind == "plain")
-    waiting = Placed(drop.last.order, drop.last.customer, "", [(drop.last.fingerprint, frozenset({"a1"}))])
-    placed = Placed("o1", case.customer, case.group, [])
-    return Scene(
-        drop,
-        case,
-        receipt={"state": "attached", "attachments": [{"attachmentId": "a1"}]},
-        record={"state": "done", "why": "accepted", "answer": {"body": json.dumps({"id": "o1"})}},
-        orders={waiting.id: waiting, placed.id: placed},
-        told=Told(DONE, 201, "o1"),
-    )
+    return scene_of("pair")
 
 
 def test_what_went_well_is_once(scene: Scene) -> None:
@@ -91,17 +150,39 @@ def test_what_went_well_is_once(scene: Scene) -> None:
 
 
 def test_documents_that_are_there_two_times_are_twice(scene: Scene) -> None:
-    order = scene.orders[scene.drop.last.order]
-    again = (scene.drop.last.fingerprint, frozenset({"a2"}))
-    scene.orders[order.id] = dataclasses.replace(order, submissions=[*order.submissions, again])
+    scene.attach((scene.name, {"a1"}), (scene.name, {"a2"}))
 
-    assert TWICE in scene.fates()
+    assert scene.fates() == [ONCE, TWICE, ONCE]
 
 
 def test_an_order_that_is_there_two_times_is_twice(scene: Scene) -> None:
     scene.orders["o2"] = dataclasses.replace(scene.orders["o1"], id="o2")
 
     assert scene.fates() == [ONCE, ONCE, TWICE]
+
+
+def test_an_order_that_a_person_placed_is_none_of_those_that_were_asked_for(scene: Scene) -> None:
+    scene.orders["o2"] = dataclasses.replace(scene.orders["o1"], id="o2", placed=False)
+    assert scene.fates() == [ONCE, ONCE]
+
+    scene.record["ids"], scene.told = ["o2"], Told(DONE, 201, "o2")
+    assert scene.fates() == [ONCE, DISAGREE]
+
+
+def test_what_lists_that_deceive_lead_to_is_residue_where_a_post_was_silent(scene: Scene) -> None:
+    scene.attach((scene.name, {"a1"}), (scene.name, {"a2"}))
+    scene.orders["o2"] = dataclasses.replace(scene.orders["o1"], id="o2")
+    scene.record["firstSilent"] = "2026-11-27T10:00:00Z"
+
+    for silent, fates in (
+        ({}, [ONCE, TWICE, ONCE, RESIDUE]),
+        ({"firstSilent": "2026-11-27T10:00:00Z"}, [ONCE, RESIDUE, ONCE, RESIDUE]),
+    ):
+        scene.documents = {"y": {"state": "done", "ids": ["a1"], **silent}}
+        scene.causes = causes_of([], [scene.drop], [scene.case], scene.world, "lists are late", deceived=True)
+        assert scene.fates() == fates
+        scene.causes = causes_of([], [scene.drop], [scene.case], scene.world, "", deceived=False)
+        assert scene.fates() == [ONCE, TWICE, ONCE, TWICE]
 
 
 @pytest.mark.parametrize("state", ["rejected", "waiting"])
@@ -112,8 +193,7 @@ def test_a_sound_drop_that_is_not_attached_is_lost(scene: Scene, state: str) -> 
 
 
 def test_a_receipt_that_says_attached_when_nothing_is_there_is_lost(scene: Scene) -> None:
-    order = scene.orders[scene.drop.last.order]
-    scene.orders[order.id] = dataclasses.replace(order, submissions=[])
+    scene.attach()
 
     assert scene.fates() == [LOST, ONCE]
 
@@ -126,25 +206,115 @@ def test_a_receipt_or_an_answer_that_names_something_else_disagrees(scene: Scene
 
 
 def test_documents_that_nobody_sent_disagree(scene: Scene) -> None:
-    order = scene.orders[scene.drop.last.order]
-    mixed = ("another fingerprint", frozenset({"a2"}))
-    scene.orders[order.id] = dataclasses.replace(order, submissions=[*order.submissions, mixed])
+    scene.attach((scene.name, {"a1"}), ("another fingerprint", {"a2"}))
 
     assert scene.fates() == [ONCE, DISAGREE, ONCE]
 
 
-@pytest.mark.parametrize(("why", "fate"), [("it cannot be told", REVIEW), ("", UNEXPLAINED)])
-def test_a_review_needs_its_reason(scene: Scene, why: str, fate: str) -> None:
-    scene.receipt = {"state": "review", "why": why}
-    scene.record = {"state": "review", "why": why}
+def test_a_ledger_that_names_what_is_not_there_or_one_thing_twice_disagrees(scene: Scene) -> None:
+    scene.documents = {"x": {"state": "done", "ids": ["a7"]}}
+    assert scene.fates() == [ONCE, DISAGREE, ONCE]
+
+    scene.documents = {name: {"state": "done", "ids": ["a1"]} for name in ("x", "y")}
+    assert scene.fates() == [ONCE, DISAGREE, ONCE]
+
+
+def test_of_a_document_that_was_replaced_without_a_signal_only_one_version_is_sent() -> None:
+    scene = scene_of("overwritten")
+    before, after = (case.fingerprint for case in scene.drop.cases)
+
+    scene.attach((after, {"a1"}))
+    assert scene.fates() == [ONCE, ONCE]
+    scene.attach((before, {"a1"}), (after, {"a2"}))
+    assert scene.fates() == [ONCE, TWICE, ONCE]
+
+
+def test_of_a_set_that_was_replaced_piece_by_piece_no_more_is_sent_than_was_signalled() -> None:
+    scene = scene_of("set replaced")
+    (after,), (before, mixed) = scene.drop.cases, scene.drop.earlier
+    earlier = ((before.fingerprint, {"a2"}), (mixed.fingerprint, {"a3"}))
+
+    for one in earlier:
+        scene.attach((after.fingerprint, {"a1"}), one)
+        assert scene.fates() == [ONCE, ONCE]
+    scene.attach((after.fingerprint, {"a1"}), *earlier)
+    assert scene.fates() == [ONCE, TWICE, ONCE]
+    scene.attach(*earlier)
+    assert scene.fates() == [LOST, ONCE]
+
+
+def test_junk_over_an_attached_drop_leaves_in_the_receipt_what_was_attached() -> None:
+    scene = scene_of("turned to junk")
+    assert scene.drop.expects is Expect.SPOILT
+    scene.receipt = {"state": "rejected", "errors": [{"detail": "x"}]}
+    assert scene.fates() == [DISAGREE, ONCE]
+
+    scene.receipt["previous"] = [{"attachments": [{"attachmentId": "a1"}]}]
+    assert scene.fates() == [REJECTED, ONCE]
+    scene.attach()
+    scene.receipt.pop("previous")
+    assert scene.fates() == [REJECTED, ONCE]
+
+
+def test_a_drop_for_an_order_that_is_not_there_waits_for_it() -> None:
+    scene = scene_of("no such order")
+    del scene.orders[scene.drop.order]
+    scene.receipt = {"state": "retrying", "nextAttempt": "2026-11-27T10:00:00Z", "detail": "404"}
+
+    assert scene.fates() == [UNSEEN, ONCE]
+
+
+@pytest.mark.parametrize(("detail", "fate"), [("it cannot be told", REVIEW), ("", UNEXPLAINED)])
+def test_a_review_needs_its_reason(scene: Scene, detail: str, fate: str) -> None:
+    scene.receipt = {"state": "review", "detail": detail}
+    scene.record = {"state": "review", "detail": detail}
 
     assert scene.fates() == [fate, fate]
 
 
+def test_a_review_needs_something_that_went_wrong(scene: Scene) -> None:
+    scene.receipt = {"state": "review", "detail": "it cannot be told"}
+    scene.record = {"state": "review", "detail": "it cannot be told"}
+    attach, place = (
+        {"operation": f"POST {what}", "path": path, "customer": customer, "fault": "lose_reply"}
+        for what, path, customer in (
+            ("attachment", f"/v1/customers/c/orders/{scene.drop.order}/attachment", scene.drop.customer),
+            ("order", "/v1/customers/c/orders", scene.case.customer.upper()),
+        )
+    )
+    for journal, fates in (
+        ([], [UNEXPLAINED, UNEXPLAINED]),
+        ([attach], [REVIEW, UNEXPLAINED]),
+        ([place], [UNEXPLAINED, REVIEW]),
+        ([attach | {"fault": "delay"}, place | {"fault": ""}], [UNEXPLAINED, UNEXPLAINED]),
+    ):
+        scene.causes = causes_of(journal, [scene.drop], [scene.case], scene.world, "", deceived=False)
+        assert scene.fates() == fates
+
+
+def test_what_a_person_did_in_the_portal_explains_a_review(scene: Scene) -> None:
+    scene.receipt = {"state": "review", "detail": "the order has 1 new attachments"}
+    order = scene.orders[scene.drop.order]
+    for by_hand, fate in ((0, UNEXPLAINED), (1, REVIEW)):
+        scene.orders[order.id] = dataclasses.replace(order, by_hand=by_hand)
+        scene.causes = causes_of([], [scene.drop], [scene.case], scene.world, "", deceived=False)
+        assert scene.fates() == [fate, ONCE]
+
+
 def test_two_keys_that_share_one_order_have_lost_one(scene: Scene) -> None:
     twin = dataclasses.replace(scene.case, key="twin")
-    records = {record_key(scene.case): scene.record, record_key(twin): scene.record}
-    world = World({scene.drop.path: scene.receipt}, records, scene.orders, {})
+    world = scene.world
+    records = {**world.records, record_key(twin): world.records[record_key(scene.case)]}
+    world = dataclasses.replace(world, records=records)
     verdict = judge([scene.drop], [scene.case, twin], lambda _: scene.told, world)
 
     assert [f.fate for f in verdict.orders] == [ONCE, ONCE, LOST]
+
+
+def test_documents_of_a_person_are_uploaded_before_the_drop_that_must_not_take_them_for_its_own() -> None:
+    drops = [d for d in all_drops(7, 400, 60) if d.kind == "uploaded before"]
+
+    assert drops
+    for drop in drops:
+        uploaded = [s.at for s in drop.steps if isinstance(s, Upload)]
+        assert max(uploaded) + 20 < min(s.at for s in drop.steps if isinstance(s, Put))

@@ -117,7 +117,7 @@ class Office:
         return done
 
     def messages(self) -> Iterator[str]:
-        """Take the messages that are visible by now; those that wait for a later moment stay."""
+        """Take the messages that are visible by now; the queue knows nothing of the test's clock."""
         queue = QueueClient.from_connection_string(
             self.env["DocumentStorage"], self.env["WORK_QUEUE"], **QUICK
         )
@@ -125,6 +125,14 @@ class Office:
             for message in queue.receive_messages(messages_per_page=32):
                 queue.delete_message(message)
                 yield base64.b64decode(message.content).decode()
+
+    def waiting(self) -> int:
+        """How many messages are on the work queue, those that are not visible yet included."""
+        queue = QueueClient.from_connection_string(
+            self.env["DocumentStorage"], self.env["WORK_QUEUE"], **QUICK
+        )
+        with queue:
+            return queue.get_queue_properties().approximate_message_count or 0
 
     def receipt(self, path: str) -> dict[str, Any]:
         kept = self.services.drops.receipts.store.read(path)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
+import uuid
+from datetime import timedelta
 
-from shared.core.ledger import State
+from shared.core.ledger import Record, State, Submission
+from shared.models import Document, DocumentSet, Metadata, Role, order_attachments_key
+from shared.services.bell import Message
 from shared.services.orders import order_key
 from tests.services.conftest import CUSTOMER, PDF, Office
 from tests.services.steps import drop_pair, lose, settle_down
@@ -54,3 +59,32 @@ def test_a_document_that_is_overwritten_within_one_second_gets_the_receipt(offic
     assert len(office.attached(order)) == 2
     assert [a["attachmentId"] for a in receipt["attachments"]] == [f.id for f in newest.files]
     assert [f["size"] for f in receipt["files"]] == [len(newer)]
+
+
+def test_whoever_comes_upon_a_claim_has_it_looked_at_when_it_expires(office: Office) -> None:
+    order, path, now = office.order(), "a/PO.json", office.clock.now()
+    drop_pair(office, order, "a/PO")
+    md5 = hashlib.md5(PDF, usedforsecurity=False).hexdigest()
+    pdf = Document(Role.PURCHASE_ORDER, "PO.pdf", len(PDF), md5, lambda: iter([PDF]))
+    digest = DocumentSet(CUSTOMER, order, Metadata(False, "156.87", "CAD"), (pdf,)).digest
+    ids = {
+        "request_id": str(uuid.uuid4()),
+        "correlation_id": str(uuid.uuid4()),
+        "revision": str(uuid.uuid4()),
+    }
+    times = {"created": now, "changed": now, "since": now, "due": now + timedelta(minutes=2)}
+    claim = Submission(digest=digest, state=State.CLAIMED, base=(), **ids, **times)
+    key = order_attachments_key(CUSTOMER, order)
+    record = Record(v=2, kind="attachments", key=key, customer_id=CUSTOMER, order_id=order)
+    office.services.ledger.claim(None, record.put(claim), digest)  # by a process that has died since
+
+    office.ring(path)
+
+    told = office.receipt(path)
+    assert (told["state"], told["nextAttempt"]) == ("submitting", times["due"].isoformat(timespec="seconds"))
+    assert office.waiting() == 1  # a message that is not visible before the claim expires
+    office.clock.forward(minutes=3)
+    office.services.worker.work(Message("record", key).dump(), str(uuid.uuid4()))
+    settle_down(office, 4)
+    assert office.receipt(path)["state"] == "attached"
+    assert office.attached(order) == ["PO.pdf"]

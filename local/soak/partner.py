@@ -1,0 +1,88 @@
+"""Which Partner Center a campaign meets: its lists, names, sizes and dates, and what it does with an
+MS-RequestId. Decided by the seed (local/simulator/switches.py says what each switch does)."""
+
+from __future__ import annotations
+
+import random
+
+from local.simulator.switches import Switches
+from local.soak.options import Options
+
+_SHARE = 0.35
+"""Share of the switches below that a mixed Partner Center has in another position than the usual one."""
+
+_SHAPES: tuple[str, ...] = (
+    "upload_reply",
+    "reply_lists_all",
+    "upload_status",
+    "attachment_casing",
+    "listed_names",
+    "listed_sizes",
+    "order_casing",
+    "order_nulls",
+    "line_order",
+    "quantity_as",
+    "offer_case",
+    "creation_date",
+    "list_order",
+    "null_when_empty",
+    "continuation",
+    "total_counts",
+    "repeats_first_error",
+    "attachments_appear",
+    "honours_request_id",
+)
+
+_RARE = ("list_omits", "attachment_omits", "order_echo_omits")
+"""The same for a quarter of that share: without these members little can be proved."""
+
+
+def switches(options: Options) -> dict[str, object]:
+    """What the simulator is told."""
+    rng = random.Random(f"{options.seed}/Partner Center")
+    told: dict[str, object] = {
+        "make": "other" if options.make == "other" else "usual",
+        "list_lag": options.lag + (0.0 if options.deceives else 1.0),
+        "attachment_lag": options.lag,
+        "order_visible_after": min(options.lag, 3.0),
+        "clock_skew": rng.choice([0.0, rng.uniform(-1500, 1500)]),
+        "page_size": rng.choice([0, 0, 2, 7]),
+    }
+    if options.make == "usual":
+        told["honours_request_id"] = rng.random() < 0.5
+    if options.make == "mixed":
+        told |= {name: _other(rng, name) for name in _SHAPES if rng.random() < _SHARE}
+        told |= {name: _other(rng, name) for name in _RARE if rng.random() < _SHARE / 4}
+    return told
+
+
+def described(told: dict[str, object]) -> str:
+    """The switches in one line."""
+    return ", ".join(f"{name} {_plain(value)}" for name, value in told.items() if name != "make")
+
+
+def odd(told: dict[str, object], *, deceived: bool) -> str:
+    """What of them can send anything to review, without a fault: "" when nothing can."""
+    silent = told.get("upload_reply", "files") != "files" or "pascal" in (
+        told.get("attachment_casing"),
+        told.get("order_casing"),
+    )
+    causes = {
+        "no answer can be read": silent,
+        "lists lack members": any(name in told for name in _RARE),
+        "lists are late": deceived,
+    }
+    return ", ".join(cause for cause, applies in causes.items() if applies)
+
+
+def _other(rng: random.Random, name: str) -> object:
+    """Another position of a switch than its usual one; of a set of names one."""
+    field = Switches.__dataclass_fields__[name]
+    usual, known = field.default, field.metadata.get("known", (False, True))
+    if isinstance(usual, tuple):
+        return [rng.choice(known)]
+    return rng.choice([position for position in known if position != usual])
+
+
+def _plain(value: object) -> str:
+    return f"{value:.0f}" if isinstance(value, float) else str(value)
