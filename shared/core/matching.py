@@ -124,10 +124,10 @@ def match_without_base(sent: Sequence[DocumentFacts], unowned: Sequence[Listed])
     fits may have been there before."""
     if not unowned:
         return Absent()
-    fitting = "some fit" if nearest(sent, unowned) else "they do not fit"
+    among = "is" if nearest(sent, unowned) else "is not"
     return Ambiguous(
         "which attachments the order had before could not be read, and it has "
-        f"{len(unowned)} that nobody owns; {fitting} the documents"
+        f"{len(unowned)} that nobody owns; what fits the documents {among} among them"
     )
 
 
