@@ -44,7 +44,7 @@ def blob_trigger(client: blob.BlobClient) -> None:
 def sweep(timer: func.TimerRequest) -> None:
     """Hand out, as messages on the work queue, what no event brings forward any more."""
     s = services()
-    s.sweep.run(str(uuid.uuid4()), s.deadline())
+    s.sweep.run(str(uuid.uuid4()), s.sweep_deadline())
 
 
 @bp.function_name("poisoned")

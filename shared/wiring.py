@@ -29,6 +29,10 @@ from shared.storage.ledger import LedgerStore
 from shared.storage.queue import WorkQueue
 from shared.storage.receipts import ReceiptStore
 
+SWEEP_SECONDS = 600.0
+"""Deadline of a sweep: longer than the time between two, so that a backlog is handed out all the time that it
+lasts. A timer that runs longer than its schedule runs again as soon as it has ended."""
+
 CLAIM_MARGIN = 60.0
 """Seconds that a claim outlives its holder's deadline: the most that clocks of instances may differ."""
 
@@ -56,6 +60,10 @@ class Services:
     def deadline(self) -> Deadline:
         """The deadline of a request that begins now."""
         return Deadline.after(self.settings.limits.request_seconds)
+
+    def sweep_deadline(self) -> Deadline:
+        """The deadline of a sweep that begins now."""
+        return Deadline.after(SWEEP_SECONDS)
 
 
 def _configured(env: Mapping[str, str]) -> Settings:

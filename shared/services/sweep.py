@@ -55,7 +55,7 @@ DUE_SHARE = 0.6
 
 _BATCH = 32
 """Messages between two looks at how full the queue is."""
-_PAUSE = 0.5
+_PAUSE = 0.2
 """Seconds until a full queue is looked at again."""
 
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from shared.services.attachments import LONGEST
+from shared.services.sweep import DUE_SHARE
+from shared.settings_table import DEFAULTS
+from shared.wiring import SWEEP_SECONDS
 
 ROOT = Path(__file__).parents[2]
 HANDLERS = ("create_order", "attach_po", "blob_trigger")
@@ -144,3 +148,10 @@ def test_the_host_gives_the_longest_deadline_its_time_and_reads_what_the_queue_c
 
     assert hours * 3600 + minutes * 60 + seconds == LONGEST + 600
     assert host["extensions"]["queues"]["messageEncoding"] == "base64"
+
+
+def test_a_backlog_is_handed_out_from_one_sweep_to_the_next() -> None:
+    minutes = re.fullmatch(r"0 \*/(\d+) \* \* \* \*", DEFAULTS["SWEEP_SCHEDULE"])
+
+    assert minutes
+    assert 60 * int(minutes[1]) <= SWEEP_SECONDS * DUE_SHARE
