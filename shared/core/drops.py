@@ -263,7 +263,7 @@ _SUMMARY = ("submission", "attachments", "files", "submittedBy", "correlationId"
 
 def with_previous(body: Mapping[str, Any], there: Receipt) -> dict[str, Any]:
     """A receipt's body that replaces the receipt `there`: what was attached before stays visible."""
-    earlier = [dict(p) for p in there.body.get("previous", ())]
+    earlier = [dict(p) for told in (body, there.body) for p in told.get("previous", ())]
     if there.state is ReceiptState.ATTACHED and "submission" in there.body:
         earlier.insert(0, {name: there.body[name] for name in _SUMMARY if name in there.body})
     kept: dict[Any, dict[str, Any]] = {}

@@ -320,12 +320,14 @@ class Receipts:
 
     def refresh(self, path: str, record: Record, submission: Submission) -> None:
         """Bring a receipt up to date by the submission of its drop. A receipt that a look at newer inputs has
-        left is not that submission's."""
+        left is not that submission's; but what was attached is told there too."""
         now = self.clock()
 
         def build(kept: KeptReceipt | None) -> Receipt | None:
-            if kept is None or not reports_on(kept, record, submission):
+            if kept is None:
                 return None
+            if not reports_on(kept, record, submission):
+                return _with_attached(kept, record, submission)
             keep = {name: kept.body[name] for name in ("files", "newer") if name in kept.body}
             body = {**report(record, submission), **keep, "changed": now.isoformat(timespec="seconds")}
             state, due = STATES[submission.state], self._due(submission)
@@ -395,6 +397,22 @@ def _is_deferral(kept: Receipt) -> bool:
 
 def _still_true(kept: Receipt | None) -> dict[str, Any]:
     return {name: kept.body[name] for name in _KEPT if name in kept.body} if kept else {}
+
+
+def _with_attached(kept: Receipt, record: Record, submission: Submission) -> Receipt | None:
+    """A rejected receipt that tells what was attached from its drop after all, and before it was spoilt."""
+    told = {summary.get("submission") for summary in kept.body.get("previous", ())}
+    if (
+        submission.state is not State.DONE
+        or kept.state is not ReceiptState.REJECTED
+        or submission_key(record, submission) in told
+        or not any(source.drop == kept.path for source in submission.sources)
+    ):
+        return None
+    said = report(record, submission)
+    summary = {name: said[name] for name in ("submission", "attachments", "submittedBy", "correlationId")}
+    body = {**kept.body, "previous": [summary]}
+    return Receipt(kept.path, kept.state, kept.seen, kept.sidecar_etag, body, step=kept.step)
 
 
 def _over(

@@ -88,3 +88,24 @@ def test_whoever_comes_upon_a_claim_has_it_looked_at_when_it_expires(office: Off
     settle_down(office, 4)
     assert office.receipt(path)["state"] == "attached"
     assert office.attached(order) == ["PO.pdf"]
+
+
+def test_what_was_attached_is_told_by_the_receipt_of_a_drop_that_became_junk_meanwhile(
+    office: Office,
+) -> None:
+    order, path = office.order(), "a/PO.json"
+    office.partner.configure(attachment_lag=30.0)
+    lose(office, done=True)
+    drop_pair(office, order, "a/PO")
+    office.ring(path)
+    office.drop(path, {"orderId": "of nobody"})
+    office.ring(path)
+    before = office.receipt(path)
+    office.partner.configure(attachment_lag=0.0)
+    settle_down(office, 4)
+
+    after = office.receipt(path)
+    (attached,) = office.partner.state.orders[order].attachments
+    assert (before["state"], before.get("previous")) == ("rejected", None)
+    assert (after["state"], after["errors"]) == ("rejected", before["errors"])
+    assert [a["attachmentId"] for a in after["previous"][0]["attachments"]] == [attached.id]
