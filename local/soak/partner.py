@@ -36,6 +36,8 @@ _SHAPES: tuple[str, ...] = (
 _RARE = ("list_omits", "attachment_omits", "order_echo_omits")
 """The same for a quarter of that share: without these members little can be proved."""
 
+_IDS = ("id", "attachmentId")
+
 
 def switches(options: Options) -> dict[str, object]:
     """What the simulator is told."""
@@ -76,11 +78,11 @@ def odd(told: dict[str, object], *, deceived: bool) -> str:
 
 
 def _other(rng: random.Random, name: str) -> object:
-    """Another position of a switch than its usual one; of a set of names one."""
+    """Another position of a switch than its usual one; of a set of names one. What has no id is nobody's."""
     field = Switches.__dataclass_fields__[name]
     usual, known = field.default, field.metadata.get("known", (False, True))
     if isinstance(usual, tuple):
-        return [rng.choice(known)]
+        return [rng.choice([member for member in known if member not in _IDS])]
     return rng.choice([position for position in known if position != usual])
 
 

@@ -132,13 +132,13 @@ class Judge:
         return _found(drop, ONCE)
 
     def _spoilt(self, drop: Drop, receipt: Mapping[str, Any]) -> Finding:
-        """What was attached before the drop became junk must be told beside the faults of the junk."""
-        told = [receipt, *receipt.get("previous", ())]
-        shown = {_ids(summary) for summary in told}
-        for case in drop.cases:
-            for ids in self.world.orders[drop.order].ids_of(case.fingerprint):
-                if ids not in shown:
-                    return _found(drop, DISAGREE, "what was attached before is not visible in the receipt")
+        """What was attached before the drop became junk must be told beside the faults of the junk, once the
+        ledger has it for attached."""
+        shown = {_ids(summary) for summary in (receipt, *receipt.get("previous", ()))}
+        record = self.world.records.get(f"attachments/{drop.customer}/{drop.order}", {})
+        for own in record.get("submissions", {}).values():
+            if own["state"] == "done" and frozenset(own["ids"]) not in shown:
+                return _found(drop, DISAGREE, "what was attached before is not visible in the receipt")
         if receipt["state"] != "rejected":
             return _found(drop, LOST, f"the receipt says {receipt['state']}")
         return _found(drop, REJECTED)

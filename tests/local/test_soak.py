@@ -247,12 +247,12 @@ def test_junk_over_an_attached_drop_leaves_in_the_receipt_what_was_attached() ->
     scene = scene_of("turned to junk")
     assert scene.drop.expects is Expect.SPOILT
     scene.receipt = {"state": "rejected", "errors": [{"detail": "x"}]}
-    assert scene.fates() == [DISAGREE, ONCE]
-
-    scene.receipt["previous"] = [{"attachments": [{"attachmentId": "a1"}]}]
+    scene.documents = {"y": {"state": "accepted"}}
     assert scene.fates() == [REJECTED, ONCE]
-    scene.attach()
-    scene.receipt.pop("previous")
+
+    scene.documents = {"y": {"state": "done", "ids": ["a1"]}}
+    assert scene.fates() == [DISAGREE, ONCE]
+    scene.receipt["previous"] = [{"attachments": [{"attachmentId": "a1"}]}]
     assert scene.fates() == [REJECTED, ONCE]
 
 
