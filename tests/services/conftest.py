@@ -145,8 +145,11 @@ class Office:
         return dict(stored.record.submissions) if stored else {}
 
     def order(self, status: str = "pending_po_upload") -> str:
-        """An order at Partner Center that waits for its documents."""
-        return self.partner.state.seed_order(CUSTOMER, uuid.uuid4().hex[:12], time.time(), status).id
+        """An order at Partner Center that waits for its documents; of a product that no test orders."""
+        line = {"lineItemNumber": 0, "offerId": "DG7GMGF0D7FV:0001:DG7GMGF0D6M0", "quantity": 1}
+        body = {"lineItems": [line], "creationDate": self.clock.now().isoformat()}
+        state = self.partner.state
+        return state.seed_order(CUSTOMER, uuid.uuid4().hex[:12], time.time(), status, body).id
 
     def sidecar(self, order: str, **more: object) -> dict[str, object]:
         return {
