@@ -28,6 +28,7 @@ from shared.core.ledger import (
 from shared.core.ledger import Answer as KeptAnswer
 from shared.core.matching import Absent, Ambiguous
 from shared.errors import (
+    BlobBlockedError,
     InvalidInputError,
     KeyReusedError,
     NotConfiguredError,
@@ -140,6 +141,8 @@ class Executor:
             return op.reconcile(record, view, deadline)
         except (PartnerCenterError, NotConfiguredError) as error:
             return Unproved(f"Partner Center could not be asked: {error}")
+        except BlobBlockedError as error:  # a record that cannot be read may own what is there
+            return Unproved(str(error))
         except StorageError:
             raise
         except Exception as error:  # an odd answer, an unreadable neighbour: it ends in review, not in a loop

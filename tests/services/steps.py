@@ -12,6 +12,7 @@ from typing import Any
 from local.storage_proxy import Proxy
 from shared.core.ledger import Submission
 from shared.models import Document, DocumentSet, Metadata, Role
+from shared.partner_center.wire import Deadline
 from shared.services.operation import Outcome
 from shared.validation.reviews import review_decision
 from shared.wiring import Services
@@ -59,14 +60,15 @@ def drop_set(
 
 
 def attach(
-    office: Office, order: str, pdf: bytes = PDF, by: Services | None = None, price: str = "156.87"
+    office: Office, order: str, pdf: bytes = PDF, by: Services | None = None, seconds: float = 60.0
 ) -> Outcome:
-    """What drop_pair drops, as an HTTP caller sends it."""
+    """What drop_pair drops, as an HTTP caller sends it who waits for so long."""
     md5 = hashlib.md5(pdf, usedforsecurity=False).hexdigest()
     document = Document(Role.PURCHASE_ORDER, "PO.pdf", len(pdf), md5, lambda: iter([pdf]))
-    metadata = Metadata(is_part_of_tender=False, customer_price=price, currency="CAD")
+    metadata = Metadata(is_part_of_tender=False, customer_price="156.87", currency="CAD")
     content = DocumentSet(CUSTOMER, order, metadata, (document,))
-    return (by or office.services).attachments.attach(content, str(uuid.uuid4()), office.deadline())
+    deadline = Deadline.after(seconds)
+    return (by or office.services).attachments.attach(content, str(uuid.uuid4()), deadline)
 
 
 def look(office: Office, order: str, digest: str) -> Outcome:

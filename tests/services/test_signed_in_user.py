@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 
 import pytest
 
+from local.simulator.tokens import mint
 from shared.auth.mode import Mode
 from shared.core.ledger import State
-from shared.errors import TokenError
+from shared.errors import TokenError, WrongUserError
+from shared.problem import problem_of
 from shared.services.operation import Outcome
-from shared.services.orders import Orders
+from shared.services.orders import order_key
 from shared.validation.orders import order_request
-from shared.wiring import build
-from tests.services.conftest import CUSTOMER, MintedTokens, Office
+from shared.wiring import Services, build
+from tests.services.conftest import CUSTOMER, KEY, TENANT, MintedTokens, Office
+from tests.services.steps import NOT_DONE, fail, settle_down
+
+
+def assertion(user: int) -> str:
+    """The token of one of several users."""
+    return mint({"tid": TENANT, "oid": f"00000000-0000-4000-8000-{user:012}", "nonce": uuid.uuid4().hex}, KEY)
+
+
+ADA, BOB = 1, 2
 
 
 class NobodyConsented(MintedTokens):
@@ -26,25 +38,93 @@ class NobodyConsented(MintedTokens):
         return super().get(mode)
 
     def for_user(self, user_assertion: str) -> MintedTokens:
-        assert user_assertion == "the user's token"
+        assert user_assertion
         return MintedTokens()
 
 
-def place(orders: Orders, office: Office) -> Outcome:
+@pytest.fixture
+def services(office: Office) -> Services:
+    clock, tokens = office.clock, NobodyConsented()
+    office.services = build(
+        office.env, tokens=tokens, clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep
+    )
+    return office.services
+
+
+def place(office: Office, user: int = 0, key: str = "flow-1") -> Outcome:
+    """Place an order for a reseller's customer, as a user or (0) as the one who consented."""
     line = {"offerId": "A", "quantity": 1, "partnerIdOnRecord": "4847383"}
     request = order_request(json.dumps({"lineItems": [line]}).encode(), CUSTOMER)
-    return orders.place(CUSTOMER, request, uuid.uuid4().hex, str(uuid.uuid4()), office.deadline())
+    orders = office.services.orders_for(assertion(user) if user else "")
+    return orders.place(CUSTOMER, request, key, str(uuid.uuid4()), office.deadline())
 
 
+def placed(office: Office) -> int:
+    return len(office.partner.state.orders)
+
+
+@pytest.mark.usefixtures("services")
 def test_an_order_that_needs_a_user_is_placed_as_the_one_who_is_signed_in(office: Office) -> None:
-    services = build(office.env, tokens=NobodyConsented())
-
-    assert place(services.orders_for("the user's token"), office).submission.state is State.DONE
+    assert place(office, ADA).submission.state is State.DONE
 
 
+@pytest.mark.usefixtures("services")
 def test_without_a_signed_in_user_it_is_the_one_who_consented_or_nobody(office: Office) -> None:
-    services = build(office.env, tokens=NobodyConsented())
     with pytest.raises(TokenError):
-        place(services.orders_for(""), office)
+        place(office)
 
     assert office.posts("POST order") == 0
+
+
+@pytest.mark.usefixtures("services")
+def test_an_order_of_a_signed_in_user_waits_for_that_user_to_be_sent_again(office: Office) -> None:
+    fail(office, "POST order", **NOT_DONE)
+    first = place(office, ADA)
+    settle_down(office, 25, 25, 26 * 60)
+    unsent = placed(office)
+    with pytest.raises(WrongUserError) as caught:
+        place(office, BOB)
+    posts = office.posts("POST order")
+    again = place(office, ADA)
+
+    assert (first.submission.state, unsent, posts) == (State.UNKNOWN, 0, 1)
+    assert problem_of(caught.value)["status"] == 409
+    assert (again.submission.state, placed(office)) == (State.DONE, 1)
+    assert len(set(office.request_ids("POST order"))) == 1, "silence keeps the MS-RequestId"
+
+
+def test_an_order_of_a_signed_in_user_is_not_sent_again_as_the_one_who_consented(office: Office) -> None:
+    fail(office, "POST order", **NOT_DONE)
+    consented = office.services
+    office.services = replace(consented, orders=replace(consented.orders, user="somebody"))
+    first = place(office)
+    office.services = consented
+    settle_down(office, 25, 25, 26 * 60)
+    with pytest.raises(WrongUserError):
+        place(office)
+
+    assert first.submission.state is State.UNKNOWN
+    assert office.posts("POST order") == 1
+
+
+@pytest.mark.usefixtures("services")
+def test_an_order_of_a_signed_in_user_whose_reply_was_lost_is_found_without_the_user(office: Office) -> None:
+    fail(office, "POST order", kind="lose_reply")
+    fail(office, "GET orders", times=3, kind="status", status=503)
+    first = place(office, ADA)
+    settle_down(office, 10)
+    found = office.services.orders.look(CUSTOMER, "flow-1", office.deadline())
+
+    assert (first.submission.state, found.submission.state) == (State.UNKNOWN, State.DONE)
+    assert (placed(office), office.posts("POST order")) == (1, 1)
+
+
+@pytest.mark.usefixtures("services")
+def test_what_is_done_is_told_to_whoever_has_the_key(office: Office) -> None:
+    first = place(office, ADA)
+    second = place(office, BOB)
+
+    assert (second.replayed, second.submission.ids) == (True, first.submission.ids)
+    stored = office.services.ledger.read(order_key(CUSTOMER, "flow-1"))
+    assert stored
+    assert stored.record.customer_id == CUSTOMER
