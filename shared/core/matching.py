@@ -365,7 +365,7 @@ def _same_members(sent: Json, there: Json, ignored: str) -> bool:
     return all(
         _same(name, value, there[name])
         for name, value in sent.items()
-        if name != ignored and value is not None and there.get(name) is not None
+        if name != ignored and there.get(name) is not None
     )
 
 
@@ -380,8 +380,6 @@ def _same(name: str, sent: Any, there: Any) -> bool:  # noqa: ANN401 - any JSON
         return all(member in theirs and _same(member, ours[member], theirs[member]) for member in ours)
     if isinstance(sent, list) and isinstance(there, list):
         return len(sent) == len(there) and _pairing(sent, there, partial(_same, name)) is not None
-    if isinstance(sent, bool) or isinstance(there, bool):
-        return _text(sent).lower() == _text(there).lower()
     if name == _CYCLE:
         return sent == _CHOOSE or _plain(sent.replace("_", "")) == _plain(_text(there).replace("_", ""))
     return _plain(sent) == _plain(there)
@@ -393,8 +391,7 @@ def _plain(value: object) -> object:
     if number is not None:
         return number
     text = _text(value).strip()
-    moment = _moment(text)
-    return moment if moment is not None and moment.tzinfo is not None else text.casefold()
+    return _moment(text) or text.casefold()
 
 
 def _members(order: Json) -> dict[str, Any]:
@@ -411,9 +408,9 @@ def _lines(members: Json) -> list[dict[str, Any]]:
 
 def _products(order: Json) -> frozenset[str]:
     """The products of an order, none when not all of them can be read."""
-    offers = [_text(line.get("offerid")) for line in _lines(_members(order))]
-    products = frozenset(offer.partition(":")[0].strip().casefold() for offer in offers)
-    return products if all(products) else frozenset()
+    offers = [line.get("offerid") for line in _lines(_members(order))]
+    told = [offer.partition(":")[0].strip() if isinstance(offer, str) else "" for offer in offers]
+    return frozenset(map(str.casefold, told)) if all(told) else frozenset()
 
 
 def _latest(told: object) -> datetime | None:
@@ -436,7 +433,7 @@ def _moment(text: str) -> datetime | None:
 
 def _number(value: object) -> Decimal | None:
     try:
-        number = Decimal(str(value).strip())
+        number = Decimal(str(value))
     except (InvalidOperation, ValueError):  # ValueError: an integer of thousands of digits
         return None
     return number if number.is_finite() else None

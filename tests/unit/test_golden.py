@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from shared.core.ledger import Record, State, Submission
+from shared.core.ledger import FORMAT, Record, State, Submission
 from shared.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -38,6 +38,7 @@ def unrecognized(value: object) -> list[str]:
 def test_a_record_that_was_written_once_is_read_and_written_as_it_was(name: str) -> None:
     record = Record.load(golden(name))
 
+    assert record.v == FORMAT
     assert json.loads(record.dump()) == json.loads(golden(name))
     assert unrecognized(record) == []
 

@@ -16,9 +16,7 @@ from pydantic import ValidationError
 from shared.core.ledger import (
     EDGES,
     HOLDING,
-    KEPT_WHOLE,
     OPEN,
-    RESTED,
     SENT,
     Action,
     Answer,
@@ -37,7 +35,9 @@ from shared.core.ledger import (
 )
 
 NOW = datetime(2027, 3, 31, 12, tzinfo=UTC)
-SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+KEPT = 20
+"""So many final submissions stay whole."""
 
 
 def submission(state: State = State.PENDING, digest: str = "d", **fields: Any) -> Submission:
@@ -214,11 +214,11 @@ def test_the_last_twenty_steps_are_kept() -> None:
         ("what waits for its moment goes on", submission(State.PENDING, due=NOW), False),
         (
             "however long that was",
-            submission(State.PENDING, due=NOW, changed=NOW - RESTED - SECOND),
+            submission(State.PENDING, due=NOW, changed=NOW - HOUR - SECOND),
             False,
         ),
-        ("what rests goes on when it is asked for soon", submission(changed=NOW - RESTED), False),
-        ("what rested for long begins anew", submission(changed=NOW - RESTED - SECOND), True),
+        ("what rests goes on when it is asked for soon", submission(changed=NOW - HOUR), False),
+        ("what rested for long begins anew", submission(changed=NOW - HOUR - SECOND), True),
         ("what was refused begins anew", submission(State.REFUSED), True),
         ("what a person decided on begins anew", submission(State.REVIEW), True),
     ],
@@ -362,7 +362,7 @@ FACTS: dict[str, Any] = {
 
 def test_of_old_final_submissions_a_record_keeps_who_owns_what_and_which_signals_are_spent() -> None:
     some = record()
-    for n in range(KEPT_WHOLE + 3):
+    for n in range(KEPT + 3):
         some = some.put(submission(State.DONE, f"d{n}", changed=NOW + n * SECOND, **FACTS))
 
     *old, oldest_whole = [some.submissions[f"d{n}"] for n in range(3)]
@@ -392,7 +392,7 @@ def test_of_old_final_submissions_a_record_keeps_who_owns_what_and_which_signals
 )
 def test_what_is_open_or_a_persons_to_decide_is_kept_whole_however_old(keeps: Submission) -> None:
     some = record(keeps)
-    for n in range(KEPT_WHOLE + 3):
+    for n in range(KEPT + 3):
         some = some.put(submission(State.DONE, f"d{n}", changed=NOW + n * SECOND, **FACTS))
 
     assert some.submissions["old"] == keeps
@@ -724,8 +724,8 @@ def test_growth_takes_nothing_that_anybody_needs(states: list[tuple[State, bool,
         )
         assert not (one in shrunk and (one.open or one.decidable))
     final = [one for one in many if not (one.open or one.decidable)]
-    assert all(sum(other.changed >= one.changed for other in final) > KEPT_WHOLE for one in shrunk)
-    assert sum(bool(after.submissions[one.digest].documents) for one in final) <= KEPT_WHOLE
+    assert all(sum(other.changed >= one.changed for other in final) > KEPT for one in shrunk)
+    assert sum(bool(after.submissions[one.digest].documents) for one in final) <= KEPT
 
 
 @st.composite
