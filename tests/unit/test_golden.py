@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from shared.core.ledger import FORMAT, Record, State, Submission
+from shared.core.ledger import FORMAT, Answer, OrderContent, PartnerIds, Record, State, Submission
 from shared.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -114,6 +114,31 @@ def test_what_a_record_does_not_tell_means_what_it_meant() -> None:
         "remedy": "",
         "history": (),
     }
+
+
+@pytest.mark.parametrize(
+    ("part", "least", "meant"),
+    [
+        (OrderContent, {"mode": "app-only", "body": "{}"}, {"user": ""}),
+        (PartnerIds, {}, {"request_id": "", "correlation_id": "", "cv": "", "server_id": ""}),
+        (
+            Answer,
+            {"status": 201},
+            {"body": "", "code": "", "description": "", "retryable": False, "ids": PartnerIds()},
+        ),
+        (
+            Record,
+            {"v": 2, "kind": "order", "key": "k", "customerId": "c"},
+            {"order_id": "", "due": None, "submissions": {}},
+        ),
+    ],
+)
+def test_what_a_part_of_a_record_does_not_tell_means_what_it_meant(
+    part: type[BaseModel], least: dict[str, object], meant: dict[str, object]
+) -> None:
+    told = dict(part.model_validate_json(json.dumps(least)))
+
+    assert {name: value for name, value in told.items() if name not in map(_field, least)} == meant
 
 
 def _field(member: str) -> str:

@@ -193,7 +193,7 @@ def test_what_is_known_of_a_silence_stays_over_a_step() -> None:
 def test_steps_have_an_order_whatever_the_clocks_say() -> None:
     before = submission(State.UNKNOWN, changed=NOW)
 
-    after = before.to(State.UNKNOWN, NOW - MINUTE, "r2", "not yet")
+    after = before.to(State.UNKNOWN, NOW - MINUTE + timedelta(microseconds=7), "r2", "not yet")
 
     assert after.changed == NOW + timedelta(microseconds=1)
     assert after.history == ("2027-03-31T11:59:00+00:00 unknown -> unknown: not yet",)
@@ -540,6 +540,11 @@ def test_a_moment_needs_a_zone_and_is_kept_as_utc() -> None:
     )
     with pytest.raises(ValidationError, match="a moment needs a zone"):
         submission(due=there.replace(tzinfo=None))
+
+
+def test_a_submission_does_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        submission().state = State.DONE  # type: ignore[misc]  # what is forbidden is what is tried
 
 
 def test_what_is_wrong_with_a_record_is_told_without_what_is_in_it() -> None:
