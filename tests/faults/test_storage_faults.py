@@ -8,7 +8,7 @@ import pytest
 
 from local.proxy_faults import Fault
 from shared.core.ledger import State
-from shared.errors import StorageError
+from shared.errors import StorageError, StorageUnknownError
 from tests.faults.parts import DENIED, World
 
 BUSY = Fault("status", status=503, code="ServerBusy")
@@ -45,6 +45,25 @@ def test_a_claim_that_was_won_and_reported_as_lost_is_ones_own(world: World, fau
     assert outcome.submission.state is State.DONE
     assert not outcome.replayed
     assert outcome.submission.attempt == 1
+
+
+@pytest.mark.parametrize("fault", [LOST, CUT_AFTER], ids=["5xx", "cut"])
+def test_whoever_may_have_left_a_claim_behind_is_not_told_that_nothing_was_done(
+    world: World, fault: Fault
+) -> None:
+    """The claim is written, the answer lost, and what stands there cannot be read: a worker may go on with
+    it."""
+    world.make_containers()
+    world.storage.order(fault, method="PUT", name="orders/*")
+    world.storage.order(REFUSED, method="GET", name="orders/*")
+    with pytest.raises(StorageUnknownError):
+        world.place(by=world.faulty)
+    posts = world.posts("POST order")
+    world.settle(6, 25, 6)
+
+    assert posts == 0
+    assert len(world.partner.state.orders) == 1
+    assert world.place().submission.state is State.DONE
 
 
 @pytest.mark.parametrize("fault", [REFUSED, DONE_BUT_REFUSED], ids=["not-written", "written"])
