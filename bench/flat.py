@@ -84,11 +84,11 @@ def _fill(services: Services, number: int) -> None:
 def _drop(services: Services, fill: Services) -> float:
     """Seconds that both events of one drop take."""
     stem, seconds = f"others/{uuid.uuid4().hex}", 0.0
-    sidecar = parts.sidecar()
+    sidecar = parts.sidecar(parts.order_of(stem.rpartition("/")[2]))
     for name, content in ((f"{stem}.pdf", PDF), (f"{stem}.json", sidecar)):
         fill.drops.blobs.put(fill.drops.incoming, name, content, match="*")
         began = time.perf_counter()
-        services.drops.ring(name, str(uuid.uuid4()), services.deadline())
+        parts.ring(services, name)
         seconds += time.perf_counter() - began
     return seconds
 

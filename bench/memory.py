@@ -73,7 +73,8 @@ def drop(services: Services, name: str, size: int) -> None:
     files = max(1, size // LARGEST)
     names = [f"{size * 1_000_000 // files + n}.pdf" for n in range(files)]
     drops = services.drops
-    drops.blobs.put(drops.incoming, f"{name}/metadata.json", parts.sidecar(poFiles=names), match="*")
+    sidecar = parts.sidecar(parts.order_of(*names), poFiles=names)
+    drops.blobs.put(drops.incoming, f"{name}/metadata.json", sidecar, match="*")
 
 
 def child(storage: str, partner_center: str, size: int, number: int) -> None:
@@ -94,8 +95,8 @@ def child(storage: str, partner_center: str, size: int, number: int) -> None:
 
 def ring(services: Services, name: str) -> None:
     """The event of a set's sidecar; it must end attached."""
-    services.drops.ring(f"{name}/metadata.json", str(uuid.uuid4()), services.deadline())
-    kept = services.drops.receipts.read(f"{name}/metadata.json")
+    parts.ring(services, f"{name}/metadata.json")
+    kept = services.drops.receipts.store.read(f"{name}/metadata.json")
     assert kept is not None
     assert kept.state == "attached", kept.body
 

@@ -29,6 +29,7 @@ from shared.storage.blobs import BlobStore
 from shared.wiring import Services, build
 
 CUSTOMER, ORDER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1", "7a2b1f"
+QUEUE = "work"
 METADATA = Metadata(is_part_of_tender=False, customer_price="156.87", currency="CAD")
 GUID = "aaaaaaaa-0000-4000-8000-000000000001"
 
@@ -99,10 +100,9 @@ def environment() -> dict[str, str]:
 
 
 def connection_string(url: str) -> str:
-    """Storage at a bench server."""
-    return (
-        f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={url}/{ACCOUNT};"
-    )
+    """Storage at a bench server, which swallows what is put into a queue."""
+    account = f"AccountName={ACCOUNT};AccountKey={KEY}"
+    return f"DefaultEndpointsProtocol=http;{account};BlobEndpoint={url}/{ACCOUNT};QueueEndpoint={url}/queue;"
 
 
 def settings(storage: str, partner_center: str) -> dict[str, str]:
@@ -122,10 +122,20 @@ def services(storage: str, partner_center: str) -> Services:
     return build(settings(storage, partner_center), tokens=AnyToken())
 
 
-def sidecar(**more: object) -> bytes:
-    """A sidecar for an order of its own."""
-    about = {"customerId": CUSTOMER, "orderId": uuid.uuid4().hex[:12], **more}
+def order_of(*names: str) -> str:
+    """Id of a new order, from which the bench server knows which documents will be attached to it."""
+    return "-".join([uuid.uuid4().hex[:12], *(name.removesuffix(".pdf") for name in names)])
+
+
+def sidecar(order: str, **more: object) -> bytes:
+    """A sidecar for an order."""
+    about = {"customerId": CUSTOMER, "orderId": order, **more}
     return json.dumps({**about, "customerPrice": "156.87", "currency": "CAD"}).encode()
+
+
+def ring(services: Services, name: str) -> None:
+    """The event of a blob."""
+    services.drops.handle_blob_event(name, str(uuid.uuid4()))
 
 
 def store(storage: str) -> BlobStore:

@@ -3,10 +3,13 @@
 What it serves, by the last part of the path:
 - `<n>.pdf` with n of 1,000 or more is a blob of n bytes, which nobody has to write first (ranges included)
 - any other GET and PUT is a blob store in memory with ETags and conditions, enough for the ledger
-- POST and a chunked PUT are read to their end, dropped, and answered as Partner Center answers an attachment
+- POST and a chunked PUT are read to their end, dropped, and answered as Partner Center answers an attachment:
+  with the documents that the id of the order names after its first hyphen (`parts.order_of`)
+- GET of an order's `attachments` is an empty list
 
 A first part of the path changes the manners: `/paced/...` sends and reads 60 MB/s after 20 ms, `/slow/...`
-answers storage after 10 ms and a POST after 50 ms, `/thrice/...` throttles two POSTs of three.
+answers storage and a list after 10 ms and a POST after 50 ms, `/far/...` a list after 100 ms and a POST after
+500 ms, `/thrice/...` throttles two POSTs of three.
 It prints {"http": url, "https": url} when it listens. GET /count tells how many requests it had by method,
 GET /fill/<n> writes n small blobs into the incoming container.
 """
@@ -32,16 +35,11 @@ PIECE = 256 * 1024
 PACE = 60e6
 FIRST_BYTE = 0.020
 STORAGE_SECONDS, POST_SECONDS = 0.010, 0.050
-MANNERS = ("paced", "slow", "thrice")
+FAR_LIST_SECONDS, FAR_POST_SECONDS = 0.1, 0.5
+MANNERS = ("paced", "slow", "far", "thrice")
 
 _PDF = memoryview(b"%PDF-1.7\n" + bytes(4 * PIECE))
 _MD5 = base64.b64encode(hashlib.md5(_PDF, usedforsecurity=False).digest()).decode()
-_ITEMS = [
-    {"attachmentId": f"{kind}-{n}", "attachmentType": str(kind), "fileName": "x.pdf", "sizeInKB": 1}
-    for kind in Role
-    for n in range(4)
-]
-_ATTACHED = json.dumps({"totalCount": len(_ITEMS), "items": _ITEMS}).encode()
 _STARTED = formatdate(usegmt=True)
 _END_OF_CHUNKS = b"\r\n0\r\n\r\n"
 
@@ -101,14 +99,18 @@ class Connection:
         if headers.get("expect"):
             self.link.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         if method == "POST" or "transfer-encoding" in headers:
-            self.swallow(headers)
+            self.swallow(path, headers)
+        elif path.endswith("/attachments"):
+            time.sleep(FAR_LIST_SECONDS if self.manners == "far" else 0)
+            self.wait()
+            self.answer(200, {"Content-Type": "application/json"}, _collection([]))
         elif method == "PUT":
             self.put(path, headers)
         else:
             self.get(path, headers)
         return True
 
-    def swallow(self, headers: dict[str, str]) -> None:
+    def swallow(self, path: str, headers: dict[str, str]) -> None:
         """Read a body of any length and drop it."""
         started, got, tail = time.perf_counter(), len(self.rest), self.rest[-7:]
         length = int(headers.get("content-length", -1))
@@ -121,12 +123,11 @@ class Connection:
             if length < 0:
                 tail = (tail + bytes(view[max(0, n - 7) : n]))[-7:]
             self.pace(started, got)
-        if self.manners == "slow":
-            time.sleep(POST_SECONDS)
+        time.sleep({"slow": POST_SECONDS, "far": FAR_POST_SECONDS}.get(self.manners, 0))
         if self.manners == "thrice" and next(self.store.posts) % 3:
             self.answer(429, {"Retry-After": "1"})
         else:
-            self.answer(201, {"Content-Type": "application/json"}, _ATTACHED)
+            self.answer(201, {"Content-Type": "application/json"}, _collection(_attached(path)))
 
     def put(self, path: str, headers: dict[str, str]) -> None:
         """Store a blob."""
@@ -209,6 +210,21 @@ class Connection:
         lines = [f"HTTP/1.1 {status} x", f"Content-Length: {len(body)}"]
         lines += [f"{k}: {v}" for k, v in headers.items()]
         self.link.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+
+
+def _attached(path: str) -> list[dict[str, str]]:
+    """The documents that are attached to the order of a path, as its id names them."""
+    order = path.rpartition("/attachment")[0].rpartition("/")[2]
+    names = order.split("-")[1:]
+    kind = str(Role.PURCHASE_ORDER)
+    return [
+        {"attachmentId": f"{order}-{n}", "attachmentType": kind, "fileName": f"{name}.pdf"}
+        for n, name in enumerate(names)
+    ]
+
+
+def _collection(items: list[dict[str, str]]) -> bytes:
+    return json.dumps({"totalCount": len(items), "items": items}).encode()
 
 
 def _serve(link: socket.socket, store: Store, tls: ssl.SSLContext | None) -> None:

@@ -19,10 +19,10 @@ from bench import parts
 from bench.harness import Case, Sample, rounds, spread, table, times_as_fast
 from bench.server import POST_SECONDS, STORAGE_SECONDS
 from local.azurite.launcher import Azurite
-from shared.core.ledger import dump
-from shared.models import Document, Role, Submission
+from shared.core.ledger import FORMAT, DocumentFacts, Record, State, Submission
+from shared.models import Document, Role, order_attachments_key
 from shared.partner_center.client import PartnerCenter
-from shared.services.attachments import claim_of
+from shared.partner_center.wire import Deadline, RequestIds
 from shared.storage.blobs import BlobStore
 from shared.wiring import Services
 
@@ -71,7 +71,7 @@ def _drops(services: Services, events: Callable[[str, str], None], workers: int,
     with ThreadPoolExecutor(workers) as pool:
         for ending in ("pdf", "json"):
             for stem in stems:
-                content = PDF if ending == "pdf" else parts.sidecar()
+                content = PDF if ending == "pdf" else parts.sidecar(parts.order_of("PO.pdf"))
                 put(INCOMING, f"{stem}.{ending}", content, match="*")
             began = time.perf_counter()
             list(pool.map(events, stems, itertools.repeat(ending)))
@@ -80,7 +80,7 @@ def _drops(services: Services, events: Callable[[str, str], None], workers: int,
 
 
 def _ring(services: Services, stem: str, ending: str) -> None:
-    services.drops.ring(f"{stem}.{ending}", str(uuid.uuid4()), services.deadline())
+    parts.ring(services, f"{stem}.{ending}")
 
 
 def _bare(store: BlobStore, client: PartnerCenter, stem: str, ending: str) -> None:
@@ -94,6 +94,8 @@ def _bare(store: BlobStore, client: PartnerCenter, stem: str, ending: str) -> No
     list(sidecar.read())
     pdf = store.open(INCOMING, f"{stem}.pdf")
     assert pdf is not None
+    ids = RequestIds(parts.GUID, parts.GUID)
+    client.list_attachments(parts.CUSTOMER, parts.ORDER, ids, Deadline.after(60))
     etag = store.put(LEDGER, f"{stem}.json", _RECORD)
     parts.attach(client, [Document(Role.PURCHASE_ORDER, "PO.pdf", pdf.size, pdf.md5, pdf.read)])
     store.put(LEDGER, f"{stem}.json", _RECORD, match=etag)
@@ -101,9 +103,22 @@ def _bare(store: BlobStore, client: PartnerCenter, stem: str, ending: str) -> No
 
 
 def _record() -> bytes:
-    pdf = Document(Role.PURCHASE_ORDER, "PO.pdf", len(PDF), "00" * 16, lambda: iter((PDF,)))
-    claim = claim_of(Submission(parts.CUSTOMER, parts.ORDER, parts.METADATA, (pdf,)), {})
-    return dump(claim.record(datetime.now(UTC), parts.GUID, timedelta(minutes=4), parts.GUID, parts.GUID))
+    pdf = DocumentFacts(kind=Role.PURCHASE_ORDER, file_name="PO.pdf", size=len(PDF), md5="00" * 16)
+    now, key = datetime.now(UTC), order_attachments_key(parts.CUSTOMER, parts.ORDER)
+    blank = Record(v=FORMAT, kind="attachments", key=key, customer_id=parts.CUSTOMER, order_id=parts.ORDER)
+    claim = Submission(
+        digest="00" * 32,
+        state=State.CLAIMED,
+        revision=parts.GUID,
+        request_id=parts.GUID,
+        correlation_id=parts.GUID,
+        created=now,
+        changed=now,
+        since=now,
+        due=now + timedelta(minutes=4),
+        documents=(pdf,),
+    )
+    return blank.put(claim).dump()
 
 
 _RECORD = _record()
@@ -120,11 +135,11 @@ def _far(storage: parts.Server, sink: parts.Server) -> None:
             s.wall
             for s in rounds({"ours": partial(_drops, near, partial(_ring, far), workers, number)}, 3)["ours"]
         ]
-        ideal = (REQUESTS * STORAGE_SECONDS + POST_SECONDS) * number / workers
+        ideal = ((REQUESTS + 1) * STORAGE_SECONDS + POST_SECONDS) * number / workers
         ratio = spread([ideal / t for t in taken])
         rows.append([workers, round(number / ideal), round(number / median(taken)), ratio])
     table(
-        "small: 10 ms a storage request, 50 ms a POST",
+        "small: 10 ms a storage request or a GET, 50 ms a POST",
         ["workers", "ideal drops/s", "ours drops/s", "ours to ideal"],
         rows,
     )

@@ -127,7 +127,8 @@ def read(answer: requests.Response) -> Told:
     wait = float(answer.headers.get("Retry-After") or 1)
     if answer.status_code in (200, 201):
         ids = frozenset(str(item.get("attachmentId")) for item in body.get("items", ()))
-        return Told(DONE, answer.status_code, str(body.get("id", "")), detail, ids)
+        order_id = str(body.get("id") or body.get("Id") or "")  # as Partner Center spells it
+        return Told(DONE, answer.status_code, order_id, detail, ids)
     if answer.status_code == 202:
         url = urlsplit(answer.headers["Location"])
         location = url.path + (f"?{url.query}" if url.query else "")

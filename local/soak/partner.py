@@ -36,7 +36,8 @@ _SHAPES: tuple[str, ...] = (
 _RARE = ("list_omits", "attachment_omits", "order_echo_omits")
 """The same for a quarter of that share: without these members little can be proved."""
 
-_IDS = ("id", "attachmentId")
+_NEEDED = ("id", "attachmentId", "attachmentType", "lineItems", "offerId", "quantity")
+"""Without these nothing at all is known again, and all that is sent ends in review or waits."""
 
 
 def switches(options: Options) -> dict[str, object]:
@@ -78,11 +79,11 @@ def odd(told: dict[str, object], *, deceived: bool) -> str:
 
 
 def _other(rng: random.Random, name: str) -> object:
-    """Another position of a switch than its usual one; of a set of names one. What has no id is nobody's."""
+    """Another position of a switch than its usual one; of a set of names one."""
     field = Switches.__dataclass_fields__[name]
     usual, known = field.default, field.metadata.get("known", (False, True))
     if isinstance(usual, tuple):
-        return [rng.choice([member for member in known if member not in _IDS])]
+        return [rng.choice([member for member in known if member not in _NEEDED])]
     return rng.choice([position for position in known if position != usual])
 
 

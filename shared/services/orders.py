@@ -12,6 +12,7 @@ from typing import Any
 from shared.auth.claims import subject
 from shared.auth.mode import Mode, UserTokenSource
 from shared.core.ledger import FORMAT, OrderContent, Record, Source, State, Submission
+from shared.core.ledger import Answer as KeptAnswer
 from shared.core.matching import (
     Absent,
     Ours,
@@ -24,7 +25,7 @@ from shared.core.matching import (
     shares_product,
     tells_moment,
 )
-from shared.errors import NotFoundError, RefusedError, WrongUserError
+from shared.errors import NotFoundError, PartnerCenterError, RefusedError, WrongUserError
 from shared.models import OrderRequest
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.wire import Answer, Deadline, Listing, RequestIds
@@ -37,6 +38,7 @@ from shared.services.operation import (
     Snapshot,
     Unproved,
     kept_answer,
+    partner_ids,
 )
 from shared.services.resellers import Resellers
 from shared.storage.blobs import Clock
@@ -137,14 +139,22 @@ class OrderOperation:
         listing = self.partner.list_orders(self.blank.customer_id, ids, deadline, keep=keep)
         verdict = self._judge(record, sent, since, listing)
         if isinstance(verdict, Ours):
-            whole = self.partner.get_order(self.blank.customer_id, verdict.ids[0], ids, deadline)
-            answer = kept_answer(whole).model_copy(update={"status": 201})
-            return Found(answer, verdict.ids)
+            return Found(self._whole(verdict.ids[0], listing, ids, deadline), verdict.ids)
         if isinstance(verdict, Absent) and (not listing.complete or listing.unreadable):
             return Unproved("the customer's list of orders is not complete, or not readable")
         if isinstance(verdict, UnderWay):
             return Unproved("another order of the same products is being placed right now")
         return verdict
+
+    def _whole(self, order_id: str, listing: Listing, ids: RequestIds, deadline: Deadline) -> KeptAnswer:
+        """The order as Partner Center has it now; as it stands in the list when it cannot be read alone."""
+        try:
+            answer = kept_answer(self.partner.get_order(self.blank.customer_id, order_id, ids, deadline))
+        except PartnerCenterError:
+            listed = next(order for order in listing.items if _order_id(order) == order_id)
+            body = json.dumps(listed, ensure_ascii=False, default=float)
+            answer = KeptAnswer(status=200, body=body, ids=partner_ids(listing.ids))
+        return answer.model_copy(update={"status": 201})
 
     def _judge(
         self, record: Record, sent: Mapping[str, Any], since: datetime, listing: Listing

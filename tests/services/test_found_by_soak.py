@@ -109,3 +109,13 @@ def test_what_was_attached_is_told_by_the_receipt_of_a_drop_that_became_junk_mea
     assert (before["state"], before.get("previous")) == ("rejected", None)
     assert (after["state"], after["errors"]) == ("rejected", before["errors"])
     assert [a["attachmentId"] for a in after["previous"][0]["attachments"]] == [attached.id]
+
+
+def test_an_order_that_is_listed_and_cannot_be_read_alone_is_known_from_the_list(office: Office) -> None:
+    office.partner.configure(order_casing="pascal")
+    own = office.place().submission
+
+    (placed,) = office.partner.state.orders
+    assert (own.state, own.ids) == (State.DONE, (placed,))
+    assert own.answer
+    assert (own.answer.status, json.loads(own.answer.body)["Id"]) == (201, placed)
