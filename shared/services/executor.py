@@ -28,6 +28,7 @@ from shared.core.ledger import (
 from shared.core.ledger import Answer as KeptAnswer
 from shared.core.matching import Absent, Ambiguous
 from shared.errors import (
+    AppError,
     BlobBlockedError,
     InvalidInputError,
     KeyReusedError,
@@ -234,7 +235,20 @@ class _Run:
     """Whether Partner Center was asked just now about what is to be sent again, and it is not there."""
 
     def outcome(self) -> Outcome:
-        """Go on until there is one."""
+        """Go on until there is one. What cannot be sent now, and will be later without being asked for again,
+        is open: that nothing is done would not be true."""
+        try:
+            return self._go_on()
+        except StorageError:
+            raise
+        except AppError:
+            own = self._own()
+            if self.op.source is not None or own is None or not own.open or own.due is None:
+                raise
+            assert self.stored
+            return Outcome(self.stored.record, own, replayed=True)
+
+    def _go_on(self) -> Outcome:
         self._begin()
         for _ in range(_MOST_STEPS):
             try:
@@ -257,11 +271,13 @@ class _Run:
 
     def _is_open(self) -> bool:
         """Whether the submission was there before and is not at its end, as far as storage says."""
-        stored = self.stored
         with suppress(StorageError, NotConfiguredError):
-            stored = stored or self.executor.ledger.read(self.op.blank.key)
-        own = stored.record.submissions.get(self.op.digest) if stored else None
+            self.stored = self.stored or self.executor.ledger.read(self.op.blank.key)
+        own = self._own()
         return own is not None and own.open
+
+    def _own(self) -> Submission | None:
+        return self.stored.record.submissions.get(self.op.digest) if self.stored else None
 
     def _begin(self) -> None:
         if self.op.can_send:
@@ -289,6 +305,7 @@ class _Run:
             holder = record.holder()
             assert self.stored
             assert holder
+            self.snapshot = None  # what is seen now is newer, also where it cannot be recorded
             self.stored = self.executor.resolve(op, self.stored, holder.digest, self.deadline)
             self.looked = holder is own
             return None

@@ -25,7 +25,7 @@ from shared.core.matching import (
     shares_product,
     tells_moment,
 )
-from shared.errors import NotFoundError, PartnerCenterError, RefusedError, WrongUserError
+from shared.errors import AppError, NotFoundError, PartnerCenterError, RefusedError, WrongUserError
 from shared.models import OrderRequest
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.wire import Answer, Deadline, Listing, RequestIds
@@ -219,7 +219,14 @@ class Orders:
         content = only(known.record).order if known else None
         if content is None:
             ids = RequestIds(self.executor.new_id(), correlation_id)
-            partner_id = self.resellers.partner_id(self.partner, request, ids, deadline)
+            try:
+                partner_id = self.resellers.partner_id(self.partner, request, ids, deadline)
+            except AppError:
+                # what was asked for before is told for what it is, whatever its reseller is now
+                known = known or self.executor.ledger.read(blank.key)
+                if known is None:
+                    raise
+                return self.executor.run(self.operation(blank, digest), correlation_id, deadline, known)
             content = OrderContent(
                 mode=str(Mode.APP_USER if request.needs_app_user else Mode.APP),
                 body=request.to_wire(customer_id, partner_id).decode(),

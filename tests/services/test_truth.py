@@ -17,6 +17,7 @@ from tests.services.conftest import PDF, Office
 from tests.services.steps import (
     NOT_DONE,
     REFUSED,
+    UNREADABLE,
     attach,
     behind_proxy,
     drop_pair,
@@ -185,6 +186,37 @@ def test_what_was_answered_with_not_sent_is_sent_by_nobody_but_its_sender(office
     assert isinstance(outcome.error, PartnerCenterError)
     assert office.posts(f"POST {kind.removesuffix('s')}") == 1
     assert ask().submission.state is State.DONE
+
+
+def test_one_who_sends_what_lies_in_a_drop_that_will_send_it_is_told_that_it_is_open(office: Office) -> None:
+    order = office.order()
+    fail(office, "POST attachment", kind="throttle", retry_after=900)
+    path = drop_pair(office, order, pdf=PDF)
+    office.ring(path)
+    office.clock.forward(minutes=16)
+    fail(office, "GET attachments", times=-1, **UNREADABLE)
+    asked = attach(office, order)
+    office.partner.faults.clear()
+    settle_down(office, 5, 60)
+
+    assert asked.submission.state is State.PENDING
+    assert asked.submission.due is not None, "told as open"
+    assert look(office, order, asked.submission.digest).submission.state is State.DONE
+    assert office.receipt(path)["state"] == "attached"
+
+
+def test_one_who_asks_again_while_resellers_cannot_be_looked_up_is_told_what_became_of_the_order(
+    office: Office,
+) -> None:
+    reseller = next(iter(office.partner.state.resellers)).id
+    fail(office, "POST order", **NOT_DONE)
+    office.place(indirectResellerId=reseller)
+    fail(office, "GET relationships", times=-1, kind="status", status=500)
+    again = office.place(by=office.another(), indirectResellerId=reseller)
+    with pytest.raises(PartnerCenterError):
+        office.place(by=office.another(), key="flow-2", indirectResellerId=reseller)
+
+    assert again.submission.state is State.UNKNOWN
 
 
 @pytest.mark.parametrize("fault", [DENIED, LOST])
