@@ -28,12 +28,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+
+from shared.errors import SupportIds
 
 FORMAT: Literal[2] = 2
 """Version of the records. What a submission's digest is made of is part of it."""
@@ -132,6 +135,11 @@ class PartnerIds(_Kept):
     cv: str = ""
     server_id: str = ""
 
+    @classmethod
+    def of(cls, ids: SupportIds) -> Self:
+        """The ids of an exchange."""
+        return cls(**asdict(ids))
+
 
 class Answer(_Kept):
     """What Partner Center answered: the body of a success, or `code` and `description` of a refusal."""
@@ -204,6 +212,12 @@ class Submission(_Kept):
     def decidable(self) -> bool:
         """Whether it waits for a person's decision, or a person's decision can be taken back."""
         return self.state is State.REVIEW or (self.state is State.REFUSED and self.given_up)
+
+    @property
+    def sent_by_worker(self) -> bool:
+        """Whether its content lies where the worker finds it: in a drop, or in the record and not bound to a
+        signed-in user. Other content is gone with the request that brought it."""
+        return bool(self.sources) or (self.order is not None and not self.order.user)
 
     def to(self, state: State, now: datetime, revision: str, detail: str, **changes: Any) -> Submission:  # noqa: ANN401
         """The submission after one step along EDGES; ValueError for any other, and nothing is changed."""

@@ -9,13 +9,22 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from shared.core.ledger import FORMAT, HOLDING, DocumentFacts, Record, Source, State, Submission, merged
+from shared.core.conclusions import Found, Reconciliation, Unproved
+from shared.core.ledger import (
+    FORMAT,
+    HOLDING,
+    DocumentFacts,
+    PartnerIds,
+    Record,
+    Source,
+    State,
+    Submission,
+    merged,
+)
 from shared.core.ledger import Answer as KeptAnswer
-from shared.core.matching import (
-    Absent,
-    Ambiguous,
+from shared.core.matching import Absent, Ambiguous, Ours
+from shared.core.matching_documents import (
     Listed,
-    Ours,
     counts_suffice,
     match_documents,
     match_without_base,
@@ -27,8 +36,9 @@ from shared.models import DocumentSet, order_attachments_key
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.multipart import attachment_body
 from shared.partner_center.wire import Answer, Deadline, Listing, RequestIds
-from shared.services.executor import APPEARS_WITHIN, Executor
-from shared.services.operation import Found, Outcome, Reconciliation, Snapshot, Unproved, partner_ids
+from shared.services.executor import Executor
+from shared.services.operation import Outcome, Snapshot
+from shared.services.sending import APPEARS_WITHIN
 from shared.storage.blobs import Clock
 from shared.storage.ledger import MovedError, Stored
 
@@ -240,7 +250,7 @@ def _read(items: Sequence[Any], *, complete: bool, answer: Answer | Listing) -> 
         elif entry.id not in by_id:
             entries.append(entry)
             by_id[entry.id] = _documented(item)
-    return _Order(tuple(entries), by_id, complete, KeptAnswer(status=200, ids=partner_ids(answer.ids)))
+    return _Order(tuple(entries), by_id, complete, KeptAnswer(status=200, ids=PartnerIds.of(answer.ids)))
 
 
 _MEMBERS = {name.lower(): name for name in ("attachmentId", "fileName", "sizeInKB", "attachmentType")}

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from shared.core.conclusions import Found, Reconciliation, Unproved
 from shared.core.ledger import Answer as KeptAnswer
 from shared.core.ledger import PartnerIds, Record, Source, Submission
-from shared.core.matching import Absent, Ambiguous
-from shared.errors import AppError, NotConfiguredError, PartnerCenterError, RefusedError, SupportIds
+from shared.errors import (
+    AppError,
+    BlobBlockedError,
+    NotConfiguredError,
+    PartnerCenterError,
+    RefusedError,
+    StorageError,
+)
 from shared.partner_center.wire import Answer, Deadline, RequestIds
+
+log = logging.getLogger(__name__)
 
 Failure = PartnerCenterError | NotConfiguredError
 
@@ -22,26 +32,6 @@ class Snapshot:
     taken: datetime
     ids: tuple[str, ...] | None = ()
     denied: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """It is at Partner Center: `ids` name it there. `verified` is False when that rests on counts alone."""
-
-    answer: KeptAnswer
-    ids: tuple[str, ...]
-    verified: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Unproved:
-    """What Partner Center shows proves nothing yet: its list is old or incomplete, or another is under
-    way."""
-
-    detail: str
-
-
-Reconciliation = Found | Absent | Ambiguous | Unproved
 
 
 class Operation(Protocol):
@@ -134,20 +124,10 @@ class ForeignAnswerError(AppError):
     """An answer came, and what it tells of is another submission's: this one has done nothing."""
 
 
-def partner_ids(ids: SupportIds) -> PartnerIds:
-    """The ids of an exchange as records keep them."""
-    return PartnerIds(
-        request_id=ids.request_id,
-        correlation_id=ids.correlation_id,
-        cv=ids.cv,
-        server_id=ids.server_id,
-    )
-
-
 def kept_answer(answer: Answer) -> KeptAnswer:
     """An answer as the record keeps it: the body as text, so that no digit of it changes."""
     body = answer.body.decode("utf-8-sig", "replace")
-    return KeptAnswer(status=answer.status, body=body, ids=partner_ids(answer.ids))
+    return KeptAnswer(status=answer.status, body=body, ids=PartnerIds.of(answer.ids))
 
 
 def kept_refusal(error: RefusedError) -> KeptAnswer:
@@ -157,5 +137,28 @@ def kept_refusal(error: RefusedError) -> KeptAnswer:
         code=error.code,
         description=error.description,
         retryable=error.passes or error.advice.actor != "caller",
-        ids=partner_ids(error.ids),
+        ids=PartnerIds.of(error.ids),
     )
+
+
+def kept_ids(answer: Answer) -> KeptAnswer:
+    """An answer without its body, for what is open."""
+    return KeptAnswer(status=answer.status, ids=PartnerIds.of(answer.ids))
+
+
+def ask(op: Operation, record: Record, view: Submission, deadline: Deadline) -> Reconciliation:
+    """What Partner Center shows of a submission; Unproved when it cannot be asked or understood.
+
+    Raises StorageError.
+    """
+    try:
+        return op.reconcile(record, view, deadline)
+    except (PartnerCenterError, NotConfiguredError) as error:
+        return Unproved(f"Partner Center could not be asked: {error}")
+    except BlobBlockedError as error:  # a record that cannot be read may own what is there
+        return Unproved(str(error))
+    except StorageError:
+        raise
+    except Exception as error:  # an odd answer, an unreadable neighbour: it ends in review, not in a loop
+        log.exception("what Partner Center shows of %s cannot be understood", record.key)
+        return Unproved(f"what Partner Center shows cannot be understood ({type(error).__name__})")

@@ -11,14 +11,13 @@ from typing import Any
 
 from shared.auth.claims import subject
 from shared.auth.mode import Mode, UserTokenSource
-from shared.core.ledger import FORMAT, OrderContent, Record, Source, State, Submission
+from shared.core.conclusions import Found, Reconciliation, Unproved
+from shared.core.ledger import FORMAT, OrderContent, PartnerIds, Record, Source, State, Submission
 from shared.core.ledger import Answer as KeptAnswer
-from shared.core.matching import (
-    Absent,
-    Ours,
+from shared.core.matching import Absent, Ours, Verdict
+from shared.core.matching_orders import (
     Twin,
     UnderWay,
-    Verdict,
     is_early,
     is_older,
     match_order,
@@ -32,13 +31,9 @@ from shared.partner_center.wire import Answer, Deadline, Listing, RequestIds
 from shared.services.executor import Executor
 from shared.services.operation import (
     ForeignAnswerError,
-    Found,
     Outcome,
-    Reconciliation,
     Snapshot,
-    Unproved,
     kept_answer,
-    partner_ids,
 )
 from shared.services.resellers import Resellers
 from shared.storage.blobs import Clock
@@ -153,7 +148,7 @@ class OrderOperation:
         except PartnerCenterError:
             listed = next(order for order in listing.items if _order_id(order) == order_id)
             body = json.dumps(listed, ensure_ascii=False, default=float)
-            answer = KeptAnswer(status=200, body=body, ids=partner_ids(listing.ids))
+            answer = KeptAnswer(status=200, body=body, ids=PartnerIds.of(listing.ids))
         return answer.model_copy(update={"status": 201})
 
     def _judge(
@@ -249,7 +244,7 @@ class Orders:
         """Do for a record what is due: ask, and send again what its caller was told is under way. What was
         placed for a signed-in user waits until that user asks again."""
         own = only(stored.record)
-        content = own.order if own.order and not own.order.user else None
+        content = own.order if own.sent_by_worker else None
         op = replace(self.operation(stored.record, own.digest, content), auto_retry=True)
         return self.executor.run(op, own.correlation_id, deadline, stored)
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared.core.conclusions import GIVE_UP
 from shared.core.drops import Receipt, ReceiptState, receipt_of_document, supersedes
 from shared.core.ledger import Record, State, Submission
 from shared.errors import AppError, StorageError, Violation
 from shared.services.bell import Bell
-from shared.services.executor import GIVE_UP
 from shared.services.snapshot import DropSnapshot
 from shared.storage.blobs import Clock
 from shared.storage.receipts import KeptReceipt, ReceiptStore

@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.core.conclusions import Found, Reconciliation, Unproved
 from shared.core.ledger import Answer as KeptAnswer
 from shared.core.ledger import Record, State, Submission, segment
-from shared.core.matching import Ambiguous, nearest
+from shared.core.matching import Ambiguous
+from shared.core.matching_documents import nearest
 from shared.errors import (
     DecisionWaitsError,
     NotFoundError,
@@ -24,7 +26,7 @@ from shared.errors import (
 )
 from shared.partner_center.wire import Deadline, RequestIds
 from shared.services.attachments import Attachments, in_flight, is_denial
-from shared.services.operation import Found, Reconciliation, Unproved, kept_answer
+from shared.services.operation import kept_answer
 from shared.services.orders import Orders
 from shared.services.receipts import Receipts, submission_key
 from shared.storage.blobs import Clock
@@ -107,9 +109,8 @@ class Reviews:
                     detail = f"to be sent again, decided by {asked.by}{said}"
                     return self._send(stored, own, detail, silences=0, deaths=0)
                 found = finding
-        changes: dict[str, Any] = {"answer": found.answer, "ids": found.ids, "verified": found.verified}
         detail = f"adopted by {asked.by}{said}"
-        after = own.to(State.DONE, self.clock(), self.new_id(), detail, **changes)
+        after = own.to(State.DONE, self.clock(), self.new_id(), detail, **found.kept())
         return self.ledger.swap(stored, after)  # the others' ids count as they were read
 
     def _asked(self, record: Record, own: Submission, deadline: Deadline) -> tuple[Reconciliation, str]:
@@ -194,8 +195,7 @@ class Reviews:
     def _send(self, stored: Stored, own: Submission, detail: str, **changes: Any) -> Stored:  # noqa: ANN401
         """Whoever holds the content sends it: the worker for a drop or an order, else the next request."""
         now = self.clock()
-        held = bool(own.sources) or (own.order is not None and not own.order.user)
-        due = now if held else None
+        due = now if own.sent_by_worker else None
         return self._to(stored, own, State.PENDING, detail, due=due, since=now, **changes)
 
     def _to(self, stored: Stored, own: Submission, state: State, detail: str, **changes: Any) -> Stored:  # noqa: ANN401

@@ -12,13 +12,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from shared.core.conclusions import GIVE_UP
 from shared.core.ledger import Record, State, Submission
 from shared.errors import StorageError
 from shared.partner_center.wire import Deadline
 from shared.services.attachments import Attachments
 from shared.services.bell import Bell, Message
 from shared.services.drops import Drops
-from shared.services.executor import GIVE_UP
 from shared.services.orders import Orders
 from shared.services.receipts import Receipts
 from shared.storage.blobs import Clock

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from shared.core.ledger import DocumentFacts
-from shared.core.matching import Listed, Ours, match_documents
+from shared.core.matching import Ours
+from shared.core.matching_documents import Listed, match_documents
 
 KIB = 1024
 

@@ -20,12 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.core.ledger import DocumentFacts
-from shared.core.matching import (
-    Absent,
-    Ambiguous,
+from shared.core.matching import Absent, Ambiguous, Ours, Verdict
+from shared.core.matching_documents import (
     Listed,
-    Ours,
-    Verdict,
     counts_suffice,
     match_documents,
     match_without_base,

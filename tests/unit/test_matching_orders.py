@@ -19,13 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.core.matching import (
-    Absent,
-    Ambiguous,
-    Ours,
+from shared.core.matching import Absent, Ambiguous, Ours, Verdict
+from shared.core.matching_orders import (
     Twin,
     UnderWay,
-    Verdict,
     is_early,
     is_older,
     match_order,
