@@ -88,23 +88,30 @@ def _one_more_silence(own: Submission) -> dict[str, Any]:
 
 
 def concluded(
-    view: Submission, finding: Reconciliation, visibility: timedelta, now: datetime, revision: str
+    view: Submission,
+    finding: Reconciliation,
+    visibility: timedelta,
+    asked: datetime,
+    now: datetime,
+    revision: str,
 ) -> Submission:
     """The submission after a look at Partner Center. `view` is what is recorded of it, with what is known
-    since: that it was silent, or its holder is dead."""
-    state, detail, changes = _conclusion(view, finding, visibility, now)
+    since: that it was silent, or its holder is dead; `asked` is the moment before the look."""
+    state, detail, changes = _conclusion(view, finding, visibility, asked, now)
     return view.to(state, now, revision, detail, **{"answer": view.answer, **changes})
 
 
-def _conclusion(view: Submission, finding: Reconciliation, visibility: timedelta, now: datetime) -> _Step:
+def _conclusion(
+    view: Submission, finding: Reconciliation, visibility: timedelta, asked: datetime, now: datetime
+) -> _Step:
     if isinstance(finding, Found):
         return State.DONE, "found at Partner Center", finding.kept()
     detail = "not at Partner Center" if isinstance(finding, Absent) else finding.detail
-    absent_after = view.absent_after or now
+    absent_after = view.absent_after or asked
     if view.deaths >= MOST_DEATHS:
         return State.REVIEW, f"the worker stopped {view.deaths} times while it sent this; {detail}", {}
-    if isinstance(finding, Unproved) or now < absent_after:
-        return _later(view, detail, absent_after, now)
+    if isinstance(finding, Unproved) or asked < absent_after:
+        return _later(view, detail, absent_after, asked, now)
     if isinstance(finding, Ambiguous):
         return State.REVIEW, detail, {}
     if view.state is State.ACCEPTED:
@@ -112,14 +119,14 @@ def _conclusion(view: Submission, finding: Reconciliation, visibility: timedelta
     return _absent(view, visibility, now)
 
 
-def _later(view: Submission, detail: str, absent_after: datetime, now: datetime) -> _Step:
+def _later(view: Submission, detail: str, absent_after: datetime, asked: datetime, now: datetime) -> _Step:
     """Ask again: the longer it lasts the more rarely, and when absence begins to count."""
     if now - view.since > GIVE_UP:
         return State.REVIEW, f"not resolved within {hours(GIVE_UP)}: {detail}", {}
     age = max((now - view.created).total_seconds(), 5.0)
     due = now + timedelta(seconds=min(age, 900.0))
-    if now < absent_after < due:
-        due = absent_after
+    if asked < absent_after < due:
+        due = max(absent_after, now)
     state = State.ACCEPTED if view.state is State.ACCEPTED else State.UNKNOWN
     return state, detail, {"due": due, "absent_after": absent_after}
 

@@ -31,7 +31,7 @@ from shared.core.matching_documents import (
     nearest,
     read_listed,
 )
-from shared.errors import NotFoundError, NotSentError, PartnerCenterError, RefusedError
+from shared.errors import NotFoundError, PartnerCenterError, RefusedError
 from shared.models import DocumentSet, order_attachments_key
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.multipart import attachment_body
@@ -102,7 +102,6 @@ class AttachmentOperation:
     source: Source | None = None
     newer_documents: tuple[str, ...] = ()
     """Names of documents of a set that are newer than its sidecar."""
-    margin: timedelta = timedelta()
 
     @property
     def can_send(self) -> bool:
@@ -162,17 +161,10 @@ class AttachmentOperation:
             return Snapshot(taken, None, "the list is not complete")
         return Snapshot(taken, tuple(entry.id for entry in order.entries))
 
-    def send(self, submission: Submission, deadline: Deadline) -> Answer:
-        """POST the documents as one multipart request. The closing bytes stay back when the claim is about
-        to expire, whatever the monotonic clock says: the process may have been frozen."""
-        s, until = self.content, submission.due
+    def send(self, submission: Submission, deadline: Deadline, check: Callable[[], None]) -> Answer:
+        """POST the documents as one multipart request."""
+        s = self.content
         assert s is not None
-        assert until is not None
-
-        def check() -> None:
-            if self.clock() > until - self.margin:
-                raise NotSentError("The claim was about to expire before the request was fully sent.")
-
         body = attachment_body(s.metadata.to_wire(), s.documents, self.po_part, self.tender_part)
         ids = RequestIds(submission.request_id, submission.correlation_id)
         return self.partner.attach(
@@ -196,13 +188,13 @@ class AttachmentOperation:
 
     def reconcile(self, record: Record, submission: Submission, deadline: Deadline) -> Reconciliation:
         """Judge the difference between the order's attachments now and the submission's base."""
-        ids = RequestIds(self.new_id(), submission.correlation_id)
+        ids, asked = RequestIds(self.new_id(), submission.correlation_id), self.clock()
         try:
             order = self._list(ids, deadline)
         except RefusedError as error:
             if not self.may_appear(error):
                 raise
-            if self.clock() - submission.created < APPEARS_WITHIN:
+            if asked - submission.created < APPEARS_WITHIN:
                 return Unproved("Partner Center does not show the order yet")
             return Absent()  # an order that is not there has no attachments
         there = {entry.id for entry in order.entries}
@@ -210,7 +202,7 @@ class AttachmentOperation:
             return Unproved("Partner Center's list lacks attachments that were there before: it is old")
         verdict = self._judge(record, submission, order)
         if isinstance(verdict, Ours):
-            settled = submission.absent_after is None or self.clock() >= submission.absent_after
+            settled = submission.absent_after is None or asked >= submission.absent_after
             if verdict.exact or settled:
                 return Found(order.of(verdict.ids), verdict.ids)
             return Unproved("Partner Center has it under other names or sizes, or something like it")
@@ -349,7 +341,6 @@ class Attachments:
             new_id=self.executor.new_id,
             po_part=self.po_part,
             tender_part=self.tender_part,
-            margin=self.executor.margin,
         )
 
 

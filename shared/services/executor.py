@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from shared.core.conclusions import Reconciliation, concluded, presumed_dead
+from shared.core.conclusions import concluded, presumed_dead
 from shared.core.ledger import MOST_SUBMISSIONS, Action, Record, State, Submission, next_action
 from shared.errors import (
     AppError,
@@ -63,7 +63,7 @@ class Executor:
         (what the order had before could not be read): in all these cases nothing was recorded or sent. Raises
         StorageUnknownError when a claim may stand that nobody knows the end of, StorageError when none does.
         """
-        sending = Sending(self.ledger, self.clock, self.new_id, op, deadline)
+        sending = Sending(self.ledger, self.clock, self.new_id, self.margin, op, deadline)
         return _Run(self, op, correlation_id, deadline, sending, stored).outcome()
 
     def resolve(self, op: Operation, stored: Stored, digest: str, deadline: Deadline) -> Stored:
@@ -72,18 +72,11 @@ class Executor:
 
         Raises MovedError when somebody else changed the record meanwhile, StorageError.
         """
-        own = stored.own(digest)
+        own, asked = stored.own(digest), self.clock()
         view = presumed_dead(own, op.visibility) if own.state is State.CLAIMED else own
-        after = self.concluded(view, self.ask(op, stored.record, view, deadline), op.visibility)
+        finding = ask(op, stored.record, view, deadline)
+        after = concluded(view, finding, op.visibility, asked, self.clock(), self.new_id())
         return self.ledger.swap(stored, after)
-
-    def ask(self, op: Operation, record: Record, view: Submission, deadline: Deadline) -> Reconciliation:
-        """What Partner Center shows of a submission: shared.services.operation.ask."""
-        return ask(op, record, view, deadline)
-
-    def concluded(self, view: Submission, finding: Reconciliation, visibility: timedelta) -> Submission:
-        """The submission after that, by this executor's clock: shared.core.conclusions.concluded."""
-        return concluded(view, finding, visibility, self.clock(), self.new_id())
 
 
 @dataclass(slots=True)
@@ -247,14 +240,14 @@ class _Run:
         return self.op.take_snapshot(RequestIds(self.executor.new_id(), self.correlation_id), self.deadline)
 
     def _look_again(self, own: Submission) -> None:
-        """Something is new since the silence: it is asked about before anything is sent again."""
+        """Something may be new since the silence: it is asked about before anything is sent again."""
         assert self.stored
         now = self.executor.clock()
         after = own.to(
             State.UNKNOWN,
             now,
             self.executor.new_id(),
-            "the order has attachments that nobody accounts for",
+            "asked about before it is sent again",
             due=now,
             absent_after=now,
         )

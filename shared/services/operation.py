@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -92,8 +93,9 @@ class Operation(Protocol):
         """The submission that was sent under the same signal: then this one waits for a new signal."""
         ...
 
-    def send(self, submission: Submission, deadline: Deadline) -> Answer:
-        """Make the call, once. Raises PartnerCenterError."""
+    def send(self, submission: Submission, deadline: Deadline, check: Callable[[], None]) -> Answer:
+        """Make the call, once. `check` runs before each piece of the body leaves, and raises NotSentError
+        when it must not leave any more. Raises PartnerCenterError."""
         ...
 
     def accepted(self, record: Record, submission: Submission, answer: Answer) -> Found | None:

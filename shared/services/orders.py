@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +24,14 @@ from shared.core.matching_orders import (
     shares_product,
     tells_moment,
 )
-from shared.errors import AppError, NotFoundError, PartnerCenterError, RefusedError, WrongUserError
+from shared.errors import (
+    AppError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PartnerCenterError,
+    RefusedError,
+    WrongUserError,
+)
 from shared.models import OrderRequest
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.wire import Answer, Deadline, Listing, RequestIds
@@ -37,7 +44,7 @@ from shared.services.operation import (
 )
 from shared.services.resellers import Resellers
 from shared.storage.blobs import Clock
-from shared.storage.ledger import LedgerStore, Stored
+from shared.storage.ledger import Adoption, LedgerStore, Stored
 
 _NEIGHBOURS = timedelta(hours=2)
 """How much older than the silence the requests may be that can own what is found: a claim and the clocks."""
@@ -92,10 +99,11 @@ class OrderOperation:
         return None
 
     def take_snapshot(self, ids: RequestIds, deadline: Deadline) -> Snapshot:
-        """Nothing: the customer's list of orders lags by up to 15 minutes, so it shows no difference."""
-        return Snapshot(self.clock())
+        """Nothing is known: the customer's list of orders lags by up to 15 minutes, so it shows no
+        difference."""
+        return Snapshot(self.clock(), None)
 
-    def send(self, submission: Submission, deadline: Deadline) -> Answer:
+    def send(self, submission: Submission, deadline: Deadline, check: Callable[[], None]) -> Answer:
         """POST the order."""
         order = submission.order
         assert order is not None
@@ -107,14 +115,18 @@ class OrderOperation:
             ids,
             deadline,
             resent=submission.same_id,
+            check=check,
         )
 
     def accepted(self, record: Record, submission: Submission, answer: Answer) -> Found:
         """An answer with an id is the order. A MS-RequestId that is sent again may be answered with what the
         first sending did; when another request has adopted that meanwhile, nothing of our own was done."""
         order_id = str(answer.json()["id"])
-        if submission.attempt > 1 and not self.ledger.adopt(order_id, record.key):
+        adoption = self._adopt(order_id, record) if submission.attempt > 1 else Adoption.OURS
+        if adoption is Adoption.THEIRS:
             raise ForeignAnswerError("Partner Center answered with an order that belongs to another request.")
+        if adoption is Adoption.OPEN:
+            raise OutcomeUnknownError("Partner Center answered with an order that may be another request's.")
         return Found(kept_answer(answer), (order_id,))
 
     def reconcile(self, record: Record, submission: Submission, deadline: Deadline) -> Reconciliation:
@@ -138,7 +150,7 @@ class OrderOperation:
         if isinstance(verdict, Absent) and (not listing.complete or listing.unreadable):
             return Unproved("the customer's list of orders is not complete, or not readable")
         if isinstance(verdict, UnderWay):
-            return Unproved("another order of the same products is being placed right now")
+            return Unproved("another request that is open may have placed what is there")
         return verdict
 
     def _whole(self, order_id: str, listing: Listing, ids: RequestIds, deadline: Deadline) -> KeptAnswer:
@@ -178,12 +190,25 @@ class OrderOperation:
             verdict = match_order(sent, candidates, twins, early)
             if not isinstance(verdict, Ours):
                 return verdict
-            # an order of its own that it did not live to record comes first
-            mine = sorted(verdict.ids, key=lambda i: not self.ledger.has_adopted(i, record.key))
-            chosen = next((i for i in mine if self.ledger.adopt(i, record.key)), None)
+            chosen = self._chosen(verdict.ids, record)
             if chosen is not None:
-                return Ours((chosen,))
+                return chosen
             candidates = [o for o in candidates if _order_id(o) not in verdict.ids]
+
+    def _chosen(self, equal: Sequence[str], record: Record) -> Ours | UnderWay | None:
+        """One of equal orders that belongs to nobody else; None when each is another's."""
+        # an order of its own that it did not live to record comes first
+        equal = sorted(equal, key=lambda i: not self.ledger.has_adopted(i, record.key))
+        contested = False
+        for order_id in equal:
+            adoption = self._adopt(order_id, record)
+            if adoption is Adoption.OURS:
+                return Ours((order_id,))
+            contested = contested or adoption is Adoption.OPEN
+        return UnderWay() if contested else None
+
+    def _adopt(self, order_id: str, record: Record) -> Adoption:
+        return self.ledger.adopt(order_id, record.key, self.new_id())
 
 
 def _order_id(order: Mapping[str, Any]) -> str:

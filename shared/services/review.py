@@ -30,7 +30,7 @@ from shared.services.operation import kept_answer
 from shared.services.orders import Orders
 from shared.services.receipts import Receipts, submission_key
 from shared.storage.blobs import Clock
-from shared.storage.ledger import LedgerStore, MovedError, Stored
+from shared.storage.ledger import Adoption, LedgerStore, MovedError, Stored
 from shared.validation.reviews import Decision, ReviewDecision
 
 _NOT_VERIFIED = " (not verified)"
@@ -107,7 +107,8 @@ class Reviews:
                     )
                 if not isinstance(finding, Found):
                     detail = f"to be sent again, decided by {asked.by}{said}"
-                    return self._send(stored, own, detail, silences=0, deaths=0)
+                    unseen = {"first_silent": None} if said else {}  # then no other look is waited for either
+                    return self._send(stored, own, detail, silences=0, deaths=0, **unseen)
                 found = finding
         detail = f"adopted by {asked.by}{said}"
         after = own.to(State.DONE, self.clock(), self.new_id(), detail, **found.kept())
@@ -190,7 +191,7 @@ class Reviews:
         others = (own for other in self.ledger.neighbours(record.key) for own in other.submissions.values())
         if any(segment(i) == segment(order_id) for own in others for i in own.ids):
             return True
-        return not self.ledger.adopt(order_id, record.key)
+        return self.ledger.adopt(order_id, record.key, self.new_id()) is not Adoption.OURS
 
     def _send(self, stored: Stored, own: Submission, detail: str, **changes: Any) -> Stored:  # noqa: ANN401
         """Whoever holds the content sends it: the worker for a drop or an order, else the next request."""

@@ -61,6 +61,7 @@ class Sending:
     ledger: LedgerStore
     clock: Clock
     new_id: Callable[[], str]
+    margin: timedelta
     op: Operation
     deadline: Deadline
     waited: float = 0.0
@@ -74,7 +75,7 @@ class Sending:
         """
         own = stored.own(self.op.digest)
         try:
-            answer = self.op.send(own, self.deadline)
+            answer = self.op.send(own, self.deadline, lambda: self._check(own))
             found = self.op.accepted(stored.record, own, answer)
         except OutcomeUnknownError as error:
             return Attempt(self._silence(stored, error))
@@ -87,6 +88,12 @@ class Sending:
         if found is None:
             return Attempt(self._accepted(stored, answer))
         return Attempt(self._note(stored, self._to(own, State.DONE, "accepted", **found.kept())))
+
+    def _check(self, own: Submission) -> None:
+        """The closing bytes stay back when the claim is about to expire, whatever the monotonic clock says:
+        the process may have been frozen."""
+        if own.due is None or self.clock() > own.due - self.margin:
+            raise NotSentError("The claim was about to expire before the request was fully sent.")
 
     def _to(self, own: Submission, state: State, detail: str, **changes: Any) -> Submission:  # noqa: ANN401
         return own.to(state, self.clock(), self.new_id(), detail, **changes)
@@ -119,10 +126,11 @@ class Sending:
         view = silent(own, error, self.clock(), visibility)
         for _ in range(3):
             try:
+                asked = self.clock()
                 finding = ask(self.op, stored.record, view, self.deadline)
                 if isinstance(finding, Unproved):
                     finding = Unproved(f"{error} {finding.detail}")
-                after = concluded(view, finding, visibility, self.clock(), self.new_id())
+                after = concluded(view, finding, visibility, asked, self.clock(), self.new_id())
                 return self.ledger.swap(stored, after)
             except MovedError as moved:
                 stored = moved.unless_changed(own)

@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from urllib.parse import quote
 
-from shared.core.ledger import FORMAT, Record, RecordError, State, Submission, segment
+from shared.core.ledger import FORMAT, HOLDING, Record, RecordError, State, Submission, segment
 from shared.errors import (
     BlobBlockedError,
     ConditionFailedError,
@@ -18,7 +19,7 @@ from shared.errors import (
     StorageError,
     StorageUnknownError,
 )
-from shared.storage.blobs import BlobStore
+from shared.storage.blobs import Blob, BlobStore
 from shared.story import log_transition
 
 _TRIES = 10
@@ -56,6 +57,14 @@ class MovedError(StorageError):
 
 Ring = Callable[[str, datetime], None]
 """Tells whoever works that the record of that key wants attention at that moment; never raises."""
+
+
+class Adoption(StrEnum):
+    """Whose an order at Partner Center is."""
+
+    OURS = "ours"
+    THEIRS = "another request ended with it"
+    OPEN = "another request that is open may end with it"
 
 
 class LedgerStore:
@@ -146,18 +155,40 @@ class LedgerStore:
             if not marker:
                 return
 
-    def adopt(self, what: str, key: str) -> bool:
-        """Note that `what` (an order at Partner Center) belongs to `key`; False when it is another's."""
-        try:
-            self._blobs.put(self._container, _adoption(what, key), json.dumps({"key": key}).encode())
-        except ConditionFailedError:
-            return self.has_adopted(what, key)
-        return True
+    def adopt(self, what: str, key: str, revision: str) -> Adoption:
+        """Note that `what` (an order at Partner Center) belongs to the request `key`.
+
+        The note counts as long as its request is open or has ended with it; a note that was left behind is
+        taken over. Whoever adopts anew what it had adopted writes the note anew, so that nobody who read it
+        before takes it over. Raises StorageError.
+        """
+        name, note = _adoption(what, key), json.dumps({"key": key, "revision": revision}).encode()
+        for _ in range(_TRIES):
+            there = self._blobs.get(self._container, name)
+            # the note is read before its request
+            adoption = self._adoption_by(_owner(there), what) if _owner(there) != key else Adoption.OURS
+            if adoption is not Adoption.OURS:
+                return adoption
+            try:
+                self._blobs.put(self._container, name, note, match=there.etag if there else None)
+            except ConditionFailedError:
+                continue
+            return Adoption.OURS
+        return Adoption.OPEN
+
+    def _adoption_by(self, owner: str, what: str) -> Adoption:
+        """Whose `what` is while it is noted for `owner`; OURS when that is nobody's."""
+        stored = self.read(owner) if owner else None
+        for own in stored.record.submissions.values() if stored else ():
+            if own.state in HOLDING or own.decidable:
+                return Adoption.OPEN
+            if own.state is State.DONE and segment(what) in map(segment, own.ids):
+                return Adoption.THEIRS
+        return Adoption.OURS
 
     def has_adopted(self, what: str, key: str) -> bool:
         """Whether `what` was noted as belonging to `key`."""
-        blob = self._blobs.get(self._container, _adoption(what, key))
-        return blob is not None and json.loads(blob.content)["key"] == key
+        return _owner(self._blobs.get(self._container, _adoption(what, key))) == key
 
     def _write(self, record: Record, digest: str, match: str | None, *, ring: bool = True) -> Stored:
         own = record.submissions[digest]
@@ -202,6 +233,10 @@ def _other_format(container: str, found: int) -> NotConfiguredError:
         f"{FORMAT}: name another container, or deploy the version that wrote it",
         ["LEDGER_CONTAINER"],
     )
+
+
+def _owner(note: Blob | None) -> str:
+    return str(json.loads(note.content)["key"]) if note else ""
 
 
 def _adoption(what: str, key: str) -> str:

@@ -1,7 +1,7 @@
 """The real services on ports of paper: attachments of one order, and orders of one customer.
 
-Contents are numbered. Tasks of a process: `ask` (an HTTP request), `look` (a status read), `drop` (the event of a
-drop), `work` (what a worker does for whatever is due).
+Contents are numbered. Tasks of a process: `ask` (an HTTP request), `look` (a status read), `drop` (the event
+of a drop), `work` (what a worker does for whatever is due).
 """
 
 from __future__ import annotations

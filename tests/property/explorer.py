@@ -1,10 +1,11 @@
-"""Every way in which the steps of two processes, Partner Center, storage and time can fall, and what must hold.
+"""Every way in which the steps of two processes, Partner Center, storage and time can fall.
 
-A world is what stands in storage and at Partner Center, how far each process has come, and how much may still go
-wrong. From each world all worlds are reached that one step leads to: a process gets a reply to its request, and
-which one; it dies; another is started; what was sent shows; a person uploads; time passes, to the next moment at
-which anything comes due or expires. Worlds that are equal are visited once. In each the promise is checked, also
-for the case that every process dies there and only a worker in good health goes on.
+A world is what stands in storage and at Partner Center, how far each process has come, and how much may
+still go wrong. From each world all worlds are reached that one step leads to: a process gets a reply to its
+request, and which one; it dies; another is started; what was sent shows; a person uploads; time passes, to
+the next moment at which anything comes due or expires. Worlds that are equal are visited once. In each the
+promise is checked, also for the case that every process dies there and only a worker in good health goes
+on.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ BY_HAND = -1
 """The content that a person uploads."""
 
 _MOST_CLOSING = 40
+_ENDED = Request("")
 
 
 class Task(NamedTuple):
@@ -124,7 +126,7 @@ class Node:
     began: int
     ahead: int
     replies: tuple[Reply, ...] = ()
-    request: Request = Request("")
+    request: Request = _ENDED
     told: Told | None = None
     seen: tuple[int, ...] = ()
     seen_at: int = 0
@@ -178,8 +180,8 @@ Step = tuple[str, tuple[Reply, ...], World]
 class Explorer:
     """Visits every world that can be reached from the first.
 
-    `lists_all`: an accepting answer lists all that there is; `honours`: a request id that was seen before gets
-    the first answer; `ahead`: by how many seconds the actors' clocks are fast.
+    `lists_all`: an accepting answer lists all that there is; `honours`: a request id that was seen before
+    gets the first answer; `ahead`: by how many seconds the actors' clocks are fast.
     """
 
     case: Case
@@ -255,7 +257,7 @@ class Explorer:
             yield f"{name} {step}", self._arrived(after, n, child)
 
     def _arrived(self, world: World, n: int, node: int) -> World:
-        """The actor's process has come to a node; where it has ended, the actor is ready for its next task."""
+        """The actor's process has come to a node; where it has ended, the actor begins its next task."""
         there, task = self._nodes[node], world.actors[n].task
         if there.told is None:
             return world.with_actor(n, Actor(node, task))

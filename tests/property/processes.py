@@ -1,9 +1,9 @@
 """A process of the application that runs the real services on ports of paper, and stops at each request.
 
-What a process does depends on nothing but the moment at which it began and the replies that it got: its ids are
-counted, and its clock is that of the last reply. So a process is its replies: it lives through them again from
-its beginning, and stops at the first request that has none yet. Whoever schedules decides what comes of that
-request, which may be that the process never learns it.
+What a process does depends on nothing but the moment at which it began and the replies that it got: its ids
+are counted, and its clock is that of the last reply. So a process is its replies: it lives through them again
+from its beginning, and stops at the first request that has none yet. Whoever schedules decides what comes of
+that request, which may be that the process never learns it.
 """
 
 from __future__ import annotations

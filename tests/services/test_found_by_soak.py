@@ -22,7 +22,7 @@ def test_one_who_adopted_an_order_and_could_not_record_it_does_not_take_its_twin
     office.place(key="first")
     office.place(key="second")
     _, its_own = office.partner.state.orders
-    assert office.services.ledger.adopt(its_own, order_key(CUSTOMER, "second"))
+    assert office.services.ledger.adopt(its_own, order_key(CUSTOMER, "second"), "r")
 
     office.partner.configure(list_lag=0.0)
     office.clock.forward(minutes=21)
