@@ -19,7 +19,8 @@ from bench import parts
 from bench.harness import Case, Sample, rounds, spread, table, times_as_fast
 from bench.server import POST_SECONDS, STORAGE_SECONDS
 from local.azurite.launcher import Azurite
-from shared.core.ledger import FORMAT, DocumentFacts, Record, State, Submission
+from shared.core.ledger import FORMAT, Record, State, Submission
+from shared.core.ledger_parts import DocumentFacts
 from shared.models import Document, Role, order_attachments_key
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.wire import Deadline, RequestIds

@@ -10,8 +10,8 @@ from urllib.parse import quote, urlsplit
 
 import azure.functions as func
 
-from shared.core.ledger import Answer as Answered
 from shared.core.ledger import Record, State, Submission
+from shared.core.ledger_parts import Answer as Answered
 from shared.errors import (
     Advice,
     AppError,
@@ -26,7 +26,6 @@ from shared.errors import (
 from shared.partner_center.statuses import next_step, normal
 from shared.partner_center.wire import Answer, parse_object
 from shared.services.operation import Outcome
-from shared.services.receipts import submission_key
 from shared.validation import ids
 from shared.validation.collecting import Collector
 
@@ -76,7 +75,7 @@ def settled(outcome: Outcome) -> Submission | None:
         case State.REFUSED:
             raise outcome.error or refusal_of(outcome.record, own)
         case State.REVIEW:
-            raise NeedsReviewError(own.detail, submission_key(outcome.record, own))
+            raise NeedsReviewError(own.detail, outcome.record.name_of(own))
         case State.PENDING if own.due is None:  # else the worker sends it: it lies in a drop as well
             raise outcome.error or NotSentError(f"It was not sent; send it again: {own.detail}")
         case _:
@@ -86,7 +85,7 @@ def settled(outcome: Outcome) -> Submission | None:
 def refusal_of(record: Record, own: Submission) -> AppError:
     """The refusal that a submission keeps, as the error that it was."""
     if own.given_up:
-        return GivenUpError(own.detail, submission_key(record, own))
+        return GivenUpError(own.detail, record.name_of(own))
     answer = own.answer
     if answer is None:
         return NotSentError(own.detail)

@@ -22,7 +22,7 @@ from urllib.parse import quote
 from pydantic import AfterValidator, AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel, to_pascal
 
-from shared.core.ledger import segment
+from shared.core.ids import segment
 
 
 class Role(StrEnum):
@@ -79,6 +79,11 @@ class DocumentSet:
     order_id: str
     metadata: Metadata
     documents: tuple[Document, ...]
+
+    @property
+    def record_key(self) -> str:
+        """Name of the record of the order's attachments."""
+        return order_attachments_key(self.customer_id, self.order_id)
 
     @property
     def digest(self) -> str:
@@ -224,7 +229,7 @@ class LineItem(StrictModel):
 
 
 class OrderRequest(StrictModel):
-    """An order that is to be placed, as shared.validation.order_request lets it through.
+    """An order that is to be placed, as shared.validation.orders.order_request lets it through.
 
     Lines are numbered 0..n-1, `indirect_reseller_id` is a lower-case GUID, `currency_code` upper case.
     https://learn.microsoft.com/en-us/partner-center/developer/create-an-order

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import re
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -19,6 +18,7 @@ from typing import Any
 
 import azure.functions as func
 
+from shared.core.ids import GUID
 from shared.errors import (
     AppError,
     BlobBlockedError,
@@ -242,7 +242,7 @@ def _inbound(req: func.HttpRequest) -> str:
     """The caller's own id when it is a GUID; anything else would be a stranger's text in our logs."""
     for header in ("MS-CorrelationId", CORRELATION_HEADER):
         given = str(req.headers.get(header, "")).strip()
-        if re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", given):
+        if GUID.fullmatch(given):
             return given.lower()
     return ""
 

@@ -31,7 +31,7 @@ def log_transition(record: Record, submission: Submission) -> None:
     log_event(
         f"{'order' if order else 'attachment'} {submission.state}",
         logging.WARNING if submission.state in ("review", "refused") else logging.INFO,
-        submission=record.key if order else f"{record.key}/{submission.digest}",
+        submission=record.name_of(submission),
         customerId=record.customer_id,
         orderId=record.order_id or ",".join(submission.ids if order else ()),
         drop=submission.sources[-1].drop if submission.sources else None,

@@ -124,7 +124,9 @@ def build(
     receipts = Receipts(ReceiptStore(blobs, storage.receipts), bell, clock)
     dependencies = DependencyIndex(blobs, storage.ledger)
     drops = Drops(blobs, storage.incoming, receipts, dependencies, attachments, limits)
-    sweep = Sweep(blobs, storage.incoming, storage.ledger, ledger, drops, queue, clock, sleep)
+    sweep = Sweep(
+        blobs, storage.incoming, storage.ledger, ledger, receipts, dependencies, queue, clock, sleep
+    )
     worker = Worker(ledger, drops, receipts, attachments, orders, bell, clock, sleep, _new_id)
     reviews = Reviews(ledger, orders, attachments, receipts, clock, _new_id)
     return Services(settings, orders, attachments, drops, sweep, worker, reviews, ledger, tokens)

@@ -8,17 +8,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 
 from shared.auth.mode import Mode
+from shared.core.ids import GUID
 from shared.settings import IdentitySettings
 
 PARTNER_CENTER_APP = "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd"
 """Client id of Microsoft Partner Center itself, the other form that an audience can have.
 https://learn.microsoft.com/en-us/partner-center/developer/enable-secure-app-model"""
-
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def claims_of(token: str) -> Mapping[str, object] | None:
@@ -38,12 +36,7 @@ def subject(token: str) -> str:
     checks the token when it is exchanged, so this decides nothing but whether it is the same user again."""
     claims = claims_of(token) or {}
     tenant, user = claims.get("tid"), claims.get("oid")
-    if (
-        isinstance(tenant, str)
-        and isinstance(user, str)
-        and _GUID.fullmatch(tenant)
-        and _GUID.fullmatch(user)
-    ):
+    if isinstance(tenant, str) and isinstance(user, str) and GUID.fullmatch(tenant) and GUID.fullmatch(user):
         return f"{tenant}/{user}".lower()
     return hashlib.sha256(token.encode()).hexdigest()
 
@@ -73,7 +66,7 @@ def _wrong_place(claims: Mapping[str, object], identity: IdentitySettings) -> It
     if audience.lower() not in (identity.cloud.audience.lower(), PARTNER_CENTER_APP):
         yield f"Wrong audience {audience}: check PARTNER_CENTER_CLOUD and PARTNER_CENTER_AUDIENCE."
     tenant = str(claims.get("tid", ""))
-    if _GUID.fullmatch(identity.tenant_id) and tenant.lower() != identity.tenant_id.lower():
+    if GUID.fullmatch(identity.tenant_id) and tenant.lower() != identity.tenant_id.lower():
         yield f"Wrong tenant {tenant}: PARTNER_TENANT_ID is {identity.tenant_id}."
     app = str(claims.get("appid", claims.get("azp", "")))
     if app and app.lower() != identity.client_id.lower():

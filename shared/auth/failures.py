@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from shared.core.ids import GUID
 from shared.errors import TokenError
 
 _CONSENT = "run `python -m shared.auth.consent`"
@@ -94,7 +95,7 @@ _BUSY_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
 _BUSY_NUMBERS = frozenset({50033, 50087, 50196, 90006, 90012, 90024, 90033, 90055})
 
 _NUMBER = re.compile(r"AADSTS(\d{4,8})")
-_GUID = r"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+_GUID = f"({GUID.pattern})"
 _TRACE = re.compile(r'(?:Trace ID: |"trace_id"\s*:\s*")' + _GUID)
 _CORRELATION = re.compile(r'(?:Correlation ID: |"correlation_id"\s*:\s*")' + _GUID)
 _ERROR = re.compile(r'"error"\s*:\s*"([a-z_]{3,40})"')

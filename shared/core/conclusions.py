@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.core.ledger import Answer, PartnerIds, Repeated, State, Submission
+from shared.core.ledger import State, Submission
+from shared.core.ledger_parts import Answer, PartnerIds, Repeated
 from shared.core.matching import Absent, Ambiguous
 from shared.errors import OutcomeUnknownError
 

@@ -23,9 +23,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
-from typing import Any
 
 from shared.errors import Violation
 from shared.models import Role
@@ -33,17 +30,6 @@ from shared.models import Role
 SET_SIDECAR = "metadata.json"
 MAX_NAME = 1024
 """Characters of a blob's name."""
-
-
-class ReceiptState(StrEnum):
-    """Where a drop stands, as its receipt tells."""
-
-    WAITING = "waiting"
-    SUBMITTING = "submitting"
-    ATTACHED = "attached"
-    REJECTED = "rejected"
-    RETRYING = "retrying"
-    REVIEW = "review"
 
 
 def is_sidecar(name: str) -> bool:
@@ -75,7 +61,7 @@ def stem_sidecar(document: str) -> str:
 
 def own_sidecars(document: str) -> tuple[str, str]:
     """The sidecars that are named after a document. Its event looks at the first alone, to save a request:
-    the second leaves word (rule 4), and the sweep looks at both."""
+    the second registers its dependency (rule 4), and the sweep looks at both."""
     return stem_sidecar(document), receipt_of_document(document)
 
 
@@ -199,76 +185,3 @@ def dependencies_to_register(
         or sidecar not in own_sidecars(path)
         if sidecar != stem_sidecar(path)
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What is reported of a drop. `seen` is the moment of its newest input; `body` what a person reads;
-    `step` the moment of the submission that it reports, None when it reports none."""
-
-    path: str
-    state: ReceiptState
-    seen: datetime
-    sidecar_etag: str
-    body: Mapping[str, Any]
-    due: datetime | None = None
-    step: datetime | None = None
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """Name to ETag of the files that it reports, those that wait for a new signal last."""
-        files = (*self.body.get("files", ()), *self.body.get("newer", {}).get("files", ()))
-        return {str(f.get("fileName")): str(f.get("etag")) for f in files}
-
-    @property
-    def etags(self) -> frozenset[str]:
-        """The versions of files that it reports."""
-        files = (*self.body.get("files", ()), *self.body.get("newer", {}).get("files", ()))
-        return frozenset(str(f.get("etag")) for f in files)
-
-
-_RANK = {
-    ReceiptState.WAITING: 0,
-    ReceiptState.SUBMITTING: 1,
-    ReceiptState.RETRYING: 1,
-    ReceiptState.REJECTED: 2,
-    ReceiptState.REVIEW: 3,
-    ReceiptState.ATTACHED: 4,
-}
-
-
-def supersedes(new: Receipt, there: Receipt) -> bool:
-    """Whether `new` may replace the receipt `there`: a look at newer inputs may, and of two looks at the same
-    inputs the one that came further. Late actors thus never undo what a faster one has told."""
-    if new.seen != there.seen:
-        deleted = new.state is ReceiptState.WAITING and there.step is None and _RANK[there.state] <= 1
-        return new.seen > there.seen or deleted  # its newest file was
-    if new.sidecar_etag != there.sidecar_etag:
-        return True  # storage tells times to the second only; the one who looks now has the newer ETag
-    known = there.versions
-    if any(known.get(name, etag) != etag for name, etag in new.versions.items()):
-        return True  # overwritten within the second; should a late look win, the sweep sees the other ETag
-    same = new.body.get("submission") == there.body.get("submission")
-    final = there.state is ReceiptState.ATTACHED is not new.state
-    if there.step and same and new.step != there.step and not final:
-        return new.step is not None and new.step > there.step
-    if _RANK[new.state] == _RANK[there.state]:
-        return new.state is not ReceiptState.ATTACHED
-    return _RANK[new.state] > _RANK[there.state] or there.state is ReceiptState.REVIEW
-
-
-MOST_PREVIOUS = 10
-_SUMMARY = ("submission", "attachments", "files", "submittedBy", "correlationId", "changed")
-
-
-def with_previous(body: Mapping[str, Any], there: Receipt) -> dict[str, Any]:
-    """A receipt's body that replaces the receipt `there`: what was attached before stays visible."""
-    earlier = [dict(p) for told in (body, there.body) for p in told.get("previous", ())]
-    if there.state is ReceiptState.ATTACHED and "submission" in there.body:
-        earlier.insert(0, {name: there.body[name] for name in _SUMMARY if name in there.body})
-    kept: dict[Any, dict[str, Any]] = {}
-    for summary in earlier:
-        kept.setdefault(summary.get("submission"), summary)
-    kept.pop(body.get("submission"), None)
-    previous = list(kept.values())[:MOST_PREVIOUS]
-    return {**body, "previous": previous} if previous else dict(body)

@@ -27,16 +27,14 @@ record does. Pure: no clock, no storage, no network.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError
 
-from shared.errors import SupportIds
+from shared.core.ledger_parts import Answer, DocumentFacts, Kept, Moment, OrderContent, Repeated, Source
 
 FORMAT: Literal[2] = 2
 """Version of the records. What a submission's digest is made of is part of it."""
@@ -51,7 +49,6 @@ RESTED = timedelta(hours=1)
 """What nobody tried for so long begins a new run of attempts when it is asked for again."""
 
 _HISTORY = 20
-_SOURCES = 10
 
 
 class State(StrEnum):
@@ -84,83 +81,7 @@ OPEN = HOLDING | {State.PENDING}
 """States in which something remains to be done without a person."""
 
 
-def _utc(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("a moment needs a zone")
-    return moment.astimezone(UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_utc)]
-
-
-class _Kept(BaseModel):
-    """Part of a record. Members that a later version added are carried through."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="allow", alias_generator=to_camel, validate_by_name=True, hide_input_in_errors=True
-    )
-
-
-class DocumentFacts(_Kept):
-    """One document of a submission, as it was sent; `kind` is Partner Center's attachment type."""
-
-    kind: str
-    file_name: str
-    size: int
-    md5: str
-
-
-class Source(_Kept):
-    """The drop that a submission's documents lie in, and the versions (ETags) that were paired."""
-
-    drop: str
-    sidecar_etag: str = Field(alias="sidecarETag")
-    files: Mapping[str, str]
-
-
-class OrderContent(_Kept):
-    """An order as it is sent: `mode` is how to sign in; `user` the signed-in user (object id), "" for
-    none."""
-
-    mode: str
-    body: str
-    user: str = ""
-
-
-class PartnerIds(_Kept):
-    """The ids that Microsoft's support asks for."""
-
-    request_id: str = ""
-    correlation_id: str = ""
-    cv: str = ""
-    server_id: str = ""
-
-    @classmethod
-    def of(cls, ids: SupportIds) -> Self:
-        """The ids of an exchange."""
-        return cls(**asdict(ids))
-
-
-class Answer(_Kept):
-    """What Partner Center answered: the body of a success, or `code` and `description` of a refusal."""
-
-    status: int
-    body: str = ""
-    code: str = ""
-    description: str = ""
-    retryable: bool = False
-    ids: PartnerIds = PartnerIds()
-
-
-class Repeated(_Kept):
-    """The same answer to the same MS-RequestId, again and again."""
-
-    answer: str
-    times: int
-    first: Moment
-
-
-class Submission(_Kept):
+class Submission(Kept):
     """One thing that must happen once. All moments are UTC.
 
     `due` is the expiry of a claim, or the next attempt of what is open (None: only when asked again);
@@ -208,6 +129,10 @@ class Submission(_Kept):
         """Whether something remains to be done without a person."""
         return self.state in OPEN
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether the moment has come to do that."""
+        return self.open and self.due is not None and self.due <= now
+
     @property
     def decidable(self) -> bool:
         """Whether it waits for a person's decision, or a person's decision can be taken back."""
@@ -251,7 +176,7 @@ class Submission(_Kept):
         )
 
 
-class Record(_Kept):
+class Record(Kept):
     """What the ledger keeps under one name: the submissions of an order, or one order request."""
 
     v: Literal[2]
@@ -261,6 +186,10 @@ class Record(_Kept):
     order_id: str = ""
     due: Moment | None = None
     submissions: Mapping[str, Submission] = Field(default_factory=dict)
+
+    def name_of(self, submission: Submission) -> str:
+        """How a submission is named to the outside."""
+        return self.key if self.kind == "order" else f"{self.key}/{submission.digest}"
 
     def holder(self) -> Submission | None:
         """The submission that is in flight, if there is one (rule 2)."""
@@ -348,24 +277,11 @@ def next_action(record: Record, digest: str, now: datetime, *, asked_again: bool
     own, holder = record.submissions.get(digest), record.holder()
     if own and (own.state in (State.DONE, State.REVIEW) or (own.state is State.REFUSED and not asked_again)):
         return Action.REPLAY
-    if holder and holder.due and holder.due <= now:
+    if holder and holder.is_due(now):
         return Action.RESOLVE
     if holder:
         return Action.WAIT if holder is own else Action.BUSY
     if not can_send:
         return Action.WAIT
-    waits = own is not None and own.state is State.PENDING and own.due is not None and own.due > now
+    waits = own is not None and own.state is State.PENDING and own.due is not None and not own.is_due(now)
     return Action.WAIT if waits else Action.SEND
-
-
-def merged(sources: Iterable[Source], source: Source | None) -> tuple[Source, ...]:
-    """The sources of a submission with the one that it is sent from now, each drop in its last version."""
-    if source is None:
-        return tuple(sources)
-    return (*(s for s in sources if s.drop != source.drop), source)[-_SOURCES:]
-
-
-def segment(order_id: str) -> str:
-    """An order id as records are named: GUIDs and hexadecimal ids are one whatever their case."""
-    alike = re.fullmatch(r"[0-9a-fA-F]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", order_id)
-    return order_id.lower() if alike else order_id

@@ -13,7 +13,7 @@ from decimal import Decimal
 from math import ceil, floor
 from urllib.parse import unquote
 
-from shared.core.ledger import DocumentFacts
+from shared.core.ledger_parts import DocumentFacts
 from shared.core.matching import Absent, Ambiguous, Json, Ours, Verdict, number, pairing
 
 

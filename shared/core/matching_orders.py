@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from shared.core.matching import Absent, Ambiguous, Json, Ours, Verdict, number, pairing
+from shared.core.moments import iso_moment
 
 DATE_MARGIN = timedelta(hours=1)
 """Clocks, and moments that are told of an order's beginning or its end, may differ by this."""
@@ -68,9 +69,14 @@ def is_early(order: Json, since: datetime, skew: timedelta | None) -> bool:
 
 def _exact_moment(order: Json) -> datetime | None:
     told = _members(order).get("creationdate")
-    moment = _moment(told.strip()) if isinstance(told, str) else None
+    moment = iso_moment(told.strip()) if isinstance(told, str) else None
     exact = moment is not None and moment.tzinfo is not None and _latest(told) == moment
     return moment if exact else None
+
+
+def id_of(order: Json) -> str:
+    """What Partner Center calls an order, "" when it does not tell."""
+    return _text(_members(order).get("id"))
 
 
 def shares_product(order: Json, sent: Json) -> bool:
@@ -106,7 +112,7 @@ def match_order(
     mine = [order for order in exact if not any(_agrees(order, rival) for rival in rivals)]
     if not mine:
         return Ambiguous("the customer has a new order like this one that may be another request's")
-    ids = tuple(_text(_members(order).get("id")) for order in mine)
+    ids = tuple(id_of(order) for order in mine)
     return Ours(ids) if all(ids) else Ambiguous("the id of a new order like this one cannot be read")
 
 
@@ -156,7 +162,7 @@ def _plain(value: object) -> object:
     if amount is not None:
         return amount
     text = _text(value).strip()
-    return _moment(text) or text.casefold()
+    return iso_moment(text) or text.casefold()
 
 
 def _members(order: Json) -> dict[str, Any]:
@@ -181,19 +187,12 @@ def _products(order: Json) -> frozenset[str]:
 def _latest(told: object) -> datetime | None:
     """The latest moment that a date can mean; None when it cannot be read. A full quarter of an hour may
     stand for the whole day: in some zone it is midnight."""
-    moment = _moment(told.strip()) if isinstance(told, str) else None
+    moment = iso_moment(told.strip()) if isinstance(told, str) else None
     if moment is None or moment.year not in _YEARS:
         return None
     if moment.minute % 15 == moment.second == moment.microsecond == 0:
         moment += timedelta(days=1)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC) + _ZONES
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _text(value: object) -> str:

@@ -21,9 +21,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
+from shared.core.moments import http_date
 from shared.errors import (
     NotSentError,
     OutcomeUnknownError,
@@ -141,15 +141,6 @@ def _seconds(value: str, date: str) -> float | None:
         until, now = http_date(value), http_date(date) or datetime.now(UTC)
         return (until - now).total_seconds() if until else None
     return None if math.isnan(seconds) else seconds
-
-
-def http_date(value: str) -> datetime | None:
-    """The moment of a Date header, in UTC; None when it is none that can be read."""
-    try:
-        date = parsedate_to_datetime(value)
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError, IndexError):
-        return None
 
 
 def support_ids(headers: Mapping[str, str], sent: RequestIds) -> SupportIds:

@@ -25,7 +25,8 @@ from shared.core.drops import (
     receipt_of_document,
     stem_sidecar,
 )
-from shared.core.ledger import Source, State
+from shared.core.ledger import State
+from shared.core.ledger_parts import Source
 from shared.errors import (
     AppError,
     InvalidInputError,
@@ -36,9 +37,10 @@ from shared.errors import (
     SourceFailedError,
     ThrottledError,
 )
-from shared.models import DocumentSet, order_attachments_key
+from shared.models import DocumentSet
 from shared.partner_center.wire import Deadline
-from shared.services.attachments import MOST_BYTES, Attachments, seconds_for
+from shared.services.attachment_operation import MOST_BYTES, seconds_for
+from shared.services.attachments import Attachments
 from shared.services.receipts import Receipts
 from shared.services.snapshot import DropSnapshot, take_snapshot
 from shared.settings import Limits
@@ -180,8 +182,8 @@ class Drops:
         sidecar = snapshot.sidecar
         content = DocumentSet(sidecar.customer_id, sidecar.order_id, sidecar.metadata, documents)
         if snapshot.size >= SLOW:
-            key = order_attachments_key(content.customer_id, content.order_id)
-            self.receipts.report_submitting(snapshot, f"{key}/{content.digest}", task.correlation_id)
+            submission = f"{content.record_key}/{content.digest}"
+            self.receipts.report_submitting(snapshot, submission, task.correlation_id)
             task = replace(task, receipt=Receipted.SOMEHOW)
         return self._attach(snapshot, content, task, last=last)
 
@@ -200,8 +202,7 @@ class Drops:
             receipts.report_rejected(snapshot, error.violations, task.correlation_id)
             return True
         except OrderBusyError as error:
-            behind = order_attachments_key(content.customer_id, content.order_id)
-            self._defer(snapshot, error, error.retry_after, task, behind)
+            self._defer(snapshot, error, error.retry_after, task, content.record_key)
             return True
         except (PartnerCenterError, NotConfiguredError) as error:
             self._defer(

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from shared.core.conclusions import Found, Reconciliation, Unproved
-from shared.core.ledger import Answer as KeptAnswer
-from shared.core.ledger import PartnerIds, Record, Source, Submission
+from shared.core.ledger import Record, Submission
+from shared.core.ledger_parts import Answer as KeptAnswer
+from shared.core.ledger_parts import PartnerIds, Source
 from shared.errors import (
     AppError,
     BlobBlockedError,

@@ -12,12 +12,15 @@ from typing import Any
 from shared.auth.claims import subject
 from shared.auth.mode import Mode, UserTokenSource
 from shared.core.conclusions import Found, Reconciliation, Unproved
-from shared.core.ledger import FORMAT, OrderContent, PartnerIds, Record, Source, State, Submission
-from shared.core.ledger import Answer as KeptAnswer
+from shared.core.ids import segment
+from shared.core.ledger import FORMAT, Record, State, Submission
+from shared.core.ledger_parts import Answer as KeptAnswer
+from shared.core.ledger_parts import OrderContent, PartnerIds, Source
 from shared.core.matching import Absent, Ours, Verdict
 from shared.core.matching_orders import (
     Twin,
     UnderWay,
+    id_of,
     is_early,
     is_older,
     match_order,
@@ -158,7 +161,7 @@ class OrderOperation:
         try:
             answer = kept_answer(self.partner.get_order(self.blank.customer_id, order_id, ids, deadline))
         except PartnerCenterError:
-            listed = next(order for order in listing.items if _order_id(order) == order_id)
+            listed = next(order for order in listing.items if id_of(order) == order_id)
             body = json.dumps(listed, ensure_ascii=False, default=float)
             answer = KeptAnswer(status=200, body=body, ids=PartnerIds.of(listing.ids))
         return answer.model_copy(update={"status": 201})
@@ -178,13 +181,13 @@ class OrderOperation:
             for own in neighbour.submissions.values()
             if own.order is not None
         ]
-        owned = {i for own in neighbours if own.state is State.DONE for i in own.ids}
+        owned = {segment(i) for own in neighbours if own.state is State.DONE for i in own.ids}
         twins = [
             Twin(json.loads(own.order.body), own.state is State.CLAIMED)
             for own in neighbours
             if own.order is not None and own.state in (State.CLAIMED, State.UNKNOWN)
         ]
-        candidates = [order for order in candidates if _order_id(order) not in owned]
+        candidates = [order for order in candidates if segment(id_of(order)) not in owned]
         early = [order for order in candidates if is_early(order, since, skew)]
         while True:
             verdict = match_order(sent, candidates, twins, early)
@@ -193,7 +196,7 @@ class OrderOperation:
             chosen = self._chosen(verdict.ids, record)
             if chosen is not None:
                 return chosen
-            candidates = [o for o in candidates if _order_id(o) not in verdict.ids]
+            candidates = [o for o in candidates if id_of(o) not in verdict.ids]
 
     def _chosen(self, equal: Sequence[str], record: Record) -> Ours | UnderWay | None:
         """One of equal orders that belongs to nobody else; None when each is another's."""
@@ -209,10 +212,6 @@ class OrderOperation:
 
     def _adopt(self, order_id: str, record: Record) -> Adoption:
         return self.ledger.adopt(order_id, record.key, self.new_id())
-
-
-def _order_id(order: Mapping[str, Any]) -> str:
-    return next((str(value) for name, value in order.items() if name.lower() == "id" and value), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from typing import Any
 from shared.errors import NotSentError, ResellerError, Violation
 from shared.models import OrderRequest
 from shared.partner_center.client import PartnerCenter
+from shared.partner_center.paging import total_of
 from shared.partner_center.wire import Deadline, RequestIds
 from shared.services.shared_read import SharedRead
 
@@ -164,13 +165,14 @@ def _list(collection: Mapping[str, Any]) -> _List:
         defaultdict[str, list[_Reseller]](list),
         defaultdict[str, list[_Reseller]](list),
     )
-    items = collection["items"]
-    for item in items:
+    for item in collection["items"]:
         if isinstance(item, dict):
             reseller = _reseller(_by_lower_name(item))
             by_tenant[reseller.tenant].append(reseller)
             by_partner_id[reseller.partner_id].append(reseller)
-    return _List(by_tenant, by_partner_id, _is_complete(_by_lower_name(collection), len(items)))
+    # a page, or fewer than the total, is no answer to the client; a total that cannot be read proves nothing
+    complete = total_of(collection) is not None or _by_lower_name(collection).get("totalcount") is None
+    return _List(by_tenant, by_partner_id, complete)
 
 
 def _reseller(members: Mapping[str, Any]) -> _Reseller:
@@ -180,20 +182,6 @@ def _reseller(members: Mapping[str, Any]) -> _Reseller:
         partner_id=partner_id if isinstance(partner_id, str) and _PARTNER_ID.fullmatch(partner_id) else "",
         state="" if state is None else str(state).lower(),
     )
-
-
-def _is_complete(members: Mapping[str, Any], came: int) -> bool:
-    """Whether nothing says that there is more than the `came` items; what cannot be read says so.
-
-    Paging is not documented for relationships. Elsewhere it shows as a `continuationToken`, as `links.next`
-    or as a greater `totalCount`.
-    https://learn.microsoft.com/en-us/partner-center/developer/get-a-list-of-customers
-    """
-    links, total = members.get("links"), members.get("totalcount")
-    onward = [members.get(name) for name in ("continuationtoken", "nextlink", "@odata.nextlink")]
-    if isinstance(links, dict):
-        onward.append(_by_lower_name(links).get("next"))
-    return not any(onward) and (total is None or (isinstance(total, int) and total <= came))
 
 
 def _by_lower_name(members: Mapping[str, Any]) -> dict[str, Any]:

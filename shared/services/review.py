@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.core.conclusions import Found, Reconciliation, Unproved
-from shared.core.ledger import Answer as KeptAnswer
-from shared.core.ledger import Record, State, Submission, segment
+from shared.core.ids import segment
+from shared.core.ledger import Record, State, Submission
+from shared.core.ledger_parts import Answer as KeptAnswer
 from shared.core.matching import Ambiguous
 from shared.core.matching_documents import nearest
 from shared.errors import (
@@ -25,10 +26,11 @@ from shared.errors import (
     StateConflictError,
 )
 from shared.partner_center.wire import Deadline, RequestIds
-from shared.services.attachments import Attachments, in_flight, is_denial
+from shared.services.attachment_operation import is_denial
+from shared.services.attachments import Attachments
 from shared.services.operation import kept_answer
 from shared.services.orders import Orders
-from shared.services.receipts import Receipts, submission_key
+from shared.services.receipts import Receipts
 from shared.storage.blobs import Clock
 from shared.storage.ledger import Adoption, LedgerStore, MovedError, Stored
 from shared.validation.reviews import Decision, ReviewDecision
@@ -68,16 +70,14 @@ class Reviews:
                 raise DecisionWaitsError("another submission of this order came between") from None
             state = str(there.state) if there else "gone"
             raise StateConflictError(f"somebody else was first: it is {state} now", state) from None
-        own = stored.own(digest)
-        for source in own.sources:
-            self.receipts.refresh(source.drop, stored.record, own)
-        return stored.record, own
+        self.receipts.refresh_all(stored.record, digest)
+        return stored.record, stored.own(digest)
 
     def _find(self, key: str) -> tuple[Stored, str]:
         name = key.rpartition("/")[0] if key.startswith("attachments/") else key
         stored = self.ledger.read(name) if key.startswith(("attachments/", "orders/")) else None
         for digest, own in stored.record.submissions.items() if stored else ():
-            if stored and submission_key(stored.record, own) == key:
+            if stored and stored.record.name_of(own) == key:
                 return stored, digest
         raise NotFoundError("no submission of that name is in the ledger")
 
@@ -85,7 +85,7 @@ class Reviews:
         self, stored: Stored, own: Submission, asked: ReviewDecision, correlation_id: str, deadline: Deadline
     ) -> Stored:
         ids = RequestIds(self.new_id(), correlation_id)
-        if asked.decision in (Decision.ADOPT, Decision.RETRY) and in_flight(stored.record, own.digest):
+        if asked.decision in (Decision.ADOPT, Decision.RETRY) and stored.record.holder():
             raise DecisionWaitsError("another submission of this order is in flight; decide once it is not")
         match asked.decision:
             case Decision.GIVE_UP:
@@ -145,7 +145,7 @@ class Reviews:
             raise StateConflictError(f"{what} belongs to another submission of this order", own.state)
         op = self.attachments.operation(record, own.digest)
         try:
-            order, unowned = op.unowned(record, own, deadline)
+            order = op.listed(ids, deadline)
         except PartnerCenterError as error:
             if not is_denial(error):
                 raise
@@ -153,6 +153,7 @@ class Reviews:
             return Found(
                 KeptAnswer(status=201, body=named), asked.attachment_ids, verified=False
             ), _NOT_VERIFIED
+        unowned = order.beyond(record.ids_of_others(own.digest))
         chosen = asked.attachment_ids or nearest(own.documents, unowned)
         missing = set(chosen) - {entry.id for entry in unowned}
         if not chosen or missing:
@@ -207,7 +208,7 @@ class Reviews:
 def review_body(record: Record, own: Submission) -> Mapping[str, Any]:
     """What the operator is shown of a submission."""
     return {
-        "submission": submission_key(record, own),
+        "submission": record.name_of(own),
         "state": str(own.state),
         "detail": own.detail,
         "attempts": own.attempt,

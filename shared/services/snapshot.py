@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from shared.core.drops import FoundFile, RequiredFile, required_files
-from shared.core.ledger import Source
+from shared.core.ledger_parts import Source
+from shared.core.receipts import file_entry
 from shared.errors import InvalidInputError, SourceFailedError, StorageError, Violation
 from shared.models import Document
 from shared.settings import Limits
@@ -51,6 +53,20 @@ class DropSnapshot:
     def size(self) -> int:
         """Bytes of all documents together."""
         return sum(f.size for f in self.found.values())
+
+    def files(self) -> list[dict[str, Any]]:
+        """The files that were found, in the versions that were found, as receipts tell them."""
+        return [
+            file_entry(f.name, f.role, f.size, self.streams[name].md5, f.etag)
+            for name, f in self.found.items()
+        ]
+
+    def facts(self) -> dict[str, Any]:
+        """Which order the drop is for, and its files, as receipts tell it."""
+        body: dict[str, Any] = {"files": self.files()}
+        if self.sidecar:
+            body |= {"customerId": self.sidecar.customer_id, "orderId": self.sidecar.order_id}
+        return body
 
     def documents(self) -> tuple[Document, ...]:
         """The files as documents to send. Raises SourceFailedError when one cannot be read."""

@@ -20,27 +20,23 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from shared.core.drops import (
-    Receipt,
-    ReceiptState,
     can_have_receipt,
     is_document,
     is_sidecar,
     own_sidecars,
-    receipt_of_document,
-    stem_sidecar,
 )
 from shared.errors import ConditionFailedError, MarkerRefusedError, StorageError
 from shared.partner_center.wire import Deadline
 from shared.services.bell import Kind, Message
-from shared.services.drops import Drops
+from shared.services.receipts import A_DAY, Receipts
 from shared.storage.blobs import BlobStore, Clock, Listed
+from shared.storage.dependency_index import DependencyIndex
 from shared.storage.ledger import LedgerStore
 from shared.storage.queue import WorkQueue
 from shared.story import log_event
 
 log = logging.getLogger(__name__)
 
-ORPHAN_AFTER = timedelta(days=1)
 GRACE = timedelta(minutes=2)
 """A blob younger than this still has its event before it."""
 OVERDUE = timedelta(seconds=90)
@@ -104,7 +100,8 @@ class Sweep:
     incoming: str
     ledger_container: str
     ledger: LedgerStore
-    drops: Drops
+    receipts: Receipts
+    dependencies: DependencyIndex
     queue: WorkQueue
     clock: Clock
     sleep: Callable[[float], None]
@@ -115,7 +112,7 @@ class Sweep:
         first = Deadline.after(deadline.remaining() * DUE_SHARE, deadline.clock)
         moment = self.clock() - OVERDUE
         counts["records"] += self._hand_out("record", self.ledger.due(moment), first)
-        counts["drops"] += self._hand_out("drop", self.drops.receipts.store.due(moment), first)
+        counts["drops"] += self._hand_out("drop", self.receipts.store.due(moment), first)
         self._walk(correlation_id, deadline, counts)
         log_event("sweep", correlationId=correlation_id, **counts)
         return dict(counts)
@@ -185,9 +182,9 @@ class Sweep:
             return
         if fresh and self._is_news(listed):
             self._ring(listed, counts)
-        turned = listed.last_modified > cursor.changed_since - ORPHAN_AFTER and age > ORPHAN_AFTER
+        turned = listed.last_modified > cursor.changed_since - A_DAY and age > A_DAY
         if turned and is_document(listed.name) and not self._is_claimed(listed):
-            self._orphan(listed)
+            self.receipts.report_orphan(listed)
 
     def _ring(self, listed: Listed, counts: Counter[str]) -> None:
         self.queue.put(Message("blob", listed.name).dump())
@@ -196,34 +193,20 @@ class Sweep:
     def _is_news(self, listed: Listed) -> bool:
         """Whether no receipt shows that somebody has looked at this version of the blob."""
         if is_sidecar(listed.name):
-            kept = self.drops.receipts.store.read(listed.name)
+            kept = self.receipts.store.read(listed.name)
             return kept is None or kept.sidecar_etag != listed.etag
         if any(self._shows(sidecar, listed.etag) for sidecar in own_sidecars(listed.name)):
             return False
-        sidecars = self.drops.dependencies.sidecars_of(listed.name)
+        sidecars = self.dependencies.sidecars_of(listed.name)
         return not sidecars or not all(self._shows(sidecar, listed.etag) for sidecar in sidecars)
 
     def _shows(self, sidecar: str, etag: str) -> bool:
         """Whether the receipt of that drop reports a file in that version."""
-        kept = self.drops.receipts.store.read(sidecar)
+        kept = self.receipts.store.read(sidecar)
         return kept is not None and etag in kept.etags
 
     def _is_claimed(self, listed: Listed) -> bool:
         """Whether some drop has looked at the document since it was written."""
-        sidecars = (*own_sidecars(listed.name), *self.drops.dependencies.sidecars_of(listed.name))
-        kept = (self.drops.receipts.store.read(sidecar) for sidecar in sidecars)
+        sidecars = (*own_sidecars(listed.name), *self.dependencies.sidecars_of(listed.name))
+        kept = (self.receipts.store.read(sidecar) for sidecar in sidecars)
         return any(receipt and receipt.seen >= listed.last_modified for receipt in kept)
-
-    def _orphan(self, listed: Listed) -> None:
-        name = listed.name.rpartition("/")[2]
-        body = {
-            "detail": "no sidecar has claimed this document within a day",
-            "actor": "caller",
-            "files": [{"fileName": name, "size": listed.size, "etag": listed.etag}],
-            "remedy": f"upload its sidecar, for example {stem_sidecar(listed.name)}",
-            "changed": self.clock().isoformat(timespec="seconds"),
-        }
-        path = receipt_of_document(listed.name)
-        receipt = Receipt(path, ReceiptState.REVIEW, listed.last_modified, "", body)
-        self.drops.receipts.store.write(receipt, read_first=True)
-        log_event("document without sidecar", logging.WARNING, drop=listed.name)

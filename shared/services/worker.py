@@ -12,14 +12,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.core.conclusions import GIVE_UP
+from shared.core.conclusions import GIVE_UP, hours
 from shared.core.ledger import Record, State, Submission
 from shared.errors import StorageError
 from shared.partner_center.wire import Deadline
 from shared.services.attachments import Attachments
 from shared.services.bell import Bell, Message
 from shared.services.drops import Drops
-from shared.services.orders import Orders
+from shared.services.orders import Orders, only
 from shared.services.receipts import Receipts
 from shared.storage.blobs import Clock
 from shared.storage.ledger import LedgerStore, MovedError, Stored
@@ -99,7 +99,7 @@ class Worker:
         """Whether the order that a drop waits for is still busy; then the bell rings again, a little
         later."""
         holder, now = record.holder(), self.clock()
-        if holder is None or (holder.due is not None and holder.due <= now):
+        if holder is None or holder.is_due(now):
             return False
         pause = timedelta(seconds=min(5 * 2 ** min(message.tries, 4), 60))
         self.bell.ring("drop", message.name, now + pause, behind=message.behind, tries=message.tries + 1)
@@ -140,7 +140,7 @@ class Worker:
         return True
 
     def _order(self, stored: Stored) -> None:
-        before = next(iter(stored.record.submissions.values()))
+        before = only(stored.record)
         own = self.orders.go_on(stored, Deadline.after(RECORD_SECONDS)).submission
         if own.revision == before.revision and own.open and own.state is not State.CLAIMED:
             self._put_off(stored, own)
@@ -148,10 +148,10 @@ class Worker:
     def _attachments(self, stored: Stored, correlation_id: str) -> None:
         """Resolve what is in flight, or send one thing that is due; the bell rings for the others."""
         holder, now = stored.record.holder(), self.clock()
-        if holder is not None and holder.due is not None and holder.due <= now:
+        if holder is not None and holder.is_due(now):
             own = holder
             after = self.attachments.resolve_due(stored, now, Deadline.after(RECORD_SECONDS))
-            self._refresh(after.record, own.digest)
+            self.receipts.refresh_all(after.record, own.digest)
         else:
             pending = _next_pending(stored.record, now)
             if pending is None:
@@ -172,7 +172,7 @@ class Worker:
         there = again.record.submissions.get(own.digest)
         if there is None or there.revision != own.revision:
             if len(own.sources) > 1:  # the receipt of the one was written with what was done
-                self._refresh(again.record, own.digest)
+                self.receipts.refresh_all(again.record, own.digest)
             return again
         if not all(self.drops.is_gone(source) for source in own.sources):
             return self._put_off(again, own)
@@ -182,7 +182,7 @@ class Worker:
             )
         except MovedError as moved:
             return moved.current or again
-        self._refresh(ended.record, own.digest)
+        self.receipts.refresh_all(ended.record, own.digest)
         return ended
 
     def _put_off(self, stored: Stored, own: Submission) -> Stored:
@@ -190,7 +190,9 @@ class Worker:
         now = self.clock()
         age = now - own.since
         if age > GIVE_UP:
-            after = own.to(State.REVIEW, now, self.new_id(), f"not sent within 24 hours: {own.detail}")
+            after = own.to(
+                State.REVIEW, now, self.new_id(), f"not sent within {hours(GIVE_UP)}: {own.detail}"
+            )
         else:
             wait = timedelta(seconds=max(60.0, min(age.total_seconds() / 4, 900.0)))
             kept = {"absent_after": own.absent_after, "answer": own.answer, "actor": own.actor}
@@ -200,33 +202,15 @@ class Worker:
             stored = self.ledger.swap(stored, after)
         except MovedError as moved:
             return moved.current or stored
-        self._refresh(stored.record, own.digest)
+        self.receipts.refresh_all(stored.record, own.digest)
         return stored
-
-    def _refresh(self, record: Record, digest: str) -> None:
-        """Bring the receipts of a submission's drops up to date."""
-        own = record.submissions.get(digest)
-        for source in own.sources if own else ():
-            assert own
-            try:
-                self.receipts.refresh(source.drop, record, own)
-            except StorageError:
-                log.exception("the receipt of %s could not be written", source.drop)
 
 
 def _next_pending(record: Record, now: datetime) -> Submission | None:
-    due = [
-        own
-        for own in record.submissions.values()
-        if own.state is State.PENDING and own.due is not None and own.due <= now
-    ]
+    due = [own for own in record.submissions.values() if own.state is State.PENDING and own.is_due(now)]
     return min(due, key=lambda own: own.due or own.changed, default=None)
 
 
 def _next_due(record: Record, now: datetime, rung: Collection[str]) -> bool:
     """Whether something is due that nobody has rung for: whoever moves a submission rings for it."""
-    return any(
-        own.open and own.due is not None and own.due <= now
-        for own in record.submissions.values()
-        if own.digest not in rung
-    )
+    return any(own.is_due(now) for own in record.submissions.values() if own.digest not in rung)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
+from shared.core.moments import http_date
 from shared.errors import StorageError
 
 
@@ -23,7 +23,7 @@ def etag(headers: Mapping[str, str], what: str) -> str:
 
 def last_modified(headers: Mapping[str, str], what: str) -> datetime:
     """When the blob was written; storage tells it to the second."""
-    moment = _moment(headers.get("Last-Modified", ""))
+    moment = http_date(headers.get("Last-Modified", ""))
     if moment is None:
         raise _unreadable("Last-Modified", what)
     return moment
@@ -46,14 +46,6 @@ def md5(headers: Mapping[str, str], what: str) -> str:
     if len(digest) not in (0, 16):
         raise _unreadable("Content-MD5", what)
     return digest.hex()
-
-
-def _moment(value: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _unreadable(name: str, what: str) -> StorageError:

@@ -10,7 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
 
-from shared.core.ledger import FORMAT, HOLDING, Record, RecordError, State, Submission, segment
+from shared.core.ids import segment
+from shared.core.ledger import FORMAT, HOLDING, Record, RecordError, State, Submission
 from shared.errors import (
     BlobBlockedError,
     ConditionFailedError,

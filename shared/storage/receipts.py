@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.core.drops import Receipt, ReceiptState, supersedes, with_previous
+from shared.core.receipts import Receipt, ReceiptState, supersedes, with_previous
 from shared.errors import ConditionFailedError, StorageError
 from shared.storage.blobs import Blob, BlobStore
 
@@ -47,9 +47,9 @@ class ReceiptStore:
         """Write it unless what lies there has come further (`supersedes`); whether it was written."""
 
         def build(kept: KeptReceipt | None) -> Receipt | None:
-            return receipt if kept is None or supersedes(receipt, kept) else None
+            return receipt if supersedes(receipt, kept) else None
 
-        return self.replace(receipt.path, build, expected=expected, read_first=read_first)
+        return self.replace(receipt.path, build, expected=expected, read_first=read_first) is not None
 
     def replace_waiting(self, receipt: Receipt) -> bool:
         """Write it over a receipt that waits under the same version of the sidecar, in one request; over any
@@ -62,9 +62,9 @@ class ReceiptStore:
 
     def replace(
         self, path: str, build: Build, *, expected: KeptReceipt | None = None, read_first: bool = False
-    ) -> bool:
-        """Write what `build` makes of what lies there; whether it was written. Usually there is none yet, so
-        a create-only write comes first; `expected` is one that was read just now.
+    ) -> Receipt | None:
+        """Write what `build` makes of what lies there, and return it; None when that stays. Usually there is
+        none yet, so a create-only write comes first; `expected` is one that was read just now.
 
         Raises StorageError.
         """
@@ -72,13 +72,13 @@ class ReceiptStore:
         for _ in range(_TRIES):
             receipt = build(kept)
             if receipt is None:
-                return False
+                return None
             try:
                 self._put(receipt, kept)
             except ConditionFailedError:
                 kept = self.read(path)
             else:
-                return True
+                return receipt
         raise StorageError(f"the receipt {path} is being written by too many at once")
 
     def due(self, now: datetime) -> Iterator[str]:

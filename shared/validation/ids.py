@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from shared.core.ids import GUID
 from shared.errors import InvalidInputError, Violation
 
 
 def guid(text: str) -> str:
     """A GUID in lower case; ValueError says why it is none."""
-    if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text):
+    if not GUID.fullmatch(text):
         raise ValueError("must be a GUID such as c501c3c4-d776-40ef-9ecf-9cefb59442c1")
     return text.lower()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shared.errors import TooLargeError
 from shared.models import OrderRequest
 from shared.strict_json import Json, below, camel, loads
@@ -39,7 +41,8 @@ def order_request(raw: bytes, customer_id: str) -> OrderRequest:
         tree = _client_side(document.value, faults)
         order = build(OrderRequest, tree, "", faults)
         _same_customer(tree, customer, faults)
-        _currency(tree, faults)
+        _follows(iso_currency, tree, "currencyCode", faults)
+        _follows(guid, tree, "indirectResellerId", faults)
         _reseller(tree, faults)
         _numbering(tree, faults)
     assert order is not None
@@ -89,11 +92,12 @@ def _same_customer(tree: Json, customer: str | None, faults: Collector) -> None:
         faults.add(below("", written), "must be the customer that the path names, or be left out")
 
 
-def _currency(tree: Json, faults: Collector) -> None:
-    written, code = member(tree, "currencyCode")
-    if isinstance(code, str):
+def _follows(rule: Callable[[str], str], tree: Json, name: str, faults: Collector) -> None:
+    """Note where a member that is text breaks the rule."""
+    written, text = member(tree, name)
+    if isinstance(text, str):
         try:
-            iso_currency(code)
+            rule(text)
         except ValueError as error:
             faults.add(below("", written), str(error))
 
@@ -101,11 +105,6 @@ def _currency(tree: Json, faults: Collector) -> None:
 def _reseller(tree: Json, faults: Collector) -> None:
     """Either the reseller's tenant id, which is looked up, or its partner id on the lines."""
     written, reseller = member(tree, "indirectResellerId")
-    if isinstance(reseller, str):
-        try:
-            guid(reseller)
-        except ValueError as error:
-            faults.add(below("", written), str(error))
     _, lines = member(tree, "lineItems")
     named = isinstance(lines, list) and any(
         member(line, "partnerIdOnRecord")[1] is not None for line in lines

@@ -55,8 +55,9 @@ def review_decision(raw: bytes) -> ReviewDecision:
             faults.add("/decision", f"must be one of {', '.join(Decision)}")
         if shape and shape.order_id:
             order = faults.check(lambda: checked_order(shape.order_id, "/orderId")) or ""
-        for name in ("orderId", "attachmentIds") if shape and shape.decision != Decision.ADOPT else ():
-            if shape and getattr(shape, "order_id" if name == "orderId" else "attachment_ids"):
-                faults.add(f"/{name}", "is only for the decision adopt")
+        if shape and shape.decision != Decision.ADOPT:
+            for name, given in (("orderId", shape.order_id), ("attachmentIds", shape.attachment_ids)):
+                if given:
+                    faults.add(f"/{name}", "is only for the decision adopt")
     assert shape is not None
     return ReviewDecision(Decision(shape.decision), shape.by, order, shape.attachment_ids or ())

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from shared import http
-from shared.core.ledger import Record, Source, State, Submission
+from shared.core.ledger import Record, State, Submission
+from shared.core.ledger_parts import Source
 from shared.errors import AppError, StorageUnknownError
 from shared.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
 from shared.services.attachments import Attachments

@@ -12,8 +12,8 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.proxy_faults import Fault
-from shared.core.drops import Receipt, ReceiptState, supersedes
 from shared.core.ledger import State
+from shared.core.receipts import Receipt, ReceiptState, supersedes
 from tests.services.conftest import PDF, Clock, Office, built
 from tests.services.steps import (
     UNREADABLE,

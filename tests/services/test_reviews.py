@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
+from local.proxy_faults import Fault
 from shared.core.ledger import State
 from shared.errors import (
     DecisionWaitsError,
@@ -21,6 +23,7 @@ from tests.services.conftest import PDF, Office
 from tests.services.steps import (
     TENDER,
     attach,
+    behind_proxy,
     decide,
     drop_pair,
     drop_set,
@@ -32,6 +35,21 @@ from tests.services.steps import (
 )
 
 SET = "x/metadata.json"
+
+
+def test_who_decided_is_not_told_that_nothing_was_done_when_only_the_receipt_could_not_be_written(
+    office: Office,
+) -> None:
+    key = pair_in_review(office, office.order())
+    with behind_proxy(office) as (storage, faulty):
+        storage.order(Fault("status", status=403, code="Denied"), container=office.env["RECEIPTS_CONTAINER"])
+        asked = review_decision(b'{"decision": "give-up", "by": "Ada"}')
+        own = faulty.reviews.decide(key, asked, str(uuid.uuid4()), office.deadline())[1]
+
+    assert own.state is State.REFUSED
+    assert office.receipt("x/PO.json")["state"] == "review"
+    settle_down(office, 24 * 60 + 5)
+    assert office.receipt("x/PO.json")["state"] == "rejected", "the receipt follows within a day"
 
 
 def strangely_listed(office: Office, order: str, folder: str = "x", pdf: bytes = PDF) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.services.attachments import LONGEST
+from shared.services.attachment_operation import LONGEST
 from shared.services.sweep import DUE_SHARE
 from shared.settings_table import DEFAULTS
 from shared.wiring import SWEEP_SECONDS

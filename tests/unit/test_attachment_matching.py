@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.core.ledger import DocumentFacts
+from shared.core.ledger_parts import DocumentFacts
 from shared.core.matching import Ours
 from shared.core.matching_documents import Listed, match_documents
 

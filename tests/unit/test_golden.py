@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from shared.core.ledger import FORMAT, Answer, OrderContent, PartnerIds, Record, State, Submission
+from shared.core.ledger import FORMAT, Record, State, Submission
+from shared.core.ledger_parts import Answer, OrderContent, PartnerIds
 from shared.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
 
 GOLDEN = Path(__file__).with_name("golden")

@@ -13,26 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from shared.core.ids import segment
 from shared.core.ledger import (
     EDGES,
     HOLDING,
     OPEN,
     SENT,
     Action,
-    Answer,
-    DocumentFacts,
-    OrderContent,
-    PartnerIds,
     Record,
     RecordError,
-    Repeated,
-    Source,
     State,
     Submission,
-    merged,
     next_action,
-    segment,
 )
+from shared.core.ledger_parts import Answer, DocumentFacts, OrderContent, PartnerIds, Repeated, Source, merged
 
 NOW = datetime(2027, 3, 31, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

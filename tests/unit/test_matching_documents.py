@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.core.ledger import DocumentFacts
+from shared.core.ledger_parts import DocumentFacts
 from shared.core.matching import Absent, Ambiguous, Ours, Verdict
 from shared.core.matching_documents import (
     Listed,

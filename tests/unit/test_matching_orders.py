@@ -23,6 +23,7 @@ from shared.core.matching import Absent, Ambiguous, Ours, Verdict
 from shared.core.matching_orders import (
     Twin,
     UnderWay,
+    id_of,
     is_early,
     is_older,
     match_order,
@@ -629,3 +630,23 @@ def test_an_order_like_ours_that_was_placed_before_it_is_for_a_person() -> None:
 
     assert isinstance(match_order(request(), [before], early=[before]), Ambiguous)
     assert match_order(request(), [before, after], early=[before]) == Ours(("after",))
+
+
+@pytest.mark.parametrize(
+    ("told", "known_as"),
+    [
+        ({"id": "a"}, "a"),
+        ({"ID": "a"}, "a"),
+        ({"Id": "a", "id": "b"}, "b"),
+        ({"id": 5}, "5"),
+        ({"id": None}, ""),
+    ],
+)
+def test_who_looks_for_an_order_again_knows_it_by_the_id_that_the_verdict_names(
+    told: dict[str, Any], known_as: str
+) -> None:
+    line = {"offerId": "a:b:c", "quantity": 1}
+    verdict = match_order({"lineItems": [line]}, [{"lineItems": [line], **told}])
+
+    assert id_of(told) == known_as
+    assert not known_as or verdict == Ours((known_as,))

@@ -14,8 +14,6 @@ from shared.core.drops import (
     MAX_NAME,
     Decision,
     FoundFile,
-    Receipt,
-    ReceiptState,
     Reject,
     RequiredFile,
     Submit,
@@ -29,9 +27,8 @@ from shared.core.drops import (
     receipt_of_document,
     required_files,
     stem_sidecar,
-    supersedes,
-    with_previous,
 )
+from shared.core.receipts import Receipt, ReceiptState, supersedes, with_previous
 from shared.errors import Violation
 from shared.models import Role
 

@@ -1,0 +1,101 @@
+"""What a submission in the ledger is made of: what was sent, from where, and what was answered.
+
+All of it is kept as JSON in camelCase; members that a later version added are carried through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from shared.errors import SupportIds
+
+_SOURCES = 10
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a zone")
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_utc)]
+
+
+class Kept(BaseModel):
+    """Part of a record. Members that a later version added are carried through."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="allow", alias_generator=to_camel, validate_by_name=True, hide_input_in_errors=True
+    )
+
+
+class DocumentFacts(Kept):
+    """One document of a submission, as it was sent; `kind` is Partner Center's attachment type."""
+
+    kind: str
+    file_name: str
+    size: int
+    md5: str
+
+
+class Source(Kept):
+    """The drop that a submission's documents lie in, and the versions (ETags) that were paired."""
+
+    drop: str
+    sidecar_etag: str = Field(alias="sidecarETag")
+    files: Mapping[str, str]
+
+
+class OrderContent(Kept):
+    """An order as it is sent: `mode` is how to sign in; `user` the signed-in user (object id), "" for
+    none."""
+
+    mode: str
+    body: str
+    user: str = ""
+
+
+class PartnerIds(Kept):
+    """The ids that Microsoft's support asks for."""
+
+    request_id: str = ""
+    correlation_id: str = ""
+    cv: str = ""
+    server_id: str = ""
+
+    @classmethod
+    def of(cls, ids: SupportIds) -> Self:
+        """The ids of an exchange."""
+        return cls(**asdict(ids))
+
+
+class Answer(Kept):
+    """What Partner Center answered: the body of a success, or `code` and `description` of a refusal."""
+
+    status: int
+    body: str = ""
+    code: str = ""
+    description: str = ""
+    retryable: bool = False
+    ids: PartnerIds = PartnerIds()
+
+
+class Repeated(Kept):
+    """The same answer to the same MS-RequestId, again and again."""
+
+    answer: str
+    times: int
+    first: Moment
+
+
+def merged(sources: Iterable[Source], source: Source | None) -> tuple[Source, ...]:
+    """The sources of a submission with the one that it is sent from now, each drop in its last version."""
+    if source is None:
+        return tuple(sources)
+    return (*(s for s in sources if s.drop != source.drop), source)[-_SOURCES:]
