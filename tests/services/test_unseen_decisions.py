@@ -13,10 +13,12 @@ from shared.errors import (
     PartnerCenterError,
     StateConflictError,
 )
+from shared.models import order_attachments_key
 from shared.problem import TYPE_PREFIX, problem_of
 from shared.services.operation import Outcome
-from tests.services.conftest import PDF, Office
+from tests.services.conftest import CUSTOMER, PDF, Office
 from tests.services.steps import (
+    NOT_DONE,
     attach,
     decide,
     drop_pair,
@@ -55,6 +57,29 @@ def test_a_persons_word_counts_where_partner_center_will_not_say(
     assert ("(not verified)" in own.history[-1]) == (decision != "send-again")
     assert office.receipt("x/PO.json")["state"] == "attached"
     assert office.posts() == (1 if decision == "adopt" else 2)
+
+
+@pytest.mark.parametrize("kind", ["order", "attachment"])
+def test_what_was_silent_for_a_day_and_can_never_be_asked_about_is_sent_again_on_a_persons_word(
+    office: Office, kind: str
+) -> None:
+    denied(office, 403)
+    fail(office, f"POST {kind}", **NOT_DONE)
+    if kind == "order":
+        key = office.place().record.key
+    else:
+        order = office.order()
+        office.ring(drop_pair(office, order))
+        [digest] = office.submissions(order)
+        key = f"{order_attachments_key(CUSTOMER, order)}/{digest}"
+    settle_down(office, 25 * 60, 5)
+    before = office.posts(f"POST {kind}")
+    own = decide(office, key, "retry")
+    settle_down(office, 2, 25)
+
+    assert (before, own.state) == (1, State.PENDING)
+    assert "not verified" in own.history[-1]
+    assert office.posts(f"POST {kind}") == 2
 
 
 def test_what_a_person_adopts_unseen_is_still_nobody_elses(office: Office) -> None:
