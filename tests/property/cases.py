@@ -29,11 +29,11 @@ from tests.property.processes import START, PaperBlobs, PaperPartner, Process, S
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 ORDER = "5cf72f146967"
-MARGIN = 60
+MARGIN = timedelta(seconds=60)
 
 
-def _executor(process: Process, ledger: LedgerStore, engine: type[Executor] = Executor) -> Executor:
-    return engine(ledger, process.clock, process.sleep, process.new_id, timedelta(seconds=MARGIN))
+def _executor(process: Process, ledger: LedgerStore, margin: timedelta) -> Executor:
+    return Executor(ledger, process.clock, process.sleep, process.new_id, margin)
 
 
 def _ledger(process: Process, shelf: Shelf) -> LedgerStore:
@@ -48,7 +48,7 @@ def _told(outcome: Outcome, numbers: tuple[int, ...]) -> Told:
 def _entry(own: Submission, content: int, numbers: tuple[int, ...], base: frozenset[int] | None) -> Entry:
     moments = [_seconds(m) for m in (own.due, own.absent_after) if m]
     if own.state is State.CLAIMED:
-        moments.append(moments[0] - MARGIN)
+        moments.append(moments[0] - int(MARGIN.total_seconds()))
     return Entry(
         content=content,
         state=own.state,
@@ -68,12 +68,14 @@ def _seconds(when: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class AttachmentCase:
-    """Submissions of one order, by number, and the set that a person uploads."""
+    """Submissions of one order, by number, and the set that a person uploads. What is sent shows within
+    `visibility` seconds; the services believe in absence after `delay`."""
 
     sets: tuple[DocumentSet, ...]
     by_hand: DocumentSet
     services: type[Attachments] = Attachments
-    engine: type[Executor] = Executor
+    margin: timedelta = MARGIN
+    delay: timedelta = timedelta(seconds=120)
     visibility: int = 120
 
     def alike(self, content: int) -> int:
@@ -82,10 +84,9 @@ class AttachmentCase:
 
     def perform(self, process: Process, task: Task, shelf: Shelf) -> Told:
         """What a process does for a task, and tells; an error by its name."""
-        executor = _executor(process, _ledger(process, shelf), self.engine)
+        executor = _executor(process, _ledger(process, shelf), self.margin)
         partner = PaperPartner(process, self._show)
-        delay = timedelta(seconds=self.visibility)
-        services = self.services(executor, partner, delay, "POFiles", "TenderFiles")
+        services = self.services(executor, partner, self.delay, "POFiles", "TenderFiles")
         process.sends = task.content
         try:
             if task.do == "work":
@@ -175,11 +176,13 @@ def _numbers(ids: Sequence[str] | None) -> frozenset[int] | None:
 
 @dataclass(frozen=True, slots=True)
 class OrderCase:
-    """Orders by number, each under a key of its own, and the order that a person places in the portal."""
+    """Orders by number, each under a key of its own, and the order that a person places in the portal. What
+    is sent shows within `visibility` seconds; the services believe in absence after `delay`."""
 
     requests: tuple[OrderRequest, ...]
     by_hand: OrderRequest
-    engine: type[Executor] = Executor
+    margin: timedelta = MARGIN
+    delay: timedelta = timedelta(seconds=1200)
     visibility: int = 1200
 
     def alike(self, content: int) -> int:
@@ -188,10 +191,8 @@ class OrderCase:
 
     def perform(self, process: Process, task: Task, shelf: Shelf) -> Told:
         """What a process does for a task, and tells; an error by its name."""
-        executor = _executor(process, _ledger(process, shelf), self.engine)
-        partner = PaperPartner(process, self._show)
-        resellers = Resellers(300, lambda: 0.0)
-        orders = Orders(executor, partner, resellers, timedelta(seconds=self.visibility))
+        executor = _executor(process, _ledger(process, shelf), self.margin)
+        orders = Orders(executor, PaperPartner(process, self._show), Resellers(300, lambda: 0.0), self.delay)
         process.sends = task.content
         try:
             if task.do == "work":

@@ -189,6 +189,8 @@ class Explorer:
     budget: Budget
     lists_all: bool = False
     honours: bool = False
+    compares: bool = True
+    """Whether storage writes over the version only that it is told."""
     ahead: tuple[int, ...] = (0, 0)
     before: tuple[Thing, ...] = ()
     """What Partner Center has from the beginning."""
@@ -293,7 +295,7 @@ class Explorer:
             if world.left.storage:
                 yield "cannot read", (Reply(now, failure="storage"),), world.spent("storage")
         elif what == "put":
-            yield from _put(world, *of)
+            yield from _put(world, *of, compares=self.compares)
         elif what == "page":
             named = tuple((name, number) for name, number in world.blobs if name.startswith(of[0]))
             yield "lists blobs", (Reply(now, named),), world
@@ -488,9 +490,9 @@ class Explorer:
         raise BrokenPromiseError("\n".join([what, *reversed(steps)]))
 
 
-def _put(world: World, name: str, number: int, over: int) -> Iterator[Step]:
+def _put(world: World, name: str, number: int, over: int, *, compares: bool) -> Iterator[Step]:
     there, now = world.blob(name), world.now
-    if there != over:
+    if there != over and compares:
         yield "is told that it moved", (Reply(now, failure="condition"),), world
         return
     written = world._replace(blobs=tuple(sorted({**dict(world.blobs), name: number}.items())))

@@ -177,7 +177,8 @@ def test_of_a_claim_that_expired_the_post_may_have_been_made_at_its_last_moment(
 
     assert (view.deaths, view.silences, view.same_id) == (2, 1, True)
     assert (view.first_silent, view.absent_after) == (claim.changed, NOW + VISIBILITY)
-    assert presumed_dead(view, VISIBILITY).first_silent == claim.changed
+    earlier = presumed_dead(claim.model_copy(update={"first_silent": NOW - HOUR}), VISIBILITY)
+    assert earlier.first_silent == NOW - HOUR, "the search for it begins at the first silence"
 
 
 @pytest.mark.parametrize(("silences", "grown"), [(0, 1), (1, 2), (5, 32), (99, LONGEST_WAIT / VISIBILITY)])
