@@ -43,6 +43,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,13 @@ class StorageError(AppError):
 class StorageUnknownError(StorageError):
     """A write may have been done: at least one try of it reached storage, or may have, and no answer tells
     what became of it. Reads do not raise it."""
+
+    @classmethod
+    def because_of(cls, error: StorageError, detail: str) -> Self:
+        """With what the fault of storage says about whose turn it is."""
+        unknown = cls(detail)
+        unknown.actor, unknown.remedy = error.actor, error.remedy
+        return unknown
 
 
 class BlobMissingError(StorageError):

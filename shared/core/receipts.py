@@ -147,7 +147,8 @@ def report(record: Record, submission: Submission) -> dict[str, Any]:
         body["submittedBy"] = submission.sources[0].drop if submission.sources else "http"
         body |= {} if submission.verified else {"verified": False}
     elif submission.state is State.REVIEW:
-        body |= {"actor": "operator", "remedy": submission.remedy or DECIDE}
+        first = f"{submission.remedy.rstrip('.')}; then " if submission.remedy else ""
+        body |= {"actor": "operator", "remedy": f"{first}{DECIDE}"}
     else:
         body |= {"actor": submission.actor or NOBODY, "remedy": submission.remedy or RETRIED}
     if submission.open and submission.due:
@@ -184,12 +185,25 @@ def is_deferral(kept: Receipt) -> bool:
     return kept.state is ReceiptState.RETRYING and "since" in kept.body
 
 
+def deferred_before(kept: Receipt | None, seen: datetime, sidecar_etag: str) -> bool:
+    """Whether a receipt already tells that its drop cannot be sent; for so long that it went to review, only
+    while the drop's inputs are the same."""
+    if kept is None or is_deferral(kept):
+        return kept is not None
+    over = kept.state is ReceiptState.REVIEW and "since" in kept.body
+    return over and (seen, sidecar_etag) == (kept.seen, kept.sidecar_etag)
+
+
 def deferral(
-    kept: Receipt | None, facts: Mapping[str, Any], error: AppError, wait: float | None, now: datetime
+    kept: Receipt | None,
+    facts: Mapping[str, Any],
+    error: AppError,
+    wait: float | None,
+    since: datetime,
+    now: datetime,
 ) -> tuple[ReceiptState, dict[str, Any], datetime | None]:
-    """A receipt's state, body and next attempt when nothing was sent: the longer it lasts the rarer, and
-    after a day it is a person's."""
-    since = since_of(kept, now) if kept and is_deferral(kept) else now
+    """A receipt's state, body and next attempt when nothing was sent, `since` when: the longer it lasts the
+    rarer, and after a day it is a person's."""
     body = {**still_true(kept), **facts, "actor": error.actor or NOBODY, "since": to_text(since)}
     if now - since > GIVE_UP:
         said = f"not sent within {hours(GIVE_UP)}: {error}"
@@ -221,9 +235,9 @@ def with_attached(kept: Receipt, record: Record, submission: Submission) -> Rece
     return Receipt(kept.path, kept.state, kept.seen, kept.sidecar_etag, body, step=kept.step)
 
 
-def since_of(kept: Receipt, now: datetime) -> datetime:
+def since_of(kept: Receipt | None, now: datetime) -> datetime:
     """Since when a drop has been where its receipt says that it is; `now` when that cannot be read."""
-    return iso_moment(str(kept.body.get("since"))) or now
+    return (iso_moment(str(kept.body.get("since"))) if kept else None) or now
 
 
 def to_text(moment: datetime) -> str:

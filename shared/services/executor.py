@@ -125,7 +125,7 @@ class _Run:
                 raise
             except StorageError as error:
                 if self._is_open():  # it may be sent by whoever works next: that nothing is done is not true
-                    raise StorageUnknownError(str(error)) from error
+                    raise StorageUnknownError.because_of(error, str(error)) from error
                 raise
             if outcome is not None:
                 return outcome

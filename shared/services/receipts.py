@@ -15,6 +15,7 @@ from shared.core.receipts import (
     Receipt,
     ReceiptState,
     deferral,
+    deferred_before,
     file_entry,
     is_deferral,
     report,
@@ -142,8 +143,9 @@ class Receipts:
         `behind` is the record of the order that is busy."""
 
         def build(kept: KeptReceipt | None) -> Receipt | None:
-            facts = snapshot.facts() | {"correlationId": correlation_id}
-            state, body, due = deferral(kept, facts, error, wait, self.clock())
+            facts, now = snapshot.facts() | {"correlationId": correlation_id}, self.clock()
+            since = since_of(kept, now) if deferred_before(kept, snapshot.newest, snapshot.etag) else now
+            state, body, due = deferral(kept, facts, error, wait, since, now)
             body.pop("submission", None)
             receipt = self._of(snapshot, state, body, due)
             return receipt if (kept and is_deferral(kept)) or supersedes(receipt, kept) else None
@@ -157,9 +159,13 @@ class Receipts:
         """
 
         def build(kept: KeptReceipt | None) -> Receipt:
-            facts = {"correlationId": correlation_id}
+            facts, now = {"correlationId": correlation_id}, self.clock()
             if isinstance(error, StorageError):
-                state, body, due = deferral(kept, facts, error, None, self.clock())
+                if kept and kept.state is ReceiptState.REVIEW:
+                    # a look that sees nothing takes nothing from the person
+                    return self._over(kept, path, kept.state, kept.body, now + A_DAY)
+                since = since_of(kept, now) if kept and is_deferral(kept) else now
+                state, body, due = deferral(kept, facts, error, None, since, now)
                 if kept and kept.state is ReceiptState.ATTACHED:
                     body.pop("submission", None)
                 return self._over(kept, path, state, body, due)

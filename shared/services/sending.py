@@ -163,7 +163,8 @@ class Sending:
         """Nothing was done. Whether this invocation tries again is decided before it is written down."""
         own, now = stored.own(self.op.digest), self.clock()
         if now - own.since > GIVE_UP:
-            review = self._to(own, State.REVIEW, f"not sent within {hours(GIVE_UP)}: {error}")
+            said = f"not sent within {hours(GIVE_UP)}: {error}"
+            review = self._to(own, State.REVIEW, said, remedy=error.remedy)
             return Attempt(self._record(stored, review), error)
         stays = wait is not None and self.waited + wait <= min(PATIENCE, self.deadline.remaining() / 2)
         due = now + timedelta(seconds=60.0 if wait is None else wait)
@@ -220,4 +221,5 @@ class Sending:
         except MovedError:
             raise
         except StorageError as error:
-            raise StorageUnknownError(f"what became of it could not be recorded: {error}") from error
+            said = f"what became of it could not be recorded: {error}"
+            raise StorageUnknownError.because_of(error, said) from error

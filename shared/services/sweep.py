@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +48,8 @@ PAGES = 20
 """Pages of the incoming container in one sweep: 100,000 names."""
 
 DUE_SHARE = 0.6
-"""What is due may use so much of a sweep's time; the rest is the walk's."""
+"""Overdue records (or drops) may use so much of a sweep's time, overdue drops (or records) so much of what is
+left, and the walk the rest."""
 
 _BATCH = 32
 """Messages between two looks at how full the queue is."""
@@ -109,19 +111,26 @@ class Sweep:
     def run(self, correlation_id: str, deadline: Deadline) -> dict[str, int]:
         """Hand out what is due, and say how much of what it was. Raises StorageError when storage is down."""
         counts: Counter[str] = Counter(dict.fromkeys(("records", "drops", "listed", "blobs", "failed"), 0))
-        first = Deadline.after(deadline.remaining() * DUE_SHARE, deadline.clock)
         moment = self.clock() - OVERDUE
-        counts["records"] += self._hand_out("record", self.ledger.due(moment), first)
-        counts["drops"] += self._hand_out("drop", self.receipts.store.due(moment), first)
+        kinds: list[tuple[Kind, Callable[[datetime], Iterable[str]]]] = [
+            ("record", self.ledger.due),
+            ("drop", self.receipts.store.due),
+        ]
+        random.shuffle(kinds)  # the queue may have room for the first alone
+        for kind, find in kinds:
+            counts[f"{kind}s"] += self._hand_out(kind, find(moment), deadline)
         self._walk(correlation_id, deadline, counts)
         log_event("sweep", correlationId=correlation_id, **counts)
         return dict(counts)
 
     def _hand_out(self, kind: Kind, names: Iterable[str], deadline: Deadline) -> int:
-        """Put a message for each, as fast as they are taken; what is left over is the next sweep's."""
-        handed = 0
-        for name in names:
-            if handed % _BATCH == 0 and not self._has_room(deadline):
+        """Put a message for each, as fast as they are taken; what is left over is the next sweep's. The index
+        has the same order each time: shuffled, those that stay due hide none of the others for good."""
+        handed, share = 0, Deadline.after(deadline.remaining() * DUE_SHARE, deadline.clock)
+        shuffled = list(names)
+        random.shuffle(shuffled)
+        for name in shuffled:
+            if handed % _BATCH == 0 and not self._has_room(share):
                 break
             self.queue.put(Message(kind, name).dump())
             handed += 1

@@ -11,9 +11,11 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from shared.core.conclusions import GIVE_UP, hours
 from shared.core.ledger import Record, State, Submission
+from shared.core.receipts import RETRIED, ReceiptState
 from shared.errors import StorageError
 from shared.partner_center.wire import Deadline
 from shared.services.attachments import Attachments
@@ -35,6 +37,14 @@ BURIED_FOR = 600.0
 
 RECORD_SECONDS = 180.0
 """Deadline of what is done for a record without documents: to ask, or to place an order."""
+
+
+class _Reason(NamedTuple):
+    """Why something was not sent, whose turn it is, and what to do."""
+
+    detail: str
+    actor: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +77,8 @@ class Worker:
 
     def bury(self, text: str, correlation_id: str) -> None:
         """A message failed too often: say so in the receipts that it concerns. Where storage does not take
-        that either the message comes again later: a blob whose event never came is known from it alone.
+        that either, what is due is rung for again by the sweep; a blob whose event never came is known from
+        its message alone, which comes again later.
 
         Raises StorageError when the queue does not take it, or has taken it for a day.
         """
@@ -81,6 +92,9 @@ class Worker:
         try:
             self._tell(message, correlation_id)
         except StorageError:
+            if message.kind != "blob":
+                log.exception("what became of %s could not be told", message.name)
+                return
             if message.tries * BURIED_FOR > GIVE_UP.total_seconds():
                 raise
             self.bell.queue.put(replace(message, tries=message.tries + 1).dump(), BURIED_FOR)
@@ -174,7 +188,7 @@ class Worker:
             if len(own.sources) > 1:  # the receipt of the one was written with what was done
                 self.receipts.refresh_all(again.record, own.digest)
             return again
-        if not all(self.drops.is_gone(source) for source in own.sources):
+        if not self._is_gone(own):
             return self._put_off(again, own)
         try:
             ended = self.attachments.end(
@@ -185,25 +199,42 @@ class Worker:
         self.receipts.refresh_all(ended.record, own.digest)
         return ended
 
+    def _is_gone(self, own: Submission) -> bool:
+        """Whether the content is proved to be gone from all its drops; storage that cannot be read proves
+        nothing."""
+        try:
+            return all(self.drops.is_gone(source) for source in own.sources)
+        except StorageError:
+            log.exception("whether the content of %s is gone could not be seen", own.digest)
+            return False
+
     def _put_off(self, stored: Stored, own: Submission) -> Stored:
         """What is still due although it was worked on is tried later, and in the end is a person's."""
         now = self.clock()
-        age = now - own.since
+        age, why = now - own.since, self._reason(own)
         if age > GIVE_UP:
-            after = own.to(
-                State.REVIEW, now, self.new_id(), f"not sent within {hours(GIVE_UP)}: {own.detail}"
-            )
+            detail = f"not sent within {hours(GIVE_UP)}: {why.detail}"
+            remedy = "" if why.remedy == RETRIED else why.remedy
+            after = own.to(State.REVIEW, now, self.new_id(), detail, remedy=remedy)
         else:
-            wait = timedelta(seconds=max(60.0, min(age.total_seconds() / 4, 900.0)))
-            kept = {"absent_after": own.absent_after, "answer": own.answer, "actor": own.actor}
-            state = own.state
-            after = own.to(state, now, self.new_id(), own.detail, due=now + wait, remedy=own.remedy, **kept)
+            due = now + timedelta(seconds=max(60.0, min(age.total_seconds() / 4, 900.0)))
+            kept = {"absent_after": own.absent_after, "answer": own.answer}
+            told = {"actor": why.actor, "remedy": why.remedy}
+            after = own.to(own.state, now, self.new_id(), why.detail, due=due, **kept, **told)
         try:
             stored = self.ledger.swap(stored, after)
         except MovedError as moved:
             return moved.current or stored
         self.receipts.refresh_all(stored.record, own.digest)
         return stored
+
+    def _reason(self, own: Submission) -> _Reason:
+        """Why it was not sent: what keeps a drop from being begun is told by its receipt alone."""
+        for source in own.sources:
+            kept = self.receipts.store.read(source.drop)
+            if kept and kept.state is ReceiptState.RETRYING:
+                return _Reason(*(str(kept.body.get(name, "")) for name in _Reason._fields))
+        return _Reason(own.detail, own.actor, own.remedy)
 
 
 def _next_pending(record: Record, now: datetime) -> Submission | None:

@@ -281,3 +281,22 @@ def test_only_an_operator_with_the_master_key_decides(app: App) -> None:
     master = {"x-functions-key": app.stack.hosts[0].master_key}
     assert app.http.post(url, json=body, headers=master).status_code == 404
     assert app.http.post(url, json={"decision": "maybe"}, headers=master).status_code == 400
+
+
+def test_an_order_that_is_busy_with_other_documents_is_503_and_nothing_of_these_was_recorded(
+    app: App,
+) -> None:
+    order = app.new_order()
+    unlisted = {"on": "GET attachments", "skip": 1, "times": -1, "do": {"kind": "status", "status": 503}}
+    faults = [{"on": "POST attachment", "do": {"kind": "lose_reply"}}, unlisted]
+    app.http.post(f"{app.partner_center}/_sim/faults", json=faults)
+    first = app.attach(order, files=form(("PO.pdf", PDF)))
+    busy = app.attach(order, files=form(("PO.pdf", PDF + b"other")))
+    same = app.attach(order, files=form(("PO.pdf", PDF)))
+
+    assert (first.status_code, busy.status_code, same.status_code) == (202, 503, 202)
+    problem = busy.json()
+    assert problem["type"].endswith("order-busy")
+    assert (problem["retryable"], int(busy.headers["Retry-After"]) >= 5) == (True, True)
+    assert same.headers["Location"] == first.headers["Location"]
+    assert len(app.received(order)["submissions"]) == 1

@@ -126,6 +126,14 @@ class Office:
                 queue.delete_message(message)
                 yield base64.b64decode(message.content).decode()
 
+    def lose_messages(self) -> None:
+        """Every message on the work queue is lost, those that are not visible yet included."""
+        queue = QueueClient.from_connection_string(
+            self.env["DocumentStorage"], self.env["WORK_QUEUE"], **QUICK
+        )
+        with queue:
+            queue.clear_messages()
+
     def waiting(self) -> int:
         """How many messages are on the work queue, those that are not visible yet included."""
         queue = QueueClient.from_connection_string(
