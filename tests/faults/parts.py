@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from xml.sax.saxutils import unescape
@@ -25,7 +25,7 @@ from shared.partner_center.wire import Deadline
 from shared.services.bell import Kind, Message
 from shared.services.operation import Outcome
 from shared.wiring import Services, build
-from tests.services.conftest import AUDIENCE, CUSTOMER, KEY, PDF, TENANT, Clock, Office
+from tests.services.conftest import AUDIENCE, CUSTOMER, KEY, PDF, TENANT, Clock, Office, clean_up
 
 OTHER_PDF = PDF.replace(b"0", b"1")
 """As large as PDF, and another document."""
@@ -182,6 +182,7 @@ class Lines:
     storage: Storage
     queues: Proxy
     line: Proxy
+    _world: dict[str, str] = field(default_factory=dict)
 
     def new_world(self) -> World:
         self.clock.ahead = timedelta()
@@ -190,8 +191,10 @@ class Lines:
             proxy.clear()
             proxy.decide = None
         self.front.tells_md5 = self.storage.tells_md5 = True
+        if self._world:
+            clean_up(self.azurite, self._world)
         tail = uuid.uuid4().hex[:12]
-        env = {
+        self._world = env = {
             "DocumentStorage": self.front.connection_string(self.azurite.connection_string),
             "INCOMING_CONTAINER": f"incoming-{tail}",
             "RECEIPTS_CONTAINER": f"receipts-{tail}",
