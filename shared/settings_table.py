@@ -1,7 +1,7 @@
 """The settings' names, defaults and meanings, and the four of them that the triggers are declared with.
 
 Apart from `shared.settings`, which reads them all into values, because every cold start waits for this.
-README's settings table is checked against SETTINGS by a test.
+The settings table of docs/settings.md is checked against SETTINGS by a test.
 """
 
 from __future__ import annotations

@@ -14,7 +14,11 @@ from shared.settings_table import SETTINGS
 from tests.structure.test_architecture import FUNCTIONS
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted(p.relative_to(ROOT).as_posix() for p in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")))
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def settings_table() -> str:
@@ -34,16 +38,23 @@ def problems_table() -> str:
     return "\n".join(rows)
 
 
-@pytest.mark.parametrize(("name", "table"), [("settings", settings_table()), ("problems", problems_table())])
-def test_a_table_of_the_readme_is_what_the_code_says(name: str, table: str) -> None:
-    found = re.search(rf"<!-- {name} -->\n(.*?)\n?<!-- /{name} -->", README, re.DOTALL)
+@pytest.mark.parametrize(
+    ("where", "name", "table"),
+    [("docs/settings.md", "settings", settings_table()), ("docs/http.md", "problems", problems_table())],
+)
+def test_a_table_of_the_pages_is_what_the_code_says(where: str, name: str, table: str) -> None:
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n?<!-- /{name} -->", page(where), re.DOTALL)
 
     assert found
     assert found[1] == table
 
 
-def test_the_readme_names_every_route() -> None:
-    assert [r for r in FUNCTIONS.values() if r.replace("*", "") not in README] == []
+def test_the_page_of_the_http_interface_names_every_route() -> None:
+    assert [r for r in FUNCTIONS.values() if r.replace("*", "") not in page("docs/http.md")] == []
+
+
+def test_the_readme_is_a_page() -> None:
+    assert len(page("README.md").splitlines()) <= 120
 
 
 def test_the_example_settings_are_settings_and_leave_only_secrets_out() -> None:
@@ -54,15 +65,20 @@ def test_the_example_settings_are_settings_and_leave_only_secrets_out() -> None:
     assert set(Settings.read(example).problems) == {"PARTNER_CLIENT_SECRET"}
 
 
-@pytest.mark.parametrize("page", sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/*.md")))
-def test_links_between_pages_lead_somewhere(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+@pytest.mark.parametrize("name", PAGES)
+def test_links_between_pages_lead_somewhere(name: str) -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", page(name)) if ":" not in link]
+    parts = [link.partition("#") for link in links]
 
-    assert [t for t in targets if not (ROOT / page).parent.joinpath(t).exists()] == []
+    assert [link for link, _, _ in parts if not (ROOT / name).parent.joinpath(link).exists()] == []
+    assert [
+        f"{link}#{anchor}"
+        for link, _, anchor in parts
+        if anchor and anchor not in anchors((ROOT / name).parent / link if link else ROOT / name)
+    ] == []
 
 
-def test_the_readmes_links_lead_somewhere() -> None:
-    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", README)
-
-    assert [t for t in targets if not (ROOT / t).exists()] == []
+def anchors(file: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
