@@ -11,8 +11,9 @@ READY := $(VENV)/.ready-$(KEY)
 # the runtime's metadata asks for Python 3.13; its code runs on 3.11 and 3.12 as well
 RUNTIME := azure-functions-runtime==1.3.0
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
-# a worker is a process with an Azurite of its own; files stay together, and the longest do not come last
-WORKERS := -n 2 --dist loadscope --no-loadscope-reorder
+# a worker is a process with an Azurite of its own; files stay together, and the longest do not come last;
+# many tests wait for a clock, so there are more workers than processors
+WORKERS := -n 4 --dist loadscope --no-loadscope-reorder
 ARGS ?=
 
 .PHONY: help setup demo run test bench soak clean
