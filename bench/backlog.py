@@ -32,7 +32,7 @@ from shared.wiring import Services
 
 HOSTS = (1, 2, 4)
 DROPS = 2_000
-SLOTS = 4
+SLOTS = 2
 LONGEST = 420.0
 """Seconds after which a run is broken off; what was sent until then counts."""
 
@@ -40,9 +40,9 @@ PDF = b"%PDF-1.7\n".ljust(20_000, b"x")
 _QUEUES = "AzureFunctionsJobHost__extensions__queues__"
 SETTINGS = {
     f"{_QUEUES}batchSize": "1",
-    f"{_QUEUES}newBatchThreshold": str(SLOTS - 1),
+    f"{_QUEUES}newBatchThreshold": str(SLOTS),
     f"{_QUEUES}maxPollingInterval": "00:00:01",
-    "PYTHON_THREADPOOL_THREAD_COUNT": str(SLOTS + 4),
+    "PYTHON_THREADPOOL_THREAD_COUNT": str(SLOTS),
     "SWEEP_SCHEDULE": "0 0 0 1 1 *",
 }
 

@@ -28,6 +28,7 @@ from shared.core.matching_orders import (
     is_older,
     match_order,
     shares_product,
+    tells_moment,
 )
 
 Json = dict[str, Any]
@@ -650,3 +651,9 @@ def test_who_looks_for_an_order_again_knows_it_by_the_id_that_the_verdict_names(
 
     assert id_of(told) == known_as
     assert not known_as or verdict == Ours((known_as,))
+
+
+def test_an_order_tells_its_moment_or_only_something_near_it() -> None:
+    told = ("2027-03-31T09:41:13Z", "2027-03-31T09:41:13", "2027-03-31", "soon", None)
+
+    assert [tells_moment(order(creationDate=t)) for t in told] == [True, False, False, False, False]
