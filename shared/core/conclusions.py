@@ -44,9 +44,10 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Unproved:
     """What Partner Center shows proves nothing yet: its list is old or incomplete, or another is under
-    way."""
+    way. `passes`: another request that is open is what keeps it from being told, so time will tell."""
 
     detail: str
+    passes: bool = False
 
 
 Reconciliation = Found | Absent | Ambiguous | Unproved

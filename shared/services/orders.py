@@ -28,7 +28,6 @@ from shared.core.matching_orders import (
     tells_moment,
 )
 from shared.errors import (
-    AppError,
     NotFoundError,
     OutcomeUnknownError,
     PartnerCenterError,
@@ -153,7 +152,7 @@ class OrderOperation:
         if isinstance(verdict, Absent) and (not listing.complete or listing.unreadable):
             return Unproved("the customer's list of orders is not complete, or not readable")
         if isinstance(verdict, UnderWay):
-            return Unproved("another request that is open may have placed what is there")
+            return Unproved("another request that is open may have placed what is there", passes=True)
         return verdict
 
     def _whole(self, order_id: str, listing: Listing, ids: RequestIds, deadline: Deadline) -> KeptAnswer:
@@ -238,14 +237,7 @@ class Orders:
         content = only(known.record).order if known else None
         if content is None:
             ids = RequestIds(self.executor.new_id(), correlation_id)
-            try:
-                partner_id = self.resellers.partner_id(self.partner, request, ids, deadline)
-            except AppError:
-                # what was asked for before is told for what it is, whatever its reseller is now
-                known = known or self.executor.ledger.read(blank.key)
-                if known is None:
-                    raise
-                return self.executor.run(self.operation(blank, digest), correlation_id, deadline, known)
+            partner_id = self.resellers.partner_id(self.partner, request, ids, deadline)
             content = OrderContent(
                 mode=str(Mode.APP_USER if request.needs_app_user else Mode.APP),
                 body=request.to_wire(customer_id, partner_id).decode(),

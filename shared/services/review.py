@@ -105,6 +105,8 @@ class Reviews:
                         f"{finding.detail}: adopt what is there, or decide send-again to send all of it",
                         own.state,
                     )
+                if isinstance(finding, Unproved) and finding.passes:
+                    raise DecisionWaitsError(finding.detail)
                 if not isinstance(finding, Found):
                     detail = f"to be sent again, decided by {asked.by}{said}"
                     unseen = {"first_silent": None} if said else {}  # then no other look is waited for either

@@ -9,7 +9,7 @@ that request, which may be that the process never learns it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -164,9 +164,6 @@ class PaperBlobs(BlobStore):
     def page(self, container: str, prefix: str = "", marker: str = "") -> tuple[list[Listed], str]:
         named = self._process.ask("page", prefix)
         return [Listed(name, f'"{number}"', self._process.clock(), 1) for name, number in named], ""
-
-    def due_before(self, container: str, moment: datetime) -> Iterator[str]:
-        raise NotImplementedError
 
 
 class Shown(NamedTuple):

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from shared.core.ledger import State
-from shared.errors import PartnerCenterError, StateConflictError
+from shared.errors import DecisionWaitsError, PartnerCenterError, StateConflictError
+from shared.storage.ledger import Adoption
 from tests.services.conftest import CUSTOMER, Office
 from tests.services.steps import NOT_DONE, UNREADABLE, decide, fail, settle_down
 
@@ -40,6 +41,27 @@ def test_an_order_is_adopted_by_its_id_and_belongs_to_one_request(office: Office
     with pytest.raises(StateConflictError, match="belongs to another"):
         decide(office, keys[1], "adopt", orderId=named)
     assert office.posts("POST order") == 2
+
+
+def test_a_retry_waits_while_another_open_request_may_have_placed_what_is_there(office: Office) -> None:
+    [key] = in_review(office, "a", done=False)
+    order_id = office.partner.portal.place_order(CUSTOMER, dict(json.loads(sent(office, key)))).id
+    fail(office, "POST order", **NOT_DONE)
+    fail(office, "GET orders", times=3, **UNREADABLE)
+    other = office.place(key="b").record.key
+    assert office.services.ledger.adopt(order_id, other, "r") is Adoption.OURS
+    with pytest.raises(DecisionWaitsError, match="another request that is open"):
+        decide(office, key, "retry")
+
+    assert office.posts("POST order") == 2
+
+
+def sent(office: Office, key: str) -> str:
+    stored = office.services.ledger.read(key)
+    assert stored
+    [own] = stored.record.submissions.values()
+    assert own.order
+    return own.order.body
 
 
 def test_an_order_is_one_whatever_the_case_in_which_a_person_names_it(office: Office) -> None:
