@@ -107,7 +107,8 @@ def _conclusion(
     view: Submission, finding: Reconciliation, visibility: timedelta, asked: datetime, now: datetime
 ) -> _Step:
     if isinstance(finding, Found):
-        return State.DONE, "found at Partner Center", finding.kept()
+        left = view.silences if view.state is State.ACCEPTED else max(view.silences - 1, 0)
+        return State.DONE, "found at Partner Center", {**finding.kept(), "silences": left}
     detail = "not at Partner Center" if isinstance(finding, Absent) else finding.detail
     absent_after = view.absent_after or asked
     if view.deaths >= MOST_DEATHS:

@@ -111,6 +111,7 @@ class Submission(Kept):
     same_id: bool = False
     """Whether the next POST repeats the MS-RequestId (rule 7)."""
     silences: int = 0
+    """POSTs that got no answer, and of which nothing was found."""
     repeated: Repeated | None = None
     base: tuple[str, ...] | None = None
     base_denied: str = ""
@@ -137,6 +138,13 @@ class Submission(Kept):
     def decidable(self) -> bool:
         """Whether it waits for a person's decision, or a person's decision can be taken back."""
         return self.state is State.REVIEW or (self.state is State.REFUSED and self.given_up)
+
+    @property
+    def may_turn_up(self) -> bool:
+        """Whether something may show that came of it and that no id is known of: it is in review, or one of
+        its POSTs was silent and is believed absent."""
+        believed = (State.PENDING, State.REFUSED, State.DONE)
+        return self.state is State.REVIEW or (self.state in believed and self.silences > 0)
 
     @property
     def sent_by_worker(self) -> bool:

@@ -56,11 +56,12 @@ def match_documents(
     """Judge the entries, each with an id of its own, that are new since the snapshot and owned by no other
     submission.
 
-    `siblings` are the documents of submissions in review. They explain entries that fit them exactly and none
-    of ours at all; what may be theirs as well is not provably ours.
+    `siblings` are the documents of submissions of which something may show that no id is known of. They
+    explain entries that fit them exactly and none of ours at all; what may be theirs as well is not provably
+    ours.
     """
-    in_review = [document for documents in siblings for document in documents]
-    left = _unexplained(sent, new, in_review)
+    theirs = [document for documents in siblings for document in documents]
+    left = _unexplained(sent, new, theirs)
     if not left:
         return Absent()
     unreadable = sum(not entry.kind for entry in left)
@@ -72,8 +73,8 @@ def match_documents(
     if not ids:
         return Ambiguous(_difference(sent, left))
     ours = [entry for entry in left if entry.id in ids]
-    if any(fits(document, entry) for document in in_review for entry in ours):
-        return Ambiguous("the new attachments may be those of another submission, which is in review")
+    if any(fits(document, entry) for document in theirs for entry in ours):
+        return Ambiguous("the new attachments may be those of another submission, of which nothing is known")
     return Ours(ids, tuple(entry.id for entry in left if entry.id not in ids), fits is _is_exactly)
 
 
@@ -87,6 +88,16 @@ def match_without_base(sent: Sequence[DocumentFacts], unowned: Sequence[Listed])
         "which attachments the order had before could not be read, and it has "
         f"{len(unowned)} that nobody owns; what fits the documents {among} among them"
     )
+
+
+def look_alike(some: Sequence[DocumentFacts], others: Sequence[DocumentFacts]) -> bool:
+    """Whether a list of attachments may show a document of the one as it shows one of the other."""
+    listed = [
+        Listed("", d.kind.lower(), d.file_name, Decimal(ceil(d.size / unit)))
+        for d in others
+        for unit in (1, 1024)
+    ]
+    return any(_may_be(document, entry) for document in some for entry in listed)
 
 
 def counts_suffice(sent: Sequence[DocumentFacts], listed: Sequence[Listed]) -> bool:
@@ -103,11 +114,11 @@ def nearest(sent: Sequence[DocumentFacts], listed: Sequence[Listed]) -> tuple[st
 
 
 def _unexplained(
-    sent: Sequence[DocumentFacts], new: Sequence[Listed], in_review: Sequence[DocumentFacts]
+    sent: Sequence[DocumentFacts], new: Sequence[Listed], theirs: Sequence[DocumentFacts]
 ) -> list[Listed]:
-    """The entries but for those that are documents in review; each of these explains one."""
+    """The entries but for those that are documents of siblings; each of these explains one."""
     others = [entry for entry in new if not any(_may_be(document, entry) for document in sent)]
-    explained = pairing(others, in_review, lambda entry, document: _is_exactly(document, entry)) is not None
+    explained = pairing(others, theirs, lambda entry, document: _is_exactly(document, entry)) is not None
     return [entry for entry in new if not explained or entry not in others]
 
 

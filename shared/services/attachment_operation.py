@@ -10,7 +10,13 @@ from shared.core.conclusions import Found, Reconciliation, Unproved
 from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import DocumentFacts, Source, merged
 from shared.core.matching import Absent, Ours, Verdict
-from shared.core.matching_documents import counts_suffice, match_documents, match_without_base, nearest
+from shared.core.matching_documents import (
+    counts_suffice,
+    look_alike,
+    match_documents,
+    match_without_base,
+    nearest,
+)
 from shared.errors import PartnerCenterError, RefusedError
 from shared.models import DocumentSet
 from shared.partner_center.client import PartnerCenter
@@ -82,13 +88,15 @@ class AttachmentOperation:
 
     def describe(self, claim: Submission) -> Submission:
         """The claim with what is sent, and from where."""
+        return claim.model_copy(
+            update={"documents": self._documents(), "sources": merged(claim.sources, self.source)}
+        )
+
+    def _documents(self) -> tuple[DocumentFacts, ...]:
         assert self.content is not None
-        documents = tuple(
+        return tuple(
             DocumentFacts(kind=str(d.role), file_name=d.file_name, size=d.size, md5=d.md5)
             for d in self.content.documents
-        )
-        return claim.model_copy(
-            update={"documents": documents, "sources": merged(claim.sources, self.source)}
         )
 
     def asks_again(self, submission: Submission) -> bool:
@@ -109,6 +117,20 @@ class AttachmentOperation:
         if spent is None and self.newer_documents:
             return record.sent_before(self.source.drop, self.digest)
         return spent
+
+    def goes_first(self, record: Record) -> Submission | None:
+        """A list can be later than it may be. What was silent, counts as absent and is sent again goes before
+        what looks like it: else what shows too late of the one would be taken for the other's."""
+        own, documents = record.submissions.get(self.digest), self._documents()
+        silent = own.first_silent if own else None
+        found = (
+            other
+            for other in record.others(self.digest)
+            if other.state is State.PENDING and other.due and other.first_silent
+            if silent is None or other.first_silent < silent
+            if look_alike(documents, other.documents)
+        )
+        return next(found, None)
 
     def take_snapshot(self, ids: RequestIds, deadline: Deadline) -> Snapshot:
         """The ids of the order's attachments. A list that is refused lets the POST go, without a base."""
@@ -180,8 +202,8 @@ class AttachmentOperation:
         others = record.ids_of_others(submission.digest)
         if submission.base is None:
             return match_without_base(submission.documents, order.beyond(others))
-        waiting = [s.documents for s in record.others(submission.digest) if s.state is State.REVIEW]
-        return match_documents(submission.documents, order.beyond(others, submission.base), waiting)
+        siblings = [s.documents for s in record.others(submission.digest) if s.may_turn_up]
+        return match_documents(submission.documents, order.beyond(others, submission.base), siblings)
 
     def listed(self, ids: RequestIds, deadline: Deadline) -> AttachmentList:
         """The order's attachments now. Raises PartnerCenterError."""

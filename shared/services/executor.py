@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 from shared.core.conclusions import concluded, presumed_dead
-from shared.core.ledger import MOST_SUBMISSIONS, Action, Record, State, Submission, next_action
+from shared.core.ledger import HOLDING, MOST_SUBMISSIONS, Action, Record, State, Submission, next_action
 from shared.errors import (
     AppError,
     InvalidInputError,
@@ -171,24 +171,31 @@ class _Run:
             self.stored = self.executor.resolve(op, self.stored, holder.digest, self.deadline)
             self.looked = holder is own
             return None
+        first = None
         if action is Action.SEND:
-            return self._send(record, own)
-        if own is None or (action is Action.BUSY and op.can_send):
-            self._wait_for(record)
+            first = op.goes_first(record)
+            if first is None:
+                return self._send(record, own)
+        elif own is None or (action is Action.BUSY and op.can_send):
+            first = record.holder()
+        if first is not None:
+            self._wait_for(record, first)
             return None
+        assert own
         return Outcome(record, own, replayed=True)
 
-    def _wait_for(self, record: Record) -> None:
-        """Another submission is in flight: a drop comes again later, an HTTP request waits a little."""
-        holder, now = record.holder(), self.executor.clock()
-        assert holder
-        left = (holder.due - now).total_seconds() if holder.due else 0.0
+    def _wait_for(self, record: Record, first: Submission) -> None:
+        """Another submission is in flight, or goes first: a drop comes again later, an HTTP request waits a
+        little."""
+        now = self.executor.clock()
+        left = (first.due - now).total_seconds() if first.due else 0.0
         patience = min(_BUSY_PATIENCE, self.deadline.remaining() / 4)
         # a claim can end at any moment, what is unknown or accepted moves when it is due
-        pause = max(_BUSY_PAUSE, self.busy if holder.state is State.CLAIMED else left)
+        pause = max(_BUSY_PAUSE, self.busy if first.state is State.CLAIMED else left)
         if self.op.source is not None or self.busy + pause > patience:
+            why = "is in flight" if first.state in HOLDING else "goes first, which got no answer"
             raise OrderBusyError(
-                "another submission of this order is in flight; nothing of this one was sent",
+                f"another submission of this order {why}; nothing of this one was sent",
                 max(5, min(60, int(left) + 1)),
             )
         self.executor.sleep(pause)

@@ -94,6 +94,10 @@ class Operation(Protocol):
         """The submission that was sent under the same signal: then this one waits for a new signal."""
         ...
 
+    def goes_first(self, record: Record) -> Submission | None:
+        """Another submission of the record that must be sent again before this one is sent."""
+        ...
+
     def send(self, submission: Submission, deadline: Deadline, check: Callable[[], None]) -> Answer:
         """Make the call, once. `check` runs before each piece of the body leaves, and raises NotSentError
         when it must not leave any more. Raises PartnerCenterError."""

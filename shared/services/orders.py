@@ -100,6 +100,10 @@ class OrderOperation:
         """The key is the signal."""
         return None
 
+    def goes_first(self, record: Record) -> Submission | None:
+        """A record holds one order."""
+        return None
+
     def take_snapshot(self, ids: RequestIds, deadline: Deadline) -> Snapshot:
         """Nothing is known: the customer's list of orders lags by up to 15 minutes, so it shows no
         difference."""

@@ -238,8 +238,9 @@ class Worker:
 
 
 def _next_pending(record: Record, now: datetime) -> Submission | None:
+    """What was silent goes first: what looks like it waits for it."""
     due = [own for own in record.submissions.values() if own.state is State.PENDING and own.is_due(now)]
-    return min(due, key=lambda own: own.due or own.changed, default=None)
+    return min(due, key=lambda own: own.first_silent or own.due or own.changed, default=None)
 
 
 def _next_due(record: Record, now: datetime, rung: Collection[str]) -> bool:

@@ -21,7 +21,7 @@ from tests.property.processes import Process, Reply, Request, Shelf, Shown, Stop
 BY_HAND = -1
 """The content that a person uploads."""
 
-_MOST_CLOSING = 40
+_MOST_CLOSING = 150
 _ENDED = Request("")
 
 

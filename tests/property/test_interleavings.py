@@ -99,6 +99,15 @@ SCENARIOS = {
     "documents that show after the visibility delay": Scenario(
         ONE, (ASK,), (DROP, WORK), Budget(times=2, silences=1, lags=1, lates=1), ends=("ends review",)
     ),
+    "two prices of one purchase order, and lists that are too late": Scenario(
+        EQUAL, (ASK,), (OTHER,), Budget(times=2, silences=2, lags=1, lates=1), ends=("ends review",)
+    ),
+    "two drops for one order, and lists that are too late": Scenario(
+        EQUAL, (DROP, WORK), (OTHER_DROP,), Budget(times=1, silences=2, lates=1)
+    ),
+    "documents that are asked for and dropped, and lists that are too late": Scenario(
+        EQUAL, (ASK,), (OTHER_DROP, WORK), Budget(times=2, silences=2, lates=1, lags=1), ends=("ends review",)
+    ),
     "documents where request ids are honoured": Scenario(
         ONE, (ASK,), (DROP,), Budget(times=2, silences=2, lags=1), more={"honours": True}
     ),

@@ -10,6 +10,7 @@ from shared.core.ledger import State
 from tests.services.conftest import PDF, Office
 from tests.services.steps import (
     TENDER,
+    Do,
     attach,
     decide,
     drop_pair,
@@ -36,6 +37,10 @@ def state(office: Office, path: str = "x/PO.json") -> str:
 def sent(office: Office, order: str) -> list[list[str]]:
     """The ids of each upload that came over the API."""
     return [sorted(f.id for f in u.files) for u in office.partner.state.orders[order].submissions]
+
+
+NOT_NOW: Do = {"kind": "status", "status": 403, "body": {"code": "800073", "description": "Under review."}}
+"""A refusal that passes by itself."""
 
 
 def by_hand(office: Office, order: str, name: str = "PO.pdf", pdf: bytes = PDF) -> str:
@@ -189,6 +194,70 @@ def test_two_with_the_same_names_of_which_one_was_silent_are_told_apart_without_
     assert told == ["retrying", "retrying"]
     assert [ids(office, f"{stem}/PO.json") for stem in "xy"] == sent(office, order)
     assert office.posts() == 2
+
+
+def test_what_was_silent_and_is_sent_again_goes_before_what_looks_like_it(office: Office) -> None:
+    order = office.order()
+    lose(office, done=False, unseen=True)
+    drop_pair(office, order)
+    office.ring("x/PO.json")
+    office.clock.forward(minutes=3)
+    fail(office, "POST attachment", **NOT_NOW)
+    office.sweep()
+    drop_pair(office, order, "y/PO", PDF[:-1] + b"?")
+    drop_pair(office, order, "z/other", PDF + bytes(9_000))
+    office.ring("y/PO.json", "z/other.json")
+    told = office.receipt("y/PO.json")
+    attached = state(office, "z/other.json")
+    settle_down(office, 21, 2, 2)
+
+    assert attached == "attached", "what does not look like it waits for nobody"
+    assert (told["state"], told["remedy"]) == (
+        "retrying",
+        "nothing to do: it is sent when the other submission of the order has ended",
+    )
+    assert "another submission of this order goes first" in told["detail"]
+    assert [state(office, f"{folder}/PO.json") for folder in "xy"] == ["attached", "attached"]
+    other, first, second = sent(office, order)
+    assert (ids(office, "x/PO.json"), ids(office, "y/PO.json")) == (first, second)
+    assert ids(office, "z/other.json") == other
+
+
+def test_two_that_were_silent_do_not_wait_for_each_other(office: Office) -> None:
+    order = office.order()
+    lose(office, done=False)
+    attach(office, order)
+    settle_down(office, 4)
+    lose(office, done=False)
+    drop_pair(office, order, "y/PO", PDF[:-1] + b"?")
+    office.ring("y/PO.json")
+    fail(office, "POST attachment", times=2, **NOT_NOW)
+    settle_down(office, 4)
+    drop_pair(office, order)
+    office.ring("x/PO.json")
+    told = [state(office, f"{folder}/PO.json") for folder in "xy"]
+    settle_down(office, 21, 2, 2)
+
+    assert told == ["retrying", "retrying"]
+    assert [ids(office, f"{folder}/PO.json") for folder in "xy"] == sent(office, order)
+
+
+def test_what_shows_too_late_is_not_taken_for_what_looks_like_it_and_was_silent_too(office: Office) -> None:
+    """The first came over HTTP: nobody can send it again before the second goes."""
+    order = office.order()
+    office.partner.configure(attachment_lag=600.0)
+    lose(office)
+    first = attach(office, order)
+    settle_down(office, 4)
+    lose(office, done=False)
+    drop_pair(office, order, "y/PO", PDF[:-1] + b"?")
+    office.ring("y/PO.json")
+    office.partner.configure(attachment_lag=0.0)
+    settle_down(office, 4, 4)
+
+    assert office.submissions(order)[first.submission.digest].state is State.PENDING
+    assert state(office, "y/PO.json") == "review"
+    assert "may be those of another submission" in office.receipt("y/PO.json")["detail"]
 
 
 def test_what_a_review_explains_sends_nobody_else_to_review(office: Office) -> None:

@@ -66,6 +66,16 @@ def test_what_is_found_is_done_whenever_it_is_found(state: State, absent_after: 
     assert (own.revision, own.due, own.absent_after) == ("r2", None, None)
 
 
+@pytest.mark.parametrize(
+    ("state", "silences", "left"),
+    [(State.UNKNOWN, 1, 0), (State.UNKNOWN, 3, 2), (State.UNKNOWN, 0, 0), (State.ACCEPTED, 1, 1)],
+)
+def test_what_is_found_accounts_for_one_silence_unless_it_was_accepted(
+    state: State, silences: int, left: int
+) -> None:
+    assert after(Found(KEPT, ("a",)), state=state, silences=silences).silences == left
+
+
 @pytest.mark.parametrize("finding", LOOKS)
 @pytest.mark.parametrize(
     ("state", "becomes"),

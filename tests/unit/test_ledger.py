@@ -118,6 +118,15 @@ def test_what_a_state_means(
     assert one.open is (state in OPEN)
 
 
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("silent", [True, False])
+def test_what_may_turn_up_without_an_id_that_is_known(state: State, silent: bool) -> None:
+    one = submission(state, silences=int(silent))
+
+    believed_absent = silent and state in (State.PENDING, State.REFUSED, State.DONE)
+    assert one.may_turn_up is (state is State.REVIEW or believed_absent)
+
+
 def test_what_a_person_gave_up_can_be_decided_again() -> None:
     assert submission(State.REFUSED, given_up=True).decidable
     assert not submission(State.PENDING, given_up=True).decidable

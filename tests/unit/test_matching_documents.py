@@ -24,6 +24,7 @@ from shared.core.matching import Absent, Ambiguous, Ours, Verdict
 from shared.core.matching_documents import (
     Listed,
     counts_suffice,
+    look_alike,
     match_documents,
     match_without_base,
     nearest,
@@ -51,7 +52,9 @@ SOMEBODY = there("x", "Contract.pdf", 7)
 
 FITS_NONE = Ambiguous("the order has 1 new attachments that fit none of the documents")
 UNREADABLE_ONE = Ambiguous("1 new attachments of the order cannot be read")
-IN_REVIEW_TOO = Ambiguous("the new attachments may be those of another submission, which is in review")
+A_SIBLINGS_TOO = Ambiguous(
+    "the new attachments may be those of another submission, of which nothing is known"
+)
 
 
 def unknown_before(among: str) -> Ambiguous:
@@ -271,7 +274,7 @@ IN_REVIEW = [
         "the same file is in review with other metadata: whose it is cannot be seen",
         [PO],
         [PO_THERE],
-        IN_REVIEW_TOO,
+        A_SIBLINGS_TOO,
         [[PO]],
     ),
     Row(
@@ -285,14 +288,14 @@ IN_REVIEW = [
         "a document in review, of our size, has come late: it is not ours under another name",
         [PO],
         [there("s", "Alternative.pdf")],
-        IN_REVIEW_TOO,
+        A_SIBLINGS_TOO,
         [[sent("Alternative.pdf")]],
     ),
     Row(
         "what has another name may be either's",
         [PO],
         [there("s", "upload-1.pdf")],
-        IN_REVIEW_TOO,
+        A_SIBLINGS_TOO,
         [[sent("Alternative.pdf")]],
     ),
     Row(
@@ -442,6 +445,24 @@ def test_without_a_snapshot(says: str, unowned: list[Listed], verdict: Verdict) 
 )
 def test_how_many_of_each_kind_a_201_lists(says: str, listed: list[Listed], suffices: bool) -> None:
     assert counts_suffice([PO, OFFER], listed) is suffices
+
+
+@pytest.mark.parametrize(
+    ("says", "others", "alike"),
+    [
+        ("equal", [PO], True),
+        ("one of two", [OFFER, PO], True),
+        ("another kind", [sent(kind=TENDER)], False),
+        ("another name, and a size that is listed alike", [sent("other.pdf", SIZE + 1)], True),
+        ("another name and size", [sent("other.pdf", SIZE + 2048)], False),
+        ("the name in another case, and another size", [sent("po.PDF", SIZE - 1)], True),
+        ("the name, and a size that no list takes for it", [sent(size=SIZE * 3)], False),
+        ("nothing", [], False),
+    ],
+)
+def test_which_documents_a_list_may_show_alike(says: str, others: list[DocumentFacts], alike: bool) -> None:
+    assert look_alike([PO], others) is alike
+    assert look_alike(others, [PO]) is alike
 
 
 @pytest.mark.parametrize(
