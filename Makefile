@@ -32,6 +32,7 @@ run: $(READY) ## bring the stack up and leave it up; ARGS='--port 0' and more: p
 test: $(READY) ## lint, types, tests
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+	@$(VENV)/bin/lint-imports --no-logo >.local/imports.txt || { cat .local/imports.txt; exit 1; }
 	@$(PY) -m mypy .
 	@$(PY) -m pytest $(WORKERS) $(ARGS)
 

@@ -14,10 +14,10 @@ import azure.functions as func
 import attach_po
 import blob_trigger
 import create_order
-from shared.errors import NotConfiguredError, StorageError
-from shared.first_call import services
-from shared.problem import correlation_id, problems
+from shared.container import services
+from shared.core.errors import NotConfiguredError, StorageError
 from shared.settings_table import DOCUMENT_STORAGE
+from shared.web.problem import correlation_id, problems
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 app.register_functions(create_order.bp)
@@ -50,11 +50,11 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 @problems
 def decide_review(req: func.HttpRequest) -> func.HttpResponse:
     """Carry out an operator's decision about a submission in review (docs/operations.md)."""
-    from shared import http
     from shared.services.review import review_body
     from shared.validation.reviews import review_decision
+    from shared.web import responses
 
-    asked = review_decision(http.json_body(req))
+    asked = review_decision(responses.json_body(req))
     s = services()
     key = req.route_params.get("key", "")
     record, own = s.reviews.decide(key, asked, correlation_id(), s.deadline())

@@ -20,10 +20,10 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from shared.errors import InvalidInputError, TooLargeError, UnsupportedMediaTypeError, Violation
-from shared.models import Document, DocumentSet, Metadata, Role, StrictModel
+from shared.core.errors import InvalidInputError, TooLargeError, UnsupportedMediaTypeError, Violation
+from shared.core.models import Document, DocumentSet, Metadata, Role, StrictModel
+from shared.core.strict_json import Json, below, loads
 from shared.settings import Limits
-from shared.strict_json import Json, below, loads
 from shared.validation import ids
 from shared.validation.attachments import PO_FILES, metadata, metadata_of
 from shared.validation.collecting import Collector

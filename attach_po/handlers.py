@@ -8,12 +8,12 @@ import uuid
 import azure.functions as func
 
 from attach_po import body
-from shared import http
-from shared.errors import NotFoundError, StorageUnknownError
-from shared.first_call import services
+from shared.container import services
+from shared.core.errors import NotFoundError, StorageUnknownError
 from shared.partner_center.wire import RequestIds
-from shared.problem import correlation_id
 from shared.services.operation import Outcome
+from shared.web import responses
+from shared.web.problem import correlation_id
 
 
 def attach(req: func.HttpRequest) -> func.HttpResponse:
@@ -28,17 +28,17 @@ def attach(req: func.HttpRequest) -> func.HttpResponse:
         params["orderId"],
     )
     path = f"customers/{content.customer_id}/orders/{content.order_id}/attachments"
-    location = http.here(req, f"{path}?submission={content.digest}")
+    location = responses.here(req, f"{path}?submission={content.digest}")
     try:
         outcome = s.attachments.attach(content, correlation_id(), s.deadline())
     except StorageUnknownError:
-        return http.perhaps_accepted(location, correlation_id())
+        return responses.perhaps_accepted(location, correlation_id())
     return _answer(outcome, location, 201)
 
 
 def show(req: func.HttpRequest) -> func.HttpResponse:
     """Answer `get_attachments`."""
-    customer, order = http.order_of(req)
+    customer, order = responses.order_of(req)
     s = services()
     digest = req.params.get("submission")
     if digest:
@@ -47,11 +47,11 @@ def show(req: func.HttpRequest) -> func.HttpResponse:
         outcome = s.attachments.look(customer, order, digest, s.deadline())
         return _answer(outcome, req.url, 200)
     ids = RequestIds(str(uuid.uuid4()), correlation_id())
-    return http.passed_on(s.attachments.partner.get_attachments(customer, order, ids, s.deadline()))
+    return responses.passed_on(s.attachments.partner.get_attachments(customer, order, ids, s.deadline()))
 
 
 def _answer(outcome: Outcome, location: str, status: int) -> func.HttpResponse:
-    own = http.settled(outcome)
+    own = responses.settled(outcome)
     if own is None:
-        return http.accepted(outcome.submission, location, http.utc_now())
-    return http.stored(own, status, {"Idempotency-Replayed": "true"} if outcome.replayed else {})
+        return responses.accepted(outcome.submission, location, responses.utc_now())
+    return responses.stored(own, status, {"Idempotency-Replayed": "true"} if outcome.replayed else {})

@@ -25,10 +25,10 @@ from bench.harness import table
 from bench.server import FAR_LIST_SECONDS, FAR_POST_SECONDS
 from local.azurite.launcher import Azurite
 from local.stack import Plan, Stack
+from shared.bootstrap import Services
 from shared.core.ledger import FORMAT, Record, State, Submission
 from shared.core.ledger_parts import DocumentFacts, Source
-from shared.models import Document, DocumentSet, Role, order_attachments_key
-from shared.wiring import Services
+from shared.core.models import Document, DocumentSet, Role, order_attachments_key
 
 HOSTS = (1, 2, 4)
 DROPS = 2_000

@@ -20,7 +20,7 @@ from bench.harness import table
 from local.azurite.launcher import Azurite
 from local.proxy_faults import Seen
 from local.storage_proxy import Proxy
-from shared.wiring import Services
+from shared.bootstrap import Services
 
 PDF = b"%PDF-1.7\n".ljust(8_000, b"x")
 IN_AZURITE = (10, 1_000)

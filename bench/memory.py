@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import parts
 from bench.harness import spread, table
-from shared.wiring import Services
+from shared.bootstrap import Services
 
 LARGEST = 50
 """MB; no file may be larger, so that a drop of 200 MB is four of them."""

@@ -20,13 +20,14 @@ from local.children import Child
 from local.simulator.pki import make_pki
 from local.stack import clean_environment
 from shared.auth.mode import Mode
-from shared.models import Document, Metadata, Role
+from shared.bootstrap import Services, build
+from shared.clock import Deadline
+from shared.core.models import Document, Metadata, Role
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.multipart import MultipartBody, attachment_body
-from shared.partner_center.wire import Deadline, RequestIds
+from shared.partner_center.wire import RequestIds
 from shared.settings import Settings
 from shared.storage.blobs import BlobStore
-from shared.wiring import Services, build
 
 CUSTOMER, ORDER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1", "7a2b1f"
 QUEUE = "work"

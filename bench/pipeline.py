@@ -18,7 +18,7 @@ from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, gener
 from bench import parts
 from bench.harness import Case, rounds, spread, table, times_as_fast
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
-from shared.models import Document, Role
+from shared.core.models import Document, Role
 from shared.partner_center.client import PartnerCenter
 from shared.storage.blobs import BlobStore
 from shared.storage.stream import BlobStream

@@ -29,7 +29,7 @@ from collections import Counter
 from email.utils import formatdate
 from pathlib import Path
 
-from shared.models import Role
+from shared.core.models import Role
 
 PIECE = 256 * 1024
 PACE = 60e6

@@ -19,13 +19,14 @@ from bench import parts
 from bench.harness import Case, Sample, rounds, spread, table, times_as_fast
 from bench.server import POST_SECONDS, STORAGE_SECONDS
 from local.azurite.launcher import Azurite
+from shared.bootstrap import Services
+from shared.clock import Deadline
 from shared.core.ledger import FORMAT, Record, State, Submission
 from shared.core.ledger_parts import DocumentFacts
-from shared.models import Document, Role, order_attachments_key
+from shared.core.models import Document, Role, order_attachments_key
 from shared.partner_center.client import PartnerCenter
-from shared.partner_center.wire import Deadline, RequestIds
+from shared.partner_center.wire import RequestIds
 from shared.storage.blobs import BlobStore
-from shared.wiring import Services
 
 WORKERS = (1, 4, 8, 16)
 DROPS = 40

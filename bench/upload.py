@@ -13,7 +13,7 @@ import requests
 
 from bench import parts
 from bench.harness import Case, rounds, table, times_as_fast
-from shared.models import Document
+from shared.core.models import Document
 from shared.partner_center.client import PartnerCenter
 from shared.storage.stream import CHUNK
 

@@ -10,9 +10,9 @@ import uuid
 import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
 
-from shared.first_call import services
-from shared.problem import problems
+from shared.container import services
 from shared.settings_table import DOCUMENT_STORAGE, queue_binding, trigger_binding
+from shared.web.problem import problems
 
 bp = func.Blueprint()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from shared.problem import problems
+from shared.web.problem import problems
 
 bp = func.Blueprint()
 

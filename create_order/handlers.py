@@ -7,15 +7,15 @@ from urllib.parse import quote
 
 import azure.functions as func
 
-from shared import http
+from shared.container import services
+from shared.core.errors import StorageUnknownError
 from shared.core.ledger import State
-from shared.errors import StorageUnknownError
-from shared.first_call import services
 from shared.partner_center.wire import RequestIds
-from shared.problem import correlation_id
 from shared.validation import ids
 from shared.validation.collecting import Collector
 from shared.validation.orders import order_request
+from shared.web import responses
+from shared.web.problem import correlation_id
 
 
 def place(req: func.HttpRequest) -> func.HttpResponse:
@@ -23,35 +23,35 @@ def place(req: func.HttpRequest) -> func.HttpResponse:
     with Collector() as faults:
         customer = faults.check(lambda: ids.customer_id(req.route_params["customerId"]))
         key = faults.check(lambda: ids.idempotency_key(req.headers.get("idempotency-key")))
-        order = faults.check(lambda: order_request(http.json_body(req), req.route_params["customerId"]))
+        order = faults.check(lambda: order_request(responses.json_body(req), req.route_params["customerId"]))
     assert customer
     assert key
     assert order
     s = services()
-    location = http.here(req, f"customers/{customer}/order-requests?key={quote(key, safe='')}")
+    location = responses.here(req, f"customers/{customer}/order-requests?key={quote(key, safe='')}")
     try:
-        orders = s.orders_for(http.user_token(req))
+        orders = s.orders_for(responses.user_token(req))
         outcome = orders.place(customer, order, key, correlation_id(), s.deadline())
     except StorageUnknownError:
-        return http.perhaps_accepted(location, correlation_id())
-    own = http.settled(outcome)
-    now = http.utc_now()
+        return responses.perhaps_accepted(location, correlation_id())
+    own = responses.settled(outcome)
+    now = responses.utc_now()
     if own is None:
         if outcome.replayed and outcome.submission.state is State.CLAIMED:
-            raise http.in_progress(outcome.submission, now)
-        return http.accepted(outcome.submission, location, now)
-    headers = {"Location": http.here(req, f"customers/{customer}/orders/{http.order_id(own)}")}
+            raise responses.in_progress(outcome.submission, now)
+        return responses.accepted(outcome.submission, location, now)
+    headers = {"Location": responses.here(req, f"customers/{customer}/orders/{responses.order_id(own)}")}
     if outcome.replayed:
         headers["Idempotency-Replayed"] = "true"
-    return http.stored(own, 201, headers)
+    return responses.stored(own, 201, headers)
 
 
 def show(req: func.HttpRequest) -> func.HttpResponse:
     """Answer `get_order`."""
-    customer, order = http.order_of(req)
+    customer, order = responses.order_of(req)
     s = services()
     sent_as = RequestIds(str(uuid.uuid4()), correlation_id())
-    return http.passed_on(s.orders.get(customer, order, sent_as, s.deadline()))
+    return responses.passed_on(s.orders.get(customer, order, sent_as, s.deadline()))
 
 
 def get_request(req: func.HttpRequest) -> func.HttpResponse:
@@ -63,8 +63,8 @@ def get_request(req: func.HttpRequest) -> func.HttpResponse:
     assert key
     s = services()
     outcome = s.orders.look(customer, key, s.deadline())
-    own = http.settled(outcome)
+    own = responses.settled(outcome)
     if own is None:
-        location = http.here(req, f"customers/{customer}/order-requests?key={quote(key, safe='')}")
-        return http.accepted(outcome.submission, location, http.utc_now())
-    return http.stored(own, 200, {"Idempotency-Replayed": "true"})
+        location = responses.here(req, f"customers/{customer}/order-requests?key={quote(key, safe='')}")
+        return responses.accepted(outcome.submission, location, responses.utc_now())
+    return responses.stored(own, 200, {"Idempotency-Replayed": "true"})

@@ -1,7 +1,12 @@
-"""What the three function folders share.
+"""What the function folders share: rooms that import downwards only, as pyproject.toml says (`lint-imports`).
 
-The arrows run one way: handlers -> problem, http, first_call -> wiring -> services -> storage,
-partner_center -> auth -> validation -> models -> core, errors. Nothing in here imports a handler or `local`;
-errors, models, strict_json, validation and core import no Azure package, no HTTP package, no clock and no
-environment (tests/structure).
+container, bootstrap    the services of this process, put together from its settings
+web                     answers and problems over HTTP; the types of azure.functions end here
+tools                   doctor and consent: commands for operators
+services                what happens: submissions, drops, receipts, sweep, worker, review
+partner_center          the wire to Partner Center
+auth, storage           tokens; blobs, ledger, receipts, queue
+validation              bytes from outside -> values
+audit_log, http_pool, settings, settings_table, clock    what every room may use
+core                    rules and values; no Azure, no HTTP, no clock, no environment
 """

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from shared.auth.failures import EntraError
 from shared.auth.secret import AccessToken
-from shared.errors import TokenError
+from shared.core.errors import TokenError
 
 EARLY = 300.0
 """Seconds before its end at which a token is renewed."""

@@ -79,5 +79,5 @@ def _wrong_user(claims: Mapping[str, object]) -> Iterator[str]:
     if lacks_mfa(claims):
         yield (
             "MFA is missing (amr holds no mfa): have a policy require it for the user, then run "
-            "`python -m shared.auth.consent`."
+            "`python -m shared.tools.consent`."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from shared.auth.mode import Mode
-from shared.errors import NotConfiguredError
+from shared.core.errors import NotConfiguredError
 from shared.settings import IdentitySettings
 
 _CREDENTIALS = ("PARTNER_CLIENT_SECRET", "PARTNER_CLIENT_CERTIFICATE", "PARTNER_FEDERATED_CREDENTIAL")

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from shared.auth.configuration import known_to_microsoft
 from shared.auth.secret import Secret
 from shared.auth.wire import UnreadableError, Watch
-from shared.errors import NotConfiguredError, TokenError
+from shared.core.errors import NotConfiguredError, TokenError
 from shared.settings import IdentitySettings
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from shared.auth.credential import azure_credential, certificate_fault, msal_cre
 from shared.auth.failures import EntraError, Refusal, explain, senseless, unreachable
 from shared.auth.secret import AccessToken, Grant, Secret
 from shared.auth.wire import MsalHttp, UnreadableError, Watch
-from shared.errors import AppError
+from shared.core.errors import AppError
 from shared.settings import IdentitySettings
 
 _T = TypeVar("_T")

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from shared.core.errors import TokenError
 from shared.core.ids import GUID
-from shared.errors import TokenError
 
-_CONSENT = "run `python -m shared.auth.consent`"
+_CONSENT = "run `python -m shared.tools.consent`"
 _MFA = f"Sign in again with multifactor authentication: {_CONSENT}."
 
 AADSTS: dict[int, str] = {

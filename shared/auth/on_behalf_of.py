@@ -20,7 +20,7 @@ from shared.auth.cache import TokenSlot, pause_after
 from shared.auth.entra import Entra
 from shared.auth.failures import EntraError
 from shared.auth.secret import Secret
-from shared.errors import TokenError
+from shared.core.errors import TokenError
 
 MOST_USERS = 500
 """So many users' tokens are kept, and as many that have yielded nothing; beyond that the one that was not

@@ -24,7 +24,7 @@ from shared.auth.entra import Entra
 from shared.auth.failures import EntraError
 from shared.auth.secret import AccessToken, Grant, Secret
 from shared.auth.store import RefreshTokenStore
-from shared.errors import TokenError
+from shared.core.errors import TokenError
 
 SAVE_AGAIN = 60.0
 """Seconds between attempts to write a token that could not be written."""
@@ -77,7 +77,7 @@ class RefreshTokenChain:
             _log.warning("refresh token not read: %s", failure, extra={"event": "refresh_token_not_read"})
             return self._held
         if stored is None:
-            raise TokenError("There is no refresh token in its store: run `python -m shared.auth.consent`.")
+            raise TokenError("There is no refresh token in its store: run `python -m shared.tools.consent`.")
         return self._held if self._held and self._held.stored == stored else _Held(stored, stored)
 
     def _redeem(self, start: _Held) -> tuple[Grant, _Held]:

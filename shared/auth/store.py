@@ -10,7 +10,7 @@ from typing import Protocol
 
 from shared.auth.secret import Secret
 from shared.auth.vault import VaultStore
-from shared.errors import TokenError
+from shared.core.errors import TokenError
 from shared.settings import IdentitySettings
 
 

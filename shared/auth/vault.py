@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from shared.auth.secret import Secret
 from shared.auth.wire import UnreadableError, Watch
-from shared.errors import TokenError
+from shared.core.errors import TokenError
 from shared.settings import IdentitySettings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ but lets Key Vault announce it: https://learn.microsoft.com/en-us/azure/key-vaul
 
 _ADVICE = {
     403: "Give the identity that the code runs as the role Key Vault Secrets Officer on this secret, and let "
-    "the vault's firewall pass it; or the secret has expired, then run `python -m shared.auth.consent`.",
+    "the vault's firewall pass it; or the secret has expired, then run `python -m shared.tools.consent`.",
     401: "The vault does not accept the identity that the code runs as: is it of the vault's tenant?",
     409: "The secret was deleted and can be recovered: recover it or purge it.",
 }

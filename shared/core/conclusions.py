@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared.core.errors import OutcomeUnknownError
 from shared.core.ledger import State, Submission
 from shared.core.ledger_parts import Answer, PartnerIds, Repeated
 from shared.core.matching import Absent, Ambiguous
-from shared.errors import OutcomeUnknownError
 
 GIVE_UP = timedelta(hours=24)
 """After this long without success a submission is a person's to look at; nothing is retried for ever."""

@@ -24,8 +24,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.errors import Violation
-from shared.models import Role
+from shared.core.errors import Violation
+from shared.core.models import Role
 
 SET_SIDECAR = "metadata.json"
 MAX_NAME = 1024

@@ -13,7 +13,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from shared.errors import SupportIds
+from shared.core.errors import SupportIds
 
 _SOURCES = 10
 

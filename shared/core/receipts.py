@@ -13,9 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 from shared.core.conclusions import GIVE_UP, hours
+from shared.core.errors import AppError
 from shared.core.ledger import Record, State, Submission
 from shared.core.moments import iso_moment
-from shared.errors import AppError
 
 
 class ReceiptState(StrEnum):

@@ -21,22 +21,15 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from shared.auth.mode import Mode, TokenSource
-from shared.errors import NotSentError, RefusedError, ThrottledError, TokenError, TokenRejectedError
+from shared.clock import Deadline
+from shared.core.errors import NotSentError, RefusedError, ThrottledError, TokenError, TokenRejectedError
 from shared.partner_center.body import BytesBody
 from shared.partner_center.listing import MAX_LIST, Keep, Page, read_list, read_page
 from shared.partner_center.multipart import MultipartBody
 from shared.partner_center.reply import failure, interpret, support_ids
 from shared.partner_center.throttle import Throttle
 from shared.partner_center.transport import MAX_REPLY, OpenResponse, Transport
-from shared.partner_center.wire import (
-    Answer,
-    Call,
-    Deadline,
-    Listing,
-    RawResponse,
-    RequestIds,
-    order_path,
-)
+from shared.partner_center.wire import Answer, Call, Listing, RawResponse, RequestIds, order_path
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 
-from shared.errors import Advice
+from shared.core.errors import Advice
 
 CALLER, PARTNER, CUSTOMER, RESELLER = "caller", "partner", "customer", "reseller"
 OPERATOR, CATALOGUE, MICROSOFT = "operator", "catalogue", "microsoft"

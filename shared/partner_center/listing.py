@@ -10,8 +10,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.core.errors import NotSentError, RefusedError, SupportIds
 from shared.core.moments import http_date
-from shared.errors import NotSentError, RefusedError, SupportIds
 from shared.partner_center.paging import more_follows, next_page, total_of
 from shared.partner_center.wire import Call, Listing
 

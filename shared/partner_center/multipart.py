@@ -13,8 +13,8 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from shared.errors import AppError, SourceFailedError
-from shared.models import Document, Role
+from shared.core.errors import AppError, SourceFailedError
+from shared.core.models import Document, Role
 from shared.partner_center.body import Body, Piece
 
 _COALESCE = 8 * 1024

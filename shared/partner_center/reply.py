@@ -23,8 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.core.moments import http_date
-from shared.errors import (
+from shared.core.errors import (
     NotSentError,
     OutcomeUnknownError,
     PartnerCenterError,
@@ -33,6 +32,7 @@ from shared.errors import (
     ThrottledError,
     TokenRejectedError,
 )
+from shared.core.moments import http_date
 from shared.partner_center import codes
 from shared.partner_center.paging import more_follows, total_of
 from shared.partner_center.wire import Answer, Call, RawResponse, RequestIds, parse_object

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from shared.errors import SupportIds
+from shared.core.errors import SupportIds
 from shared.partner_center.reply import ErrorBody, throttled
 
 

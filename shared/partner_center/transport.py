@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from urllib3.response import BaseHTTPResponse, HTTPResponse
 from urllib3.util import Timeout
 
-from shared.connections import connections
-from shared.errors import AppError, NotSentError, OutcomeUnknownError, SupportIds
+from shared.clock import Deadline
+from shared.core.errors import AppError, NotSentError, OutcomeUnknownError, SupportIds
+from shared.http_pool import connections
 from shared.partner_center.connection import POOLS, Connection
-from shared.partner_center.wire import Call, Deadline, RawResponse, RequestIds
+from shared.partner_center.wire import Call, RawResponse, RequestIds
 
 MAX_REPLY = 8 * 1024 * 1024
 """Bytes of a reply that `read` reads; a longer one counts as broken off."""

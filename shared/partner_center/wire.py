@@ -6,7 +6,6 @@ https://learn.microsoft.com/en-us/partner-center/developer/headers
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +13,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-from shared.errors import InvalidInputError, NotSentError, SupportIds, Violation
+from shared.core.errors import InvalidInputError, SupportIds, Violation
 from shared.partner_center.body import Body
 
 APPLICATION = "partner-center-functions"
@@ -22,28 +21,6 @@ APPLICATION = "partner-center-functions"
 
 API_ROOT = "/v1"
 """Where every path starts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """The moment, on a monotonic clock in seconds, by which a call must be done with all its steps."""
-
-    at: float
-    clock: Callable[[], float] = time.monotonic
-
-    @classmethod
-    def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Deadline:
-        """Return the deadline that lies `seconds` from now."""
-        return cls(clock() + seconds, clock)
-
-    def remaining(self) -> float:
-        """Seconds that are left, 0.0 when it has passed."""
-        return max(0.0, self.at - self.clock())
-
-    def check(self) -> None:
-        """Raise NotSentError when it has passed: whoever is late must not complete a request."""
-        if self.remaining() <= 0:
-            raise NotSentError("The time for this call was up before the request was sent whole.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from shared.clock import Clock, Deadline
 from shared.core.conclusions import Found, Reconciliation, Unproved
+from shared.core.errors import PartnerCenterError, RefusedError
 from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import DocumentFacts, Source, merged
 from shared.core.matching import Absent, Ours, Verdict
@@ -17,15 +19,13 @@ from shared.core.matching_documents import (
     match_without_base,
     nearest,
 )
-from shared.errors import PartnerCenterError, RefusedError
-from shared.models import DocumentSet
+from shared.core.models import DocumentSet
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.multipart import attachment_body
-from shared.partner_center.wire import Answer, Deadline, RequestIds
+from shared.partner_center.wire import Answer, RequestIds
 from shared.services.attachment_list import AttachmentList, read_list
 from shared.services.operation import Snapshot
 from shared.services.sending import APPEARS_WITHIN
-from shared.storage.blobs import Clock
 
 NO_SUCH_ORDER = (404, "20000")
 """Partner Center does not know the order id, or not yet.

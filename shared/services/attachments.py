@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from shared.clock import Deadline
+from shared.core.errors import NotFoundError
 from shared.core.ledger import FORMAT, Record, State
 from shared.core.ledger_parts import Source
-from shared.errors import NotFoundError
-from shared.models import DocumentSet, order_attachments_key
+from shared.core.models import DocumentSet, order_attachments_key
 from shared.partner_center.client import PartnerCenter
-from shared.partner_center.wire import Deadline
 from shared.services.attachment_operation import AttachmentOperation
 from shared.services.executor import Executor
 from shared.services.operation import Outcome

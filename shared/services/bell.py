@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from shared.errors import StorageError
-from shared.storage.blobs import Clock
+from shared.clock import Clock
+from shared.core.errors import StorageError
 from shared.storage.queue import WorkQueue
 
 log = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
+from shared.clock import Deadline
 from shared.core.drops import (
     Decision,
     Reject,
@@ -25,9 +26,7 @@ from shared.core.drops import (
     receipt_of_document,
     stem_sidecar,
 )
-from shared.core.ledger import State
-from shared.core.ledger_parts import Source
-from shared.errors import (
+from shared.core.errors import (
     AppError,
     InvalidInputError,
     NotConfiguredError,
@@ -37,8 +36,9 @@ from shared.errors import (
     SourceFailedError,
     ThrottledError,
 )
-from shared.models import DocumentSet
-from shared.partner_center.wire import Deadline
+from shared.core.ledger import State
+from shared.core.ledger_parts import Source
+from shared.core.models import DocumentSet
 from shared.services.attachment_operation import MOST_BYTES, seconds_for
 from shared.services.attachments import Attachments
 from shared.services.receipts import Receipts

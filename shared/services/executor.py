@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from shared.clock import Clock, Deadline
 from shared.core.conclusions import concluded, presumed_dead
-from shared.core.ledger import HOLDING, MOST_SUBMISSIONS, Action, Record, State, Submission, next_action
-from shared.errors import (
+from shared.core.errors import (
     AppError,
     InvalidInputError,
     KeyReusedError,
@@ -29,10 +29,10 @@ from shared.errors import (
     StorageUnknownError,
     Violation,
 )
-from shared.partner_center.wire import Deadline, RequestIds
+from shared.core.ledger import HOLDING, MOST_SUBMISSIONS, Action, Record, State, Submission, next_action
+from shared.partner_center.wire import RequestIds
 from shared.services.operation import Failure, Operation, Outcome, Snapshot, ask
 from shared.services.sending import Sending
-from shared.storage.blobs import Clock
 from shared.storage.ledger import LedgerStore, MovedError, Stored
 
 SNAPSHOT_AGE = timedelta(seconds=30)

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from shared.clock import Deadline
 from shared.core.conclusions import Found, Reconciliation, Unproved
-from shared.core.ledger import Record, Submission
-from shared.core.ledger_parts import Answer as KeptAnswer
-from shared.core.ledger_parts import PartnerIds, Source
-from shared.errors import (
+from shared.core.errors import (
     AppError,
     BlobBlockedError,
     NotConfiguredError,
@@ -20,7 +18,10 @@ from shared.errors import (
     RefusedError,
     StorageError,
 )
-from shared.partner_center.wire import Answer, Deadline, RequestIds
+from shared.core.ledger import Record, Submission
+from shared.core.ledger_parts import Answer as KeptAnswer
+from shared.core.ledger_parts import PartnerIds, Source
+from shared.partner_center.wire import Answer, RequestIds
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,15 @@ from typing import Any
 
 from shared.auth.claims import subject
 from shared.auth.mode import Mode, UserTokenSource
+from shared.clock import Clock, Deadline
 from shared.core.conclusions import Found, Reconciliation, Unproved
+from shared.core.errors import (
+    NotFoundError,
+    OutcomeUnknownError,
+    PartnerCenterError,
+    RefusedError,
+    WrongUserError,
+)
 from shared.core.ids import segment
 from shared.core.ledger import FORMAT, Record, State, Submission
 from shared.core.ledger_parts import Answer as KeptAnswer
@@ -27,16 +35,9 @@ from shared.core.matching_orders import (
     shares_product,
     tells_moment,
 )
-from shared.errors import (
-    NotFoundError,
-    OutcomeUnknownError,
-    PartnerCenterError,
-    RefusedError,
-    WrongUserError,
-)
-from shared.models import OrderRequest
+from shared.core.models import OrderRequest
 from shared.partner_center.client import PartnerCenter
-from shared.partner_center.wire import Answer, Deadline, Listing, RequestIds
+from shared.partner_center.wire import Answer, Listing, RequestIds
 from shared.services.executor import Executor
 from shared.services.operation import (
     ForeignAnswerError,
@@ -45,7 +46,6 @@ from shared.services.operation import (
     kept_answer,
 )
 from shared.services.resellers import Resellers
-from shared.storage.blobs import Clock
 from shared.storage.ledger import Adoption, LedgerStore, Stored
 
 _NEIGHBOURS = timedelta(hours=2)

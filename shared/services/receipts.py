@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared.audit_log import log_event
+from shared.clock import Clock
 from shared.core.drops import receipt_of_document, stem_sidecar
+from shared.core.errors import AppError, StorageError, Violation
 from shared.core.ledger import Record, State, Submission
 from shared.core.receipts import (
     STATES,
@@ -26,12 +29,10 @@ from shared.core.receipts import (
     to_text,
     with_attached,
 )
-from shared.errors import AppError, StorageError, Violation
 from shared.services.bell import Bell
 from shared.services.snapshot import DropSnapshot
-from shared.storage.blobs import Clock, Listed
+from shared.storage.blobs import Listed
 from shared.storage.receipts import Build, KeptReceipt, ReceiptStore
-from shared.story import log_event
 
 log = logging.getLogger(__name__)
 

@@ -19,11 +19,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.errors import NotSentError, ResellerError, Violation
-from shared.models import OrderRequest
+from shared.clock import Deadline
+from shared.core.errors import NotSentError, ResellerError, Violation
+from shared.core.models import OrderRequest
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.paging import total_of
-from shared.partner_center.wire import Deadline, RequestIds
+from shared.partner_center.wire import RequestIds
 from shared.services.shared_read import SharedRead
 
 RECENT = 30.0

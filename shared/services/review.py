@@ -13,25 +13,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.clock import Clock, Deadline
 from shared.core.conclusions import Found, Reconciliation, Unproved
-from shared.core.ids import segment
-from shared.core.ledger import Record, State, Submission
-from shared.core.ledger_parts import Answer as KeptAnswer
-from shared.core.matching import Ambiguous
-from shared.core.matching_documents import nearest
-from shared.errors import (
+from shared.core.errors import (
     DecisionWaitsError,
     NotFoundError,
     PartnerCenterError,
     StateConflictError,
 )
-from shared.partner_center.wire import Deadline, RequestIds
+from shared.core.ids import segment
+from shared.core.ledger import Record, State, Submission
+from shared.core.ledger_parts import Answer as KeptAnswer
+from shared.core.matching import Ambiguous
+from shared.core.matching_documents import nearest
+from shared.partner_center.wire import RequestIds
 from shared.services.attachment_operation import is_denial
 from shared.services.attachments import Attachments
 from shared.services.operation import kept_answer
 from shared.services.orders import Orders
 from shared.services.receipts import Receipts
-from shared.storage.blobs import Clock
 from shared.storage.ledger import Adoption, LedgerStore, MovedError, Stored
 from shared.validation.reviews import Decision, ReviewDecision
 

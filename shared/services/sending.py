@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from shared.clock import Clock, Deadline
 from shared.core.conclusions import GIVE_UP, LONGEST_WAIT, Found, Unproved, concluded, hours, silent
-from shared.core.ledger import State, Submission
-from shared.errors import (
+from shared.core.errors import (
     NotConfiguredError,
     NotSentError,
     NotVisibleYetError,
@@ -28,9 +28,9 @@ from shared.errors import (
     TokenError,
     TokenRejectedError,
 )
-from shared.partner_center.wire import Answer, Deadline
+from shared.core.ledger import State, Submission
+from shared.partner_center.wire import Answer
 from shared.services.operation import Failure, ForeignAnswerError, Operation, ask, kept_ids, kept_refusal
-from shared.storage.blobs import Clock
 from shared.storage.ledger import LedgerStore, MovedError, Stored
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from shared.errors import AppError, NotSentError, RefusedError, ThrottledError, TokenError
-from shared.partner_center.wire import Deadline
+from shared.clock import Deadline
+from shared.core.errors import AppError, NotSentError, RefusedError, ThrottledError, TokenError
 
 _T = TypeVar("_T")
 

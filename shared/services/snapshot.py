@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from shared.core.drops import FoundFile, RequiredFile, required_files
+from shared.core.errors import InvalidInputError, SourceFailedError, StorageError, Violation
 from shared.core.ledger_parts import Source
+from shared.core.models import Document
 from shared.core.receipts import file_entry
-from shared.errors import InvalidInputError, SourceFailedError, StorageError, Violation
-from shared.models import Document
 from shared.settings import Limits
 from shared.storage.blobs import BlobStore
 from shared.storage.stream import BlobStream

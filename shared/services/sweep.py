@@ -20,21 +20,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from shared.audit_log import log_event
+from shared.clock import Clock, Deadline
 from shared.core.drops import (
     can_have_receipt,
     is_document,
     is_sidecar,
     own_sidecars,
 )
-from shared.errors import ConditionFailedError, MarkerRefusedError, StorageError
-from shared.partner_center.wire import Deadline
+from shared.core.errors import ConditionFailedError, MarkerRefusedError, StorageError
 from shared.services.bell import Kind, Message
 from shared.services.receipts import A_DAY, Receipts
-from shared.storage.blobs import BlobStore, Clock, Listed
+from shared.storage.blobs import BlobStore, Listed
 from shared.storage.dependency_index import DependencyIndex
 from shared.storage.ledger import LedgerStore
 from shared.storage.queue import WorkQueue
-from shared.story import log_event
 
 log = logging.getLogger(__name__)
 

@@ -13,19 +13,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from shared.audit_log import log_event
+from shared.clock import Clock, Deadline
 from shared.core.conclusions import GIVE_UP, hours
+from shared.core.errors import StorageError
 from shared.core.ledger import Record, State, Submission
 from shared.core.receipts import RETRIED, ReceiptState
-from shared.errors import StorageError
-from shared.partner_center.wire import Deadline
 from shared.services.attachments import Attachments
 from shared.services.bell import Bell, Message
 from shared.services.drops import Drops
 from shared.services.orders import Orders, only
 from shared.services.receipts import Receipts
-from shared.storage.blobs import Clock
 from shared.storage.ledger import LedgerStore, MovedError, Stored
-from shared.story import log_event
 
 log = logging.getLogger(__name__)
 

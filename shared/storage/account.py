@@ -8,7 +8,7 @@ from azure.core.credentials import AzureSasCredential
 from azure.core.pipeline.policies import AzureSasCredentialPolicy, BearerTokenCredentialPolicy
 from azure.storage.blob import BlobServiceClient
 
-from shared.errors import NotConfiguredError
+from shared.core.errors import NotConfiguredError
 from shared.settings import StorageSettings
 from shared.settings_table import DOCUMENT_STORAGE
 from shared.storage.transport import API_VERSION, Signer, Transport

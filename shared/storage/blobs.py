@@ -3,13 +3,13 @@
 The hot calls (GET, PUT) go through `shared.storage.transport`; what is rare (listing, tag queries) goes
 through the storage SDK itself.
 
-Nothing but `shared.errors.StorageError` and its subclasses leaves this module, and their messages hold no
-URL: a connection by shared access signature has its secret there.
+Nothing but `shared.core.errors.StorageError` and its subclasses leaves this module, and their messages
+hold no URL: a connection by shared access signature has its secret there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from azure.core.exceptions import AzureError
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
-from shared.errors import BlobMissingError, MarkerRefusedError, StorageError, StorageUnknownError
+from shared.core.errors import BlobMissingError, MarkerRefusedError, StorageError, StorageUnknownError
 from shared.settings import StorageSettings
 from shared.storage import headers as told
 from shared.storage.account import Account
@@ -193,7 +193,3 @@ def _walks(name: str) -> bool:
 def stamp(moment: datetime) -> str:
     """A moment as ISO 8601 in UTC to the second, which sorts as text."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-Clock = Callable[[], datetime]
-"""Now, in UTC."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from shared.errors import ConditionFailedError, StorageError
+from shared.core.errors import ConditionFailedError, StorageError
 from shared.storage.blobs import BlobStore
 
 _TRIES = 10

@@ -9,8 +9,8 @@ import base64
 from collections.abc import Mapping
 from datetime import datetime
 
+from shared.core.errors import StorageError
 from shared.core.moments import http_date
-from shared.errors import StorageError
 
 
 def etag(headers: Mapping[str, str], what: str) -> str:

@@ -10,9 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
 
-from shared.core.ids import segment
-from shared.core.ledger import FORMAT, HOLDING, Record, RecordError, State, Submission
-from shared.errors import (
+from shared.audit_log import log_transition
+from shared.core.errors import (
     BlobBlockedError,
     ConditionFailedError,
     NewerRecordError,
@@ -20,8 +19,9 @@ from shared.errors import (
     StorageError,
     StorageUnknownError,
 )
+from shared.core.ids import segment
+from shared.core.ledger import FORMAT, HOLDING, Record, RecordError, State, Submission
 from shared.storage.blobs import Blob, BlobStore
-from shared.story import log_transition
 
 _TRIES = 10
 _MARKER = "format.json"

@@ -10,7 +10,7 @@ from xml.parsers import expat
 
 from urllib3.exceptions import HTTPError
 
-from shared.errors import StorageError
+from shared.core.errors import StorageError
 from shared.storage.account import Account
 
 MOST_AT_ONCE = 32

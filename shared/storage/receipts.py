@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from shared.core.errors import ConditionFailedError, StorageError
 from shared.core.receipts import Receipt, ReceiptState, supersedes, with_previous
-from shared.errors import ConditionFailedError, StorageError
 from shared.storage.blobs import Blob, BlobStore
 
 FORMAT = 2

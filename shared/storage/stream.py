@@ -9,7 +9,7 @@ from typing import Protocol
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
-from shared.errors import ConditionFailedError, SourceFailedError, StorageError
+from shared.core.errors import ConditionFailedError, SourceFailedError, StorageError
 from shared.storage import headers as told
 
 CHUNK = 512 * 1024

@@ -4,8 +4,8 @@ urllib3 pools, retries and really streams; azure's own policies sign. A request 
 one through azure-core's pipeline, and `BlobClient.download_blob` of the storage SDK does not stream: it reads
 its first 32 MiB into memory before it returns (docs/performance.md).
 
-Nothing but `shared.errors.StorageError` and its subclasses leaves this module, and their messages hold no
-URL: a connection by shared access signature has its secret there.
+Nothing but `shared.core.errors.StorageError` and its subclasses leaves this module, and their messages
+hold no URL: a connection by shared access signature has its secret there.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from urllib3.exceptions import (
 )
 from urllib3.response import BaseHTTPResponse
 
-from shared.connections import connections
-from shared.errors import (
+from shared.core.errors import (
     BlobArchivedError,
     BlobLeasedError,
     ConditionFailedError,
     StorageError,
     StorageUnknownError,
 )
+from shared.http_pool import connections
 
 API_VERSION = "2023-11-03"
 """A fixed service version, so that neither an SDK update nor an emulator changes what is spoken.

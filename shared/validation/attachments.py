@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
-from shared.errors import InvalidInputError
-from shared.models import Metadata, StrictModel
-from shared.strict_json import Json, Number, below, loads
+from shared.core.errors import InvalidInputError
+from shared.core.models import Metadata, StrictModel
+from shared.core.strict_json import Json, Number, below, loads
 from shared.validation.collecting import Collector
 from shared.validation.currencies import iso_currency
 from shared.validation.files import plain_name

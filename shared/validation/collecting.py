@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self, TypeVar
 
-from shared.errors import InvalidInputError, Violation
+from shared.core.errors import InvalidInputError, Violation
 
 T = TypeVar("T")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from shared.errors import InvalidInputError, Violation
-from shared.models import text_faults
+from shared.core.errors import InvalidInputError, Violation
+from shared.core.models import text_faults
 
 MAX_NAME = 255
 """Characters of a file name."""

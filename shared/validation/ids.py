@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from shared.core.errors import InvalidInputError, Violation
 from shared.core.ids import GUID
-from shared.errors import InvalidInputError, Violation
 
 
 def guid(text: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shared.errors import TooLargeError
-from shared.models import OrderRequest
-from shared.strict_json import Json, below, camel, loads
+from shared.core.errors import TooLargeError
+from shared.core.models import OrderRequest
+from shared.core.strict_json import Json, below, camel, loads
 from shared.validation.collecting import Collector
 from shared.validation.currencies import iso_currency
 from shared.validation.ids import customer_id as checked_customer

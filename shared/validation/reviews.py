@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.models import Label, StrictModel
-from shared.strict_json import loads
+from shared.core.models import Label, StrictModel
+from shared.core.strict_json import loads
 from shared.validation.collecting import Collector
 from shared.validation.ids import order_id as checked_order
 from shared.validation.shapes import build

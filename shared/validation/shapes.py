@@ -10,7 +10,7 @@ from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from shared.strict_json import Json, below, camel, pascal
+from shared.core.strict_json import Json, below, camel, pascal
 from shared.validation.collecting import Collector
 
 Shape = TypeVar("Shape", bound=BaseModel)

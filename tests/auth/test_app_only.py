@@ -12,7 +12,7 @@ from local.simulator.pki import make_client_certificate
 from local.simulator.tokens import read
 from shared.auth.credential import exchange_audience
 from shared.auth.mode import Mode
-from shared.errors import NotConfiguredError, TokenError
+from shared.core.errors import NotConfiguredError, TokenError
 from tests.auth.conftest import (
     CLIENT,
     IDENTITY_CLIENT,

@@ -15,7 +15,7 @@ from shared.auth.mode import Mode
 from shared.auth.refresh import RefreshTokenChain
 from shared.auth.secret import Secret
 from shared.auth.store import FileStore
-from shared.errors import TokenError
+from shared.core.errors import TokenError
 from shared.settings import IdentitySettings
 from tests.auth.conftest import (
     CLIENT,

@@ -11,7 +11,7 @@ import pytest
 from local.simulator.entra import TokenService
 from shared.auth.configuration import known_to_microsoft
 from shared.auth.mode import Mode
-from shared.errors import NotConfiguredError
+from shared.core.errors import NotConfiguredError
 from shared.settings import CLOUDS, Settings
 from tests.auth.conftest import identity, tokens
 

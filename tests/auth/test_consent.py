@@ -13,8 +13,8 @@ import requests
 
 from local.simulator.entra import Fault, TokenService
 from local.simulator.pki import Pki
-from shared.auth.consent import main
 from shared.auth.store import FileStore
+from shared.tools.consent import main
 from tests.auth.conftest import environment
 from tests.auth.test_doctor import PartnerCenter
 

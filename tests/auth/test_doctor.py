@@ -13,8 +13,8 @@ from local.simulator.pki import Pki
 from local.simulator.tokens import mint, read
 from local.simulator.web import Asked, Said, Web, said_json
 from shared.auth.claims import claims_of
-from shared.auth.doctor import judge_token, main
 from shared.auth.mode import Mode
+from shared.tools.doctor import judge_token, main
 from tests.auth.conftest import CLIENT, KEY, TENANT, environment, identity
 
 GOOD = {

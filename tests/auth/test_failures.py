@@ -10,7 +10,7 @@ import pytest
 from local.simulator.entra import Fault, TokenService
 from shared.auth.failures import AADSTS, Refusal, explain
 from shared.auth.mode import Mode
-from shared.errors import TokenError
+from shared.core.errors import TokenError
 from tests.auth.conftest import Clock, identity, tokens
 
 FAMILIES = {

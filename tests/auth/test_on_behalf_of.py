@@ -16,7 +16,7 @@ from shared.auth.entra import Entra
 from shared.auth.mode import Mode
 from shared.auth.on_behalf_of import Exchanges
 from shared.auth.secret import Secret
-from shared.errors import NotConfiguredError, TokenError
+from shared.core.errors import NotConfiguredError, TokenError
 from tests.auth.conftest import KEY, Clock, identity, tokens
 
 

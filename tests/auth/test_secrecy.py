@@ -17,7 +17,7 @@ from local.simulator.vault import Vault
 from shared.auth.mode import Mode
 from shared.auth.secret import AccessToken, Grant, Secret
 from shared.auth.source import Tokens
-from shared.errors import AppError
+from shared.core.errors import AppError
 from tests.auth.conftest import IDENTITY_CLIENT, SECRET, identity, tokens
 from tests.auth.test_stores import NAME
 

@@ -14,7 +14,7 @@ from shared.auth.mode import Mode
 from shared.auth.secret import Secret
 from shared.auth.store import FileStore
 from shared.auth.vault import VaultStore
-from shared.errors import TokenError
+from shared.core.errors import TokenError
 from tests.auth.conftest import IDENTITY_CLIENT, Clock, identity, tokens
 
 NAME = "partner-center-refresh-token"

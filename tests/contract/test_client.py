@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.auth.mode import Mode
-from shared.errors import InvalidInputError, NotConfiguredError, RefusedError
+from shared.core.errors import InvalidInputError, NotConfiguredError, RefusedError
 from shared.partner_center.client import PartnerIdCheck
 from shared.partner_center.wire import Answer
 from tests.contract.scripted_server import Connection, answer, answers_kept_alive, close_after_request, reply

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.auth.mode import Mode
-from shared.errors import (
+from shared.core.errors import (
     NotSentError,
     PartnerCenterError,
     RefusedError,

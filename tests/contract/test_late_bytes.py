@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.simulator.pki import make_pki
-from shared.errors import NotSentError, OutcomeUnknownError
+from shared.core.errors import NotSentError, OutcomeUnknownError
 from tests.contract.scripted_server import Connection, answer, close_after_request, reply
 from tests.contract.world import ATTACHED, ORDER, Make, World, failing, po
 

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import NotSentError, RefusedError, ThrottledError, TokenRejectedError
+from shared.clock import Deadline
+from shared.core.errors import NotSentError, RefusedError, ThrottledError, TokenRejectedError
 from shared.partner_center.listing import read_page
-from shared.partner_center.wire import Deadline, Listing
+from shared.partner_center.wire import Listing
 from tests.contract.scripted_server import (
     Connection,
     Script,

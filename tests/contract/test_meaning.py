@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.errors import (
+from shared.core.errors import (
     NotSentError,
     OutcomeUnknownError,
     PartnerCenterError,

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from shared.auth.mode import Mode
-from shared.errors import (
+from shared.clock import Deadline
+from shared.core.errors import (
     InvalidInputError,
     NotSentError,
     OutcomeUnknownError,
@@ -22,7 +23,6 @@ from shared.errors import (
 )
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.transport import MAX_REPLY
-from shared.partner_center.wire import Deadline
 from tests.contract.scripted_server import (
     Connection,
     Script,

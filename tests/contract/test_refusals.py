@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.auth.mode import Mode
-from shared.errors import RefusedError, ThrottledError, TokenRejectedError
+from shared.core.errors import RefusedError, ThrottledError, TokenRejectedError
 from shared.partner_center.reply import retry_after
 from tests.contract.scripted_server import answer, raw, reply
 from tests.contract.world import IDS_OF_REPLY, ORDER, Make, failing

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 import pytest
 
 from shared.auth.mode import Mode
-from shared.errors import AppError, NotConfiguredError
-from shared.models import Document, Metadata, Role
+from shared.clock import Deadline
+from shared.core.errors import AppError, NotConfiguredError
+from shared.core.models import Document, Metadata, Role
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.multipart import MultipartBody, attachment_body
-from shared.partner_center.wire import Answer, Deadline, Listing, RequestIds
+from shared.partner_center.wire import Answer, Listing, RequestIds
 from tests.contract.scripted_server import Script, ScriptedServer
 
 IDS = RequestIds("11111111-aaaa-4bbb-8ccc-000000000001", "22222222-aaaa-4bbb-8ccc-000000000002")

@@ -13,8 +13,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from shared.bootstrap import Services
 from shared.validation.orders import order_request
-from shared.wiring import Services
 from tests.faults.parts import attach, place_body
 from tests.services.conftest import CUSTOMER, PDF
 

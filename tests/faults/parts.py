@@ -20,11 +20,11 @@ from local.simulator.partner_center import PartnerCenterSimulator
 from local.simulator.tokens import mint
 from local.storage_proxy import Proxy
 from shared.auth.mode import Mode
-from shared.models import Document, DocumentSet, Metadata, Role
-from shared.partner_center.wire import Deadline
+from shared.bootstrap import Services, build
+from shared.clock import Deadline
+from shared.core.models import Document, DocumentSet, Metadata, Role
 from shared.services.bell import Kind, Message
 from shared.services.operation import Outcome
-from shared.wiring import Services, build
 from tests.services.conftest import AUDIENCE, CUSTOMER, KEY, PDF, TENANT, Clock, Office, clean_up
 
 OTHER_PDF = PDF.replace(b"0", b"1")

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any, Self
 
-from shared.errors import StorageError
-from shared.wiring import build
+from shared.bootstrap import build
+from shared.core.errors import StorageError
 from tests.faults.jobs import work
 from tests.faults.parts import Tokens
 from tests.services.conftest import Clock

@@ -16,7 +16,7 @@ import pytest
 
 from local.proxy_faults import Fault
 from shared.core.ledger import State
-from shared.models import order_attachments_key
+from shared.core.models import order_attachments_key
 from shared.services.bell import Message
 from tests.faults.jobs import work
 from tests.faults.parts import Lines, World

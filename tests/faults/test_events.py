@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from local.proxy_faults import Fault
-from shared.errors import StorageError
+from shared.core.errors import StorageError
 from shared.services.bell import Message
 from shared.services.worker import BURIED_FOR
 from tests.faults.parts import DENIED, OTHER_PDF, World, once

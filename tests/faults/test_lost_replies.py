@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from local.proxy_faults import Fault
+from shared.core.errors import StorageError
 from shared.core.ledger import State
-from shared.errors import StorageError
 from shared.validation.orders import order_request
 from tests.faults.parts import DENIED, OTHER_PDF, World, once, place_body
 from tests.services.conftest import CUSTOMER, PDF

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from local.proxy_faults import Fault
-from shared import http
+from shared.core.errors import StorageError
 from shared.core.ledger import State
-from shared.errors import StorageError
-from shared.models import order_attachments_key
+from shared.core.models import order_attachments_key
 from shared.services.bell import Message
+from shared.web import responses
 from tests.faults.parts import DENIED, World
 from tests.services.conftest import CUSTOMER, PDF
 
@@ -178,7 +178,7 @@ def test_a_drop_stays_due_when_the_same_documents_over_http_could_not_be_sent_ei
     world.work_on("record", record)
 
     assert outcome.submission.state is State.PENDING
-    assert http.settled(outcome) is None, "its caller is told that it is under way: it lies in a drop"
+    assert responses.settled(outcome) is None, "its caller is told that it is under way: it lies in a drop"
     assert world.state() == "attached"
     assert world.sets(order) == 1
 

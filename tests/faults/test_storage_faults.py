@@ -7,8 +7,8 @@ import uuid
 import pytest
 
 from local.proxy_faults import Fault
+from shared.core.errors import StorageError, StorageUnknownError
 from shared.core.ledger import State
-from shared.errors import StorageError, StorageUnknownError
 from tests.faults.parts import DENIED, World
 
 BUSY = Fault("status", status=503, code="ServerBusy")

@@ -12,7 +12,7 @@ import pytest
 from local.azurite.launcher import Azurite
 from local.proxy_faults import Seen
 from local.storage_proxy import Proxy
-from shared.wiring import Services
+from shared.bootstrap import Services
 from tests.services.conftest import PDF, Office, built, office, partner_center
 
 __all__ = ["office", "partner_center"]

@@ -82,7 +82,7 @@ def test_first_calls_that_come_together_share_one_set_of_services() -> None:
 
 TOGETHER = """
 from concurrent.futures import ThreadPoolExecutor
-from shared.first_call import services
+from shared.container import services
 with ThreadPoolExecutor(8) as pool:
     print(len({id(s) for s in pool.map(lambda _: services(), range(8))}))
 """

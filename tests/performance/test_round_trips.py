@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import OrderBusyError
-from shared.models import Document, DocumentSet, Metadata, Role, order_attachments_key
+from shared.core.errors import OrderBusyError
+from shared.core.models import Document, DocumentSet, Metadata, Role, order_attachments_key
 from shared.services.bell import Kind, Message
 from tests.performance.conftest import Counted
 from tests.services.conftest import CUSTOMER, PDF

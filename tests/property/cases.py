@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from shared import http
+from shared.core.errors import AppError, StorageUnknownError
 from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import Source
-from shared.errors import AppError, StorageUnknownError
-from shared.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
+from shared.core.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
 from shared.services.attachments import Attachments
 from shared.services.executor import Executor
 from shared.services.operation import Outcome
@@ -24,6 +23,7 @@ from shared.services.orders import Orders, only, order_key
 from shared.services.resellers import Resellers
 from shared.storage.ledger import LedgerStore
 from shared.validation.orders import order_request
+from shared.web import responses
 from tests.property.explorer import BY_HAND, Entry, Task, Thing, Told
 from tests.property.processes import START, PaperBlobs, PaperPartner, Process, Shelf, Shown, moment
 
@@ -42,7 +42,7 @@ def _ledger(process: Process, shelf: Shelf) -> LedgerStore:
 
 def _told(outcome: Outcome, numbers: tuple[int, ...]) -> Told:
     """What the handlers answer: 201, 202, or an error."""
-    return Told("done" if http.settled(outcome) else "202", 0, numbers)
+    return Told("done" if responses.settled(outcome) else "202", 0, numbers)
 
 
 def _entry(own: Submission, content: int, numbers: tuple[int, ...], base: frozenset[int] | None) -> Entry:

@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from shared.auth.mode import Mode
-from shared.errors import (
+from shared.clock import Deadline
+from shared.core.errors import (
     AppError,
     ConditionFailedError,
     NotSentError,
@@ -29,7 +30,7 @@ from shared.partner_center import codes
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.listing import Keep
 from shared.partner_center.multipart import MultipartBody
-from shared.partner_center.wire import Answer, Deadline, Listing, RequestIds
+from shared.partner_center.wire import Answer, Listing, RequestIds
 from shared.storage.blobs import Blob, BlobStore, Listed
 
 START = datetime(2030, 1, 1, 10, 7, 23, tzinfo=UTC)

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from shared.clock import Deadline
 from shared.core.ledger import Record
 from shared.core.matching import Absent
-from shared.partner_center.wire import Deadline
 from shared.services.attachment_operation import AttachmentOperation
 from shared.services.attachments import Attachments
 from tests.property.cases import AttachmentCase, OrderCase, document_set, order

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from local.proxy_faults import Fault, Seen
+from shared.core.errors import AppError
 from shared.core.ledger import State
-from shared.errors import AppError
 from shared.services.operation import Outcome
 from shared.services.orders import only, order_key
 from shared.validation.orders import order_request

@@ -21,12 +21,12 @@ from local.azurite.launcher import Azurite
 from local.simulator.partner_center import PartnerCenterSimulator
 from local.simulator.tokens import mint
 from shared.auth.mode import Mode
+from shared.bootstrap import Services, build
+from shared.clock import Deadline
 from shared.core.ledger import Submission
-from shared.models import order_attachments_key
-from shared.partner_center.wire import Deadline
+from shared.core.models import order_attachments_key
 from shared.services.operation import Outcome
 from shared.validation.orders import order_request
-from shared.wiring import Services, build
 
 KEY = b"the key of these tests' tokens"
 AUDIENCE = "https://api.partnercenter.microsoft.com"

@@ -15,8 +15,9 @@ from typing import Any
 from local.simulator.partner_center import PartnerCenterSimulator
 from local.simulator.state import USUAL_RESELLERS, Reseller
 from shared.auth.mode import Mode
+from shared.clock import Deadline
 from shared.partner_center.client import PartnerCenter
-from shared.partner_center.wire import Deadline, RequestIds
+from shared.partner_center.wire import RequestIds
 from shared.services.resellers import Resellers
 from shared.validation.orders import order_request
 from tests.services.conftest import CUSTOMER, Clock, MintedTokens

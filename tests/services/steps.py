@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from local.storage_proxy import Proxy
+from shared.bootstrap import Services
+from shared.clock import Deadline
 from shared.core.ledger import Submission
-from shared.models import Document, DocumentSet, Metadata, Role
-from shared.partner_center.wire import Deadline
+from shared.core.models import Document, DocumentSet, Metadata, Role
 from shared.services.operation import Outcome
 from shared.validation.reviews import review_decision
-from shared.wiring import Services
 from tests.services.conftest import CUSTOMER, PDF, Office, built
 
 TENDER = PDF + b"tender"

@@ -11,9 +11,9 @@ import pytest
 from azure.storage.blob import BlobServiceClient, StandardBlobTier
 
 from local.proxy_faults import Fault
+from shared.core.errors import NewerRecordError, StorageError
 from shared.core.ledger import State
-from shared.errors import NewerRecordError, StorageError
-from shared.models import order_attachments_key
+from shared.core.models import order_attachments_key
 from shared.services.orders import order_key
 from tests.services.conftest import CUSTOMER, PDF, Office
 from tests.services.steps import (

@@ -9,7 +9,7 @@ import uuid
 from datetime import timedelta
 
 from shared.core.ledger import Record, State, Submission
-from shared.models import Document, DocumentSet, Metadata, Role, order_attachments_key
+from shared.core.models import Document, DocumentSet, Metadata, Role, order_attachments_key
 from shared.services.bell import Message
 from shared.services.orders import order_key
 from tests.services.conftest import CUSTOMER, PDF, Office

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.auth.mode import Mode
+from shared.bootstrap import Services, build
 from shared.core.ledger import State
-from shared.wiring import Services, build
 from tests.services.conftest import Clock, MintedTokens, Office
 from tests.services.steps import attach
 

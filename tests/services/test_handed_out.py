@@ -14,10 +14,10 @@ import pytest
 
 from local.proxy_faults import Fault, Seen
 from local.storage_proxy import Proxy
+from shared.clock import Deadline
+from shared.core.errors import StorageError
 from shared.core.ledger import State
-from shared.errors import StorageError
-from shared.models import order_attachments_key
-from shared.partner_center.wire import Deadline
+from shared.core.models import order_attachments_key
 from shared.services.attachment_operation import LONGEST, MOST_BYTES, seconds_for
 from shared.services.bell import Message
 from tests.services.conftest import CUSTOMER, PDF, Office, built

@@ -12,11 +12,11 @@ import pytest
 
 from local.simulator.state import Attachment
 from local.simulator.state import Submission as Received
+from shared.bootstrap import build
+from shared.clock import Deadline
+from shared.core.errors import NotFoundError
 from shared.core.ledger import State
-from shared.errors import NotFoundError
-from shared.partner_center.wire import Deadline
 from shared.services.operation import Outcome
-from shared.wiring import build
 from tests.services.conftest import CUSTOMER, PDF, MintedTokens, Office
 from tests.services.steps import (
     NOT_DONE,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from shared.core.errors import DecisionWaitsError, PartnerCenterError, StateConflictError
 from shared.core.ledger import State
-from shared.errors import DecisionWaitsError, PartnerCenterError, StateConflictError
 from shared.storage.ledger import Adoption
 from tests.services.conftest import CUSTOMER, Office
 from tests.services.steps import NOT_DONE, UNREADABLE, decide, fail, settle_down

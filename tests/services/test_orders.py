@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from shared.core.errors import KeyReusedError, PartnerCenterError, ResellerError
 from shared.core.ledger import State
-from shared.errors import KeyReusedError, PartnerCenterError, ResellerError
 from shared.services.shared_read import FAILED
 from tests.services.conftest import CUSTOMER, Office
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from shared.core.errors import NotVisibleYetError
 from shared.core.ledger import State
-from shared.errors import NotVisibleYetError
 from tests.services.conftest import CUSTOMER, PDF, Office
 from tests.services.steps import (
     DONE_SILENTLY,

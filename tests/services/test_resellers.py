@@ -10,7 +10,7 @@ import pytest
 
 from local.simulator.partner_center import PartnerCenterSimulator
 from local.simulator.state import Reseller
-from shared.errors import (
+from shared.core.errors import (
     NotSentError,
     ResellerError,
 )

@@ -10,15 +10,15 @@ from dataclasses import replace
 import pytest
 
 from local.proxy_faults import Fault
-from shared.core.ledger import State
-from shared.errors import (
+from shared.core.errors import (
     DecisionWaitsError,
     InvalidInputError,
     NotFoundError,
     StateConflictError,
 )
-from shared.problem import problem_of, response
+from shared.core.ledger import State
 from shared.validation.reviews import review_decision
+from shared.web.problem import problem_of, response
 from tests.services.conftest import PDF, Office
 from tests.services.steps import (
     TENDER,

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from local.simulator.partner_center import PartnerCenterSimulator
-from shared.errors import (
+from shared.clock import Deadline
+from shared.core.errors import (
     NotSentError,
     PartnerCenterError,
     RefusedError,
@@ -17,7 +18,6 @@ from shared.errors import (
     ThrottledError,
     TokenError,
 )
-from shared.partner_center.wire import Deadline
 from shared.services.resellers import RECENT
 from shared.services.shared_read import FAILED, LONGEST, MOST_AT_ONCE, SharedRead
 from tests.services.conftest import CUSTOMER, MintedTokens

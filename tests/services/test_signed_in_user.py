@@ -10,13 +10,13 @@ import pytest
 
 from local.simulator.tokens import mint
 from shared.auth.mode import Mode
+from shared.bootstrap import Services, build
+from shared.core.errors import TokenError, WrongUserError
 from shared.core.ledger import State
-from shared.errors import TokenError, WrongUserError
-from shared.problem import problem_of
 from shared.services.operation import Outcome
 from shared.services.orders import order_key
 from shared.validation.orders import order_request
-from shared.wiring import Services, build
+from shared.web.problem import problem_of
 from tests.services.conftest import CUSTOMER, KEY, TENANT, MintedTokens, Office
 from tests.services.steps import NOT_DONE, fail, settle_down
 

@@ -10,8 +10,8 @@ import pytest
 
 from local.proxy_faults import Fault
 from local.storage_proxy import Proxy
+from shared.core.errors import PartnerCenterError, StorageError, StorageUnknownError
 from shared.core.ledger import State
-from shared.errors import PartnerCenterError, StorageError, StorageUnknownError
 from shared.services.operation import Outcome
 from tests.services.conftest import PDF, Office
 from tests.services.steps import (

@@ -13,14 +13,14 @@ import pytest
 from azure.storage.blob import BlobServiceClient, StandardBlobTier
 
 from local.proxy_faults import Seen
+from shared.bootstrap import build
+from shared.clock import Deadline
+from shared.core.errors import NotSentError, StorageError, TokenError
 from shared.core.ledger import State
-from shared.errors import NotSentError, StorageError, TokenError
-from shared.models import order_attachments_key
-from shared.partner_center.wire import Deadline
+from shared.core.models import order_attachments_key
 from shared.services.bell import Message
 from shared.services.operation import Outcome
 from shared.validation.orders import order_request
-from shared.wiring import build
 from tests.services.conftest import CUSTOMER, MintedTokens, Office
 from tests.services.steps import (
     NOT_DONE,

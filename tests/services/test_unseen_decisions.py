@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from shared import http
-from shared.core.ledger import State
-from shared.errors import (
+from shared.core.errors import (
     NeedsReviewError,
     PartnerCenterError,
     StateConflictError,
 )
-from shared.models import order_attachments_key
-from shared.problem import TYPE_PREFIX, problem_of
+from shared.core.ledger import State
+from shared.core.models import order_attachments_key
 from shared.services.operation import Outcome
+from shared.web import responses
+from shared.web.problem import TYPE_PREFIX, problem_of
 from tests.services.conftest import CUSTOMER, PDF, Office
 from tests.services.steps import (
     NOT_DONE,
@@ -138,7 +138,7 @@ def test_what_was_given_up_tells_an_http_caller_not_to_come_again(office: Office
     key = pair_in_review(office, order)
     decide(office, key, "give-up")
     outcome = attach(office, order)
-    problem = problem_of(http.refusal_of(outcome.record, outcome.submission))
+    problem = problem_of(responses.refusal_of(outcome.record, outcome.submission))
 
     assert (problem["type"], problem["status"]) == (TYPE_PREFIX + "given-up", 409)
     assert problem["submission"] == key
@@ -151,6 +151,6 @@ def test_the_problem_of_what_is_in_review_names_the_submission_to_decide(office:
     key = pair_in_review(office, order)
     outcome: Outcome = attach(office, order)
     with pytest.raises(NeedsReviewError) as caught:
-        http.settled(outcome)
+        responses.settled(outcome)
 
     assert problem_of(caught.value)["submission"] == key

@@ -12,8 +12,8 @@ import pytest
 from azure.storage.queue import QueueClient
 
 from local.proxy_faults import Fault
+from shared.core.errors import NotSentError, OrderBusyError, StorageError
 from shared.core.ledger import State
-from shared.errors import NotSentError, OrderBusyError, StorageError
 from shared.services.bell import Message
 from tests.services.conftest import PDF, QUICK, Office
 from tests.services.steps import (

@@ -10,7 +10,7 @@ from azure.storage.blob import BlobClient, StandardBlobTier
 
 from local.azurite.launcher import Azurite
 from local.simulator.web import Said
-from shared.errors import (
+from shared.core.errors import (
     BlobArchivedError,
     BlobLeasedError,
     ConditionFailedError,

@@ -15,8 +15,7 @@ from local.azurite.launcher import ACCOUNT
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.pki import Pki
 from local.simulator.web import Said
-from shared.connections import connections
-from shared.errors import (
+from shared.core.errors import (
     BlobArchivedError,
     BlobLeasedError,
     BlobMissingError,
@@ -24,6 +23,7 @@ from shared.errors import (
     StorageError,
     StorageUnknownError,
 )
+from shared.http_pool import connections
 from shared.storage.blobs import BlobStore
 from shared.storage.transport import may_have_arrived
 from tests.contract.scripted_server import (

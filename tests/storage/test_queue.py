@@ -15,7 +15,7 @@ from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.pki import Pki
 from local.simulator.web import Asked, Said
-from shared.errors import NotConfiguredError, StorageError, StorageUnknownError
+from shared.core.errors import NotConfiguredError, StorageError, StorageUnknownError
 from shared.settings import Settings
 from shared.storage.account import Account
 from shared.storage.queue import WorkQueue

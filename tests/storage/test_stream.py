@@ -12,7 +12,7 @@ import pytest
 from local.azurite.launcher import Azurite
 from local.proxy_faults import Fault
 from local.storage_proxy import Proxy
-from shared.errors import SourceFailedError
+from shared.core.errors import SourceFailedError
 from shared.settings import Settings
 from shared.storage.blobs import BlobStore
 from shared.storage.stream import CHUNK, HEAD, BlobStream

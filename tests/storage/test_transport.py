@@ -18,8 +18,8 @@ from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.pki import Pki
 from local.simulator.web import Said
-from shared.connections import connections
-from shared.errors import ConditionFailedError, StorageError
+from shared.core.errors import ConditionFailedError, StorageError
+from shared.http_pool import connections
 from shared.storage.blobs import BlobStore
 from tests.contract.scripted_server import ScriptedServer, raw
 from tests.storage.conftest import Serve

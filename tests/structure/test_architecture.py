@@ -1,24 +1,21 @@
-"""The rooms and the arrows between them (shared/__init__.py), and what a host needs to index the app."""
+"""What a host needs to index the app. Which room may import which stands in pyproject.toml."""
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from shared.bootstrap import SWEEP_SECONDS
 from shared.services.attachment_operation import LONGEST
 from shared.services.sweep import DUE_SHARE
 from shared.settings_table import DEFAULTS
-from shared.wiring import SWEEP_SECONDS
 
 ROOT = Path(__file__).parents[2]
-HANDLERS = ("create_order", "attach_po", "blob_trigger")
 FUNCTIONS = {
     "create_order": "customers/{customerId}/orders",
     "get_order": "customers/{customerId}/orders/{orderId}",
@@ -29,51 +26,6 @@ FUNCTIONS = {
     "health": "health",
     "decide_review": "reviews/{*key}",
 }
-PURE = ("errors", "models", "strict_json", "validation", "core")
-"""Modules of shared/ that know no Azure package, no HTTP package, no clock and no environment."""
-
-
-def modules(*folders: str) -> Iterator[tuple[Path, set[str]]]:
-    for folder in folders:
-        top = ROOT / folder
-        for path in [top] if top.is_file() else top.rglob("*.py"):
-            found = set()
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Import):
-                    found |= {alias.name for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and node.module:
-                    found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-            yield path.relative_to(ROOT), found
-
-
-def those_that_import(names: tuple[str, ...], *folders: str) -> list[str]:
-    return [
-        f"{path} imports {name}"
-        for path, found in modules(*folders)
-        for name in found
-        if any(name == n or name.startswith(f"{n}.") for n in names)
-    ]
-
-
-def test_shared_imports_no_handler_and_nothing_deployed_imports_the_local_stack() -> None:
-    assert those_that_import((*HANDLERS, "function_app"), "shared") == []
-    assert those_that_import(("local", "tests", "bench"), "shared", *HANDLERS, "function_app.py") == []
-
-
-def test_the_pure_modules_know_nothing_of_the_outside() -> None:
-    pure = [f"shared/{n}" if (ROOT / "shared" / n).is_dir() else f"shared/{n}.py" for n in PURE]
-    outside = ("azure", "requests", "urllib3", "os", "time", "msal")
-    services = ("shared.services", "shared.storage", "shared.partner_center", "shared.auth", "shared.wiring")
-
-    assert those_that_import((*outside, *services), *pure) == []
-
-
-def test_the_edges_do_not_import_what_is_above_them() -> None:
-    above = ("shared.services", "shared.wiring", "shared.first_call", "shared.problem", "shared.http")
-
-    assert those_that_import(above, "shared/storage", "shared/partner_center", "shared/auth") == []
-    assert those_that_import(("azure.functions",), "shared/services", "shared/storage") == []
-    assert those_that_import(("requests", "urllib3"), "shared/services", *HANDLERS) == []
 
 
 def test_no_function_json_turns_the_app_into_a_mixed_one() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.problem import PROBLEMS
 from shared.settings import Settings
 from shared.settings_table import SETTINGS
+from shared.web.problem import PROBLEMS
 from tests.structure.test_architecture import FUNCTIONS
 
 ROOT = Path(__file__).parents[2]

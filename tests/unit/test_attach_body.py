@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attach_po.body import PIECE, read
-from shared.errors import AppError, InvalidInputError, TooLargeError, UnsupportedMediaTypeError
-from shared.models import DocumentSet, Metadata, Role
+from shared.core.errors import AppError, InvalidInputError, TooLargeError, UnsupportedMediaTypeError
+from shared.core.models import DocumentSet, Metadata, Role
 from shared.settings import Settings
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"

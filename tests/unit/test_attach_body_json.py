@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attach_po.body import read
-from shared.errors import AppError, InvalidInputError
-from shared.models import DocumentSet, Role
+from shared.core.errors import AppError, InvalidInputError
+from shared.core.models import DocumentSet, Role
 from shared.settings import Settings
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"

@@ -8,8 +8,8 @@ import json
 import pytest
 
 from attach_po.body import read
-from shared.errors import InvalidInputError
-from shared.models import DocumentSet, Role
+from shared.core.errors import InvalidInputError
+from shared.core.models import DocumentSet, Role
 from shared.settings import Settings
 
 LIMITS = Settings.read({}).limits

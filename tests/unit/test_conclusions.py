@@ -19,10 +19,10 @@ from shared.core.conclusions import (
     presumed_dead,
     silent,
 )
+from shared.core.errors import OutcomeUnknownError, SupportIds
 from shared.core.ledger import State, Submission
 from shared.core.ledger_parts import Answer, OrderContent, Repeated, Source
 from shared.core.matching import Absent, Ambiguous
-from shared.errors import OutcomeUnknownError, SupportIds
 
 NOW = datetime(2027, 3, 31, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from shared.core.ledger import FORMAT, Record, State, Submission
 from shared.core.ledger_parts import Answer, OrderContent, PartnerIds
-from shared.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
+from shared.core.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
 
 GOLDEN = Path(__file__).with_name("golden")
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
+from shared.core.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
 from shared.validation.orders import order_request
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.formparser import MultiPartParser
 
-from shared.errors import NotSentError, SourceFailedError
-from shared.models import Document, Metadata, Role
+from shared.core.errors import NotSentError, SourceFailedError
+from shared.core.models import Document, Metadata, Role
 from shared.partner_center.body import Body, BytesBody
 from shared.partner_center.multipart import MultipartBody, Part, attachment_body
 

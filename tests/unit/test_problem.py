@@ -11,8 +11,8 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from shared import errors
-from shared.errors import (
+from shared.core import errors
+from shared.core.errors import (
     Advice,
     AppError,
     GivenUpError,
@@ -36,7 +36,7 @@ from shared.errors import (
     UnsupportedMediaTypeError,
     Violation,
 )
-from shared.problem import PROBLEMS, TYPE_PREFIX, correlation_id, problem_of, problems, response
+from shared.web.problem import PROBLEMS, TYPE_PREFIX, correlation_id, problem_of, problems, response
 
 CALLER = Advice("caller", False, "Correct the value.")
 MICROSOFT = Advice("microsoft", True, "Try again later.")

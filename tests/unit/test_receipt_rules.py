@@ -28,9 +28,9 @@ from shared.core.drops import (
     required_files,
     stem_sidecar,
 )
+from shared.core.errors import Violation
+from shared.core.models import Role
 from shared.core.receipts import Receipt, ReceiptState, supersedes, with_previous
-from shared.errors import Violation
-from shared.models import Role
 
 # --- names --------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.core.conclusions import GIVE_UP
+from shared.core.errors import NotSentError
 from shared.core.ledger import FORMAT, Record, State, Submission
 from shared.core.ledger_parts import Answer, PartnerIds, Source
 from shared.core.moments import http_date, iso_moment
@@ -26,7 +27,6 @@ from shared.core.receipts import (
     supersedes,
     with_attached,
 )
-from shared.errors import NotSentError
 
 NOW = datetime(2027, 3, 31, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import InvalidInputError
-from shared.strict_json import MAX_DEPTH, Json, Number, below, camel, loads, pascal
+from shared.core.errors import InvalidInputError
+from shared.core.strict_json import MAX_DEPTH, Json, Number, below, camel, loads, pascal
 
 LIMIT = 1_000_000
 

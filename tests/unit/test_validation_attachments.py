@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import AppError, InvalidInputError
-from shared.models import Metadata
+from shared.core.errors import AppError, InvalidInputError
+from shared.core.models import Metadata
 from shared.validation.attachments import MAX_SIDECAR, Sidecar, metadata, sidecar
 from shared.validation.currencies import CURRENCIES
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import InvalidInputError
+from shared.core.errors import InvalidInputError
 from shared.validation.collecting import Collector
 from shared.validation.files import document_faults, file_name
 from shared.validation.ids import customer_id, idempotency_key, order_id

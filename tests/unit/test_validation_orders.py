@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import AppError, InvalidInputError, TooLargeError
+from shared.core.errors import AppError, InvalidInputError, TooLargeError
 from shared.validation.collecting import MAX_VIOLATIONS, Collector
 from shared.validation.orders import MAX_ORDER, order_request
 

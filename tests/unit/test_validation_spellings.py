@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shared.errors import InvalidInputError
+from shared.core.errors import InvalidInputError
 from shared.validation.attachments import metadata, sidecar
 
 PLAIN = {"customerPrice": "156.87", "currency": "CAD"}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shared.errors import InvalidInputError
+from shared.core.errors import InvalidInputError
 from shared.validation.attachments import sidecar
 from shared.validation.files import file_name
 from shared.validation.orders import order_request

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from shared.errors import InvalidInputError, Violation
+from shared.core.errors import InvalidInputError, Violation
 
 MAX_DEPTH = 32
 """Objects and arrays within each other; the deepest document of the contract needs five."""

@@ -1,7 +1,7 @@
-"""The log as a story that one query finds: each line is one JSON object with an `event` and ids.
+"""The audit log: each line is one JSON object with an `event` and ids.
 
 The Functions worker forwards a line's message, not its `extra`, so the fields stand in the message. In
-Application Insights `traces | where message has "<order id>"` tells the whole story of one order.
+Application Insights `traces | where message has "<order id>"` finds every step of one order.
 https://learn.microsoft.com/en-us/azure/azure-functions/functions-reference-python#logging
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shared.core.ledger import Record, Submission
 
-log = logging.getLogger("story")
+log = logging.getLogger("audit")
 
 
 def log_event(event: str, level: int = logging.INFO, /, **fields: object) -> None:

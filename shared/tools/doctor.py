@@ -1,4 +1,4 @@
-"""`python -m shared.auth.doctor`: is the identity fit for Partner Center? Nothing is changed there.
+"""`python -m shared.tools.doctor`: is the identity fit for Partner Center? Nothing is changed there.
 
 For each mode that is configured it gets a token, reads the token's claims, and makes one call that only
 reads, asking Partner Center for its own opinion on MFA. It says what is wrong and who must act, and ends with
@@ -25,7 +25,7 @@ from shared.auth.claims import claims_of, faults_in
 from shared.auth.configuration import shortcoming
 from shared.auth.mode import Mode, TokenSource
 from shared.auth.source import TIMEOUT, Tokens
-from shared.errors import AppError
+from shared.core.errors import AppError
 from shared.partner_center.codes import advice
 from shared.partner_center.reply import parse_error
 from shared.partner_center.wire import RawResponse
@@ -165,7 +165,7 @@ def report(settings: Settings, tokens: TokenSource, say: Callable[[str], object]
 
 def main(arguments: list[str], env: Mapping[str, str], say: Callable[[str], object]) -> int:
     """Run the command; returns the exit code."""
-    argparse.ArgumentParser(prog="python -m shared.auth.doctor", description=__doc__).parse_args(arguments)
+    argparse.ArgumentParser(prog="python -m shared.tools.doctor", description=__doc__).parse_args(arguments)
     settings = Settings.read(env)
     return report(settings, Tokens(settings.identity), say, time.time())
 

@@ -1,4 +1,4 @@
-"""`python -m shared.auth.consent`: an operator signs in once, and the refresh token lands in its store.
+"""`python -m shared.tools.consent`: an operator signs in once, and the refresh token lands in its store.
 
 The browser comes back to this machine (authorization code with PKCE); with `--device-code` the sign-in can
 happen on any other. A sign-in without MFA, or in another tenant, is not stored: a good token stays. The
@@ -15,17 +15,17 @@ import webbrowser
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.auth import doctor
 from shared.auth.claims import claims_of, faults_in
 from shared.auth.configuration import require
 from shared.auth.entra import Entra
-from shared.auth.loopback import Loopback
 from shared.auth.mode import Mode
 from shared.auth.secret import Grant
 from shared.auth.source import TIMEOUT, Tokens
 from shared.auth.store import open_store
-from shared.errors import AppError, TokenError
+from shared.core.errors import AppError, TokenError
 from shared.settings import IdentitySettings, Settings
+from shared.tools import doctor
+from shared.tools.loopback import Loopback
 
 SIGN_IN_SECONDS = 600.0
 
@@ -126,7 +126,7 @@ def main(
     browse: Callable[[str], object] = webbrowser.open,
 ) -> int:
     """Run the command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m shared.auth.consent", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m shared.tools.consent", description=__doc__)
     parser.add_argument("--device-code", action="store_true", help="sign in on another machine")
     parser.add_argument(
         "--port", type=int, default=0, help="port of the redirect URI; any free one by default"

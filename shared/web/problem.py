@@ -18,8 +18,8 @@ from typing import Any
 
 import azure.functions as func
 
-from shared.core.ids import GUID
-from shared.errors import (
+from shared.audit_log import log_event
+from shared.core.errors import (
     AppError,
     BlobBlockedError,
     DecisionWaitsError,
@@ -46,7 +46,7 @@ from shared.errors import (
     UnsupportedMediaTypeError,
     WrongUserError,
 )
-from shared.story import log_event
+from shared.core.ids import GUID
 
 TYPE_PREFIX = "urn:partner-center-functions:problem:"
 CORRELATION_HEADER = "x-correlation-id"

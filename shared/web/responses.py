@@ -10,9 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import azure.functions as func
 
-from shared.core.ledger import Record, State, Submission
-from shared.core.ledger_parts import Answer as Answered
-from shared.errors import (
+from shared.core.errors import (
     Advice,
     AppError,
     GivenUpError,
@@ -23,6 +21,8 @@ from shared.errors import (
     SupportIds,
     UnsupportedMediaTypeError,
 )
+from shared.core.ledger import Record, State, Submission
+from shared.core.ledger_parts import Answer as Answered
 from shared.partner_center.statuses import next_step, normal
 from shared.partner_center.wire import Answer, parse_object
 from shared.services.operation import Outcome

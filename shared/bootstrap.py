@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from shared.auth.mode import TokenSource, UserTokenSource
-from shared.errors import NotConfiguredError
+from shared.clock import Clock, Deadline
+from shared.core.errors import NotConfiguredError
 from shared.partner_center.client import PartnerCenter
-from shared.partner_center.wire import Deadline
 from shared.services.attachments import Attachments
 from shared.services.bell import Bell
 from shared.services.drops import Drops
@@ -23,7 +23,7 @@ from shared.services.review import Reviews
 from shared.services.sweep import Sweep
 from shared.services.worker import Worker
 from shared.settings import Settings
-from shared.storage.blobs import BlobStore, Clock
+from shared.storage.blobs import BlobStore
 from shared.storage.dependency_index import DependencyIndex
 from shared.storage.ledger import LedgerStore
 from shared.storage.queue import WorkQueue

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl
 
-from shared.errors import TokenError
+from shared.core.errors import TokenError
 
 _DONE = b"<!doctype html><title>Done</title><p>You can close this window and go back to the console."
 _MOST_BYTES = 64 * 1024

@@ -15,7 +15,7 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from shared.errors import NotConfiguredError
+from shared.core.errors import NotConfiguredError
 
 
 def connections(url: str, most: int, **options: Any) -> urllib3.PoolManager:  # noqa: ANN401  # as urllib3 has them

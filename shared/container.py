@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.wiring import Services
+    from shared.bootstrap import Services
 
 
 _one_at_a_time = threading.Lock()
@@ -29,6 +29,6 @@ def services() -> Services:
 
 @cache
 def _services() -> Services:
-    from shared.wiring import build
+    from shared.bootstrap import build
 
     return build(os.environ)

@@ -1,0 +1,1 @@
+"""Commands for operators; they are deployed with the app."""

@@ -1,0 +1,1 @@
+"""HTTP, as the functions answer it: the types of azure.functions end here."""
