@@ -92,10 +92,10 @@ class Flows:
         return told
 
     def last(self, name: str) -> Told:
-        """The best that was told under a name: an answer that is final, if there was one."""
+        """The best that was told under a name: the last answer that is final, else the last."""
         with self._lock:
-            heard = self.told.get(name, [])
-        return next((told for told in reversed(heard) if told.state != OPEN), Told())
+            heard = [Told(), *self.told.get(name, [])]
+        return next((told for told in reversed(heard) if told.state != OPEN), heard[-1])
 
     def _ask(self, http: requests.Session, asking: Asking, before: Told) -> Told:
         with self._lock:
