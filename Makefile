@@ -6,17 +6,17 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 # set-up runs again when the content of these files changes, not when their dates do
-KEY := $(shell cat requirements.txt requirements-dev.txt local/azurite/package-lock.json | cksum | tr -s ' ' -)
+KEY := $(shell cat requirements-dev.txt local/host/requirements.txt local/azurite/package-lock.json | cksum | tr -s ' ' -)
 READY := $(VENV)/.ready-$(KEY)
-# the runtime's metadata asks for Python 3.13; its code runs on 3.11 and 3.12 as well
-RUNTIME := azure-functions-runtime==1.3.0
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 # a worker is a process with an Azurite of its own; files stay together, and the longest do not come last;
 # many tests wait for a clock, so there are more workers than processors
 WORKERS := -n 4 --dist loadscope --no-loadscope-reorder
 ARGS ?=
 
-.PHONY: help setup demo run test bench soak clean
+LOCK := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header
+
+.PHONY: help setup demo run test bench soak lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
@@ -42,6 +42,11 @@ bench: $(READY) ## measure; BENCH=name for one of the tables
 soak: $(READY) ## many drops and orders under faults; ends with the count of what was lost or done twice
 	@$(PY) -m local soak $(ARGS)
 
+lock: $(READY) ## write requirements*.txt anew from the ranges in requirements*.in; ARGS=--upgrade takes newer versions
+	$(LOCK) --python-version 3.11 $(ARGS) requirements.in -o requirements.txt
+	$(LOCK) --python-version 3.11 $(ARGS) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(LOCK) --python-version 3.13 --no-deps $(ARGS) local/host/requirements.in -o local/host/requirements.txt
+
 clean: ## remove what the other commands made
 	rm -rf $(VENV) .local .python_packages .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -59,7 +64,7 @@ $(READY):
 	{ $(PY) -c '$(FITS)' && $(PY) -m pip --version >/dev/null; } 2>/dev/null || "$$found" -m venv --clear $(VENV); \
 	echo "installing into $(VENV) and .local ..."; \
 	export PIP_DISABLE_PIP_VERSION_CHECK=1; \
-	$(PY) -m pip install --quiet -r requirements-dev.txt; \
-	$(PY) -m pip install --quiet --no-deps --ignore-requires-python $(RUNTIME); \
+	$(PY) -m pip install --quiet --require-hashes -r requirements-dev.txt; \
+	$(PY) -m pip install --quiet --require-hashes --no-deps --ignore-requires-python -r local/host/requirements.txt; \
 	$(PY) -m local.azurite; \
 	touch $@
