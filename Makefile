@@ -12,7 +12,8 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 # a worker is a process with an Azurite of its own; files stay together, and the longest do not come last;
 # many tests wait for a clock, so there are more workers than processors
 WORKERS := -n 4 --dist loadscope --no-loadscope-reorder
-ARGS ?=
+# the unit tests alone run every branch of the core and of validation
+COVER := --cov=shared.core --cov=shared.validation --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 LOCK := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header
 
@@ -29,12 +30,17 @@ demo: $(READY) ## play the whole scene once, on real parts
 run: $(READY) ## bring the stack up and leave it up; ARGS='--port 0' and more: python -m local run --help
 	@$(PY) -m local run $(ARGS)
 
-test: $(READY) ## lint, types, tests
+test: $(READY) ## lint, types, imports, tests; ARGS='tests/unit -k ledger' for some of them
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(VENV)/bin/lint-imports --no-logo >.local/imports.txt || { cat .local/imports.txt; exit 1; }
 	@$(PY) -m mypy .
+ifdef ARGS
 	@$(PY) -m pytest $(WORKERS) $(ARGS)
+else
+	@$(PY) -m pytest $(WORKERS) $(COVER) tests/unit
+	@$(PY) -m pytest $(WORKERS) --ignore=tests/unit
+endif
 
 bench: $(READY) ## measure; BENCH=name for one of the tables
 	@$(PY) -m bench $(BENCH) $(ARGS)

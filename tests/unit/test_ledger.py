@@ -16,7 +16,9 @@ from pydantic import ValidationError
 from shared.core.ids import segment
 from shared.core.ledger import (
     EDGES,
+    FORMAT,
     HOLDING,
+    MOST_SUBMISSIONS,
     OPEN,
     SENT,
     Action,
@@ -200,6 +202,25 @@ def test_steps_have_an_order_whatever_the_clocks_say() -> None:
 
     assert after.changed == NOW + timedelta(microseconds=1)
     assert after.history == ("2027-03-31T11:59:00+00:00 unknown -> unknown: not yet",)
+
+
+def test_a_submission_begins_with_its_first_attempt_and_no_misfortune() -> None:
+    one = Submission(
+        digest="d",
+        state=State.CLAIMED,
+        revision="r",
+        request_id="q",
+        correlation_id="c",
+        created=NOW,
+        changed=NOW,
+        since=NOW,
+    )
+
+    assert (one.attempt, one.deaths, one.silences, one.same_id, one.base) == (1, 0, 0, False, None)
+
+
+def test_an_order_takes_a_thousand_submissions_and_records_are_of_format_two() -> None:
+    assert (MOST_SUBMISSIONS, FORMAT) == (1000, 2)
 
 
 def test_the_last_twenty_steps_are_kept() -> None:

@@ -132,6 +132,12 @@ def test_an_order_id_stays_one_path_segment_of_the_key(order_id: str) -> None:
     assert not set(segments[2]) & set("./\\ ü")
 
 
+def test_a_set_of_documents_belongs_to_the_record_of_its_order() -> None:
+    documents = DocumentSet(CUSTOMER, "5CF72F146967", Metadata(False, "1", "CAD"), ())
+
+    assert documents.record_key == order_attachments_key(CUSTOMER, "5cf72f146967")
+
+
 def test_an_order_goes_out_without_what_was_not_given() -> None:
     assert json.loads(order().to_wire(CUSTOMER.upper(), None)) == {
         "referenceCustomerId": CUSTOMER,

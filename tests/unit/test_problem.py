@@ -60,6 +60,10 @@ def throttled(seconds: float) -> ThrottledError:
         (UnsupportedMediaTypeError("text/plain"), 415, "unsupported-media-type", False),
         (KeyReusedError("another body"), 422, "key-reused", False),
         (InProgressError("busy", 7), 409, "in-progress", True),
+        (errors.OrderBusyError("another is in flight", 7), 503, "order-busy", True),
+        (errors.StateConflictError("it is done", "done"), 409, "state-conflict", False),
+        (errors.DecisionWaitsError("another is in flight"), 409, "decision-waits", True),
+        (errors.StorageUnknownError("perhaps written"), 503, "storage", True),
         (NeedsReviewError("who knows", "orders/c/k"), 409, "needs-review", False),
         (GivenUpError("by Ada", "orders/c/k"), 409, "given-up", False),
         (NotConfiguredError("missing", ["PARTNER_TENANT_ID"]), 500, "not-configured", False),
@@ -269,3 +273,28 @@ def test_a_cause_that_lies_outside_the_request_is_logged(
 
     told = json.loads(caplog.messages[-1])
     assert (told["event"], told["detail"]) == ("problem", str(error))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "retryable", "passes"),
+    [
+        (400, "900254", False, False),
+        (500, "800003", True, True),
+        (403, "", False, True),
+        (404, "", False, True),
+        (404, "20000", False, False),
+        (400, "", False, False),
+    ],
+)
+def test_which_refusals_pass_with_nothing_mended(
+    status: int, code: str, retryable: bool, passes: bool
+) -> None:
+    """A 403 or 404 without a code is a gateway's."""
+    assert RefusedError(status, code, "", Advice("caller", retryable, "")).passes is passes
+
+
+def test_a_write_of_unknown_outcome_says_whose_turn_the_fault_of_storage_is() -> None:
+    fault = errors.BlobLeasedError("leased")
+    error = errors.StorageUnknownError.because_of(fault, "perhaps written")
+
+    assert (str(error), error.actor, error.remedy) == ("perhaps written", fault.actor, fault.remedy)

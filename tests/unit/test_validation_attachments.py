@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.core.errors import AppError, InvalidInputError
 from shared.core.models import Metadata
-from shared.validation.attachments import MAX_SIDECAR, Sidecar, metadata, sidecar
+from shared.validation.attachments import MAX_SIDECAR, Sidecar, metadata, named_files, sidecar
 from shared.validation.currencies import CURRENCIES
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
@@ -204,6 +204,25 @@ def test_a_sidecar_gives_ids_metadata_and_names() -> None:
     assert sidecar(raw) == Sidecar(
         CUSTOMER, "5cf72f146967", Metadata(True, "156.87", "CAD"), ("PO 1.pdf", "PO2.PDF"), ("訂單.pdf",)
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        (
+            {"poFiles": ["a.pdf", "b.pdf", "a.pdf"], "tenderFiles": ["t.pdf"]},
+            (("a.pdf", "b.pdf"), ("t.pdf",)),
+        ),
+        ({"PoFiles": ["a.pdf", 7, "../up.pdf"], "customerPrice": "much"}, (("a.pdf",), ())),
+        ({"poFiles": "a.pdf"}, ((), ())),
+        ([], ((), ())),
+        ("{", ((), ())),
+    ],
+)
+def test_the_documents_that_a_faulty_sidecar_names(written: object, names: object) -> None:
+    raw = written if isinstance(written, str) else json.dumps(written)
+
+    assert named_files(raw.encode()) == names
 
 
 def test_a_sidecar_of_a_pair_names_no_files() -> None:

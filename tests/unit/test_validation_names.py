@@ -64,6 +64,12 @@ def test_an_order_id_cannot_walk_the_url(value: object) -> None:
         order_id(value)
 
 
+@pytest.mark.parametrize("value", [".", ".."])
+def test_an_idempotency_key_can_travel_in_a_url(value: str) -> None:
+    with pytest.raises(InvalidInputError, match="no URL can carry"):
+        idempotency_key(value)
+
+
 @pytest.mark.parametrize("value", ["a", '~!"%', "x" * 255])
 def test_an_idempotency_key_is_visible_ascii(value: str) -> None:
     assert idempotency_key(value) == value

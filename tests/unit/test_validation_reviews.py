@@ -1,0 +1,46 @@
+"""What an operator may decide, and how a decision is written."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from shared.core.errors import InvalidInputError
+from shared.validation.reviews import Decision, ReviewDecision, review_decision
+
+
+def decided(**members: object) -> ReviewDecision:
+    return review_decision(json.dumps({"by": "Ada"} | members).encode())
+
+
+def faults(**members: object) -> dict[str, str]:
+    with pytest.raises(InvalidInputError) as caught:
+        decided(**members)
+    return {v.pointer: v.detail for v in caught.value.violations}
+
+
+@pytest.mark.parametrize("decision", Decision)
+def test_every_decision_is_read(decision: Decision) -> None:
+    assert decided(decision=decision) == ReviewDecision(decision, "Ada")
+
+
+def test_what_is_adopted_may_be_named() -> None:
+    assert decided(decision="adopt", orderId="5cf72f146967").order_id == "5cf72f146967"
+    assert decided(decision="adopt", attachmentIds=["a", "b"]).attachment_ids == ("a", "b")
+
+
+@pytest.mark.parametrize("decision", ["retry", "send-again", "give-up"])
+def test_only_what_is_adopted_is_named(decision: str) -> None:
+    wrong = faults(decision=decision, orderId="5cf72f146967", attachmentIds=["a"])
+
+    assert set(wrong) == {"/orderId", "/attachmentIds"}
+    assert set(wrong.values()) == {"is only for the decision adopt"}
+
+
+def test_every_fault_of_a_decision_is_named() -> None:
+    wrong = faults(decision="maybe", by="", orderId="../x")
+
+    assert set(wrong) >= {"/by"}
+    assert faults(decision="maybe")["/decision"] == "must be one of adopt, retry, send-again, give-up"
+    assert "/orderId" in faults(decision="adopt", orderId="../x")
