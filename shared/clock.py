@@ -12,6 +12,14 @@ from shared.core.errors import NotSentError
 Clock = Callable[[], datetime]
 """Tells the time, in UTC."""
 
+LINE_RATE = 1024 * 1024
+"""Bytes a second that a line to Partner Center carries at least; deadlines are made from it."""
+
+
+def seconds_to_send(size: int) -> float:
+    """Seconds that `size` bytes take at the line rate, with some for the answer."""
+    return 5.0 + size / LINE_RATE
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:

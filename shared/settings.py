@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from shared.clock import seconds_to_send
 from shared.settings_table import DEFAULTS, DOCUMENT_STORAGE, queue_binding
 
 
@@ -129,6 +130,11 @@ class _Reader:
             tender_part=self.text("TENDER_PART_NAME"),
             problems=self.problems,
         )
+        needed = seconds_to_send(settings.limits.max_body)
+        if settings.limits.request_seconds < needed:
+            self.problems["REQUEST_SECONDS"] = (
+                f"must be at least {needed:g}: so long a body of MAX_BODY_MB takes to Partner Center"
+            )
         source = self.text("BLOB_TRIGGER_SOURCE")
         if source not in ("EventGrid", "LogsAndContainerScan"):
             self.problems["BLOB_TRIGGER_SOURCE"] = "must be EventGrid or LogsAndContainerScan"

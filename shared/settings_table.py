@@ -75,7 +75,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MAX_FILE_MB", "50", "largest file, in MiB; our own guard, Microsoft publishes none"),
     Setting("MAX_FILES", "20", "most files in one submission; our own guard"),
     Setting("MAX_BODY_MB", "90", "largest HTTP body, in MiB; the host's own limit is 100"),
-    Setting("REQUEST_SECONDS", "180", "total time for one submission; HTTP callers are cut off at 230"),
+    Setting(
+        "REQUEST_SECONDS",
+        "180",
+        "total time for one submission, at least 5 + MAX_BODY_MB; HTTP callers are cut off at 230",
+    ),
     Setting(
         "ATTACHMENT_VISIBILITY_SECONDS",
         "120",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.clock import Clock, Deadline
+from shared.clock import LINE_RATE, Clock, Deadline, seconds_to_send
 from shared.core.conclusions import Found, Reconciliation, Unproved
 from shared.core.errors import PartnerCenterError, RefusedError
 from shared.core.ledger import Record, State, Submission
@@ -39,8 +39,6 @@ def is_denial(error: PartnerCenterError) -> bool:
     return error.status == 501 or (error.status < 500 and error.status not in (408, 429))
 
 
-LINE_RATE = 1024 * 1024
-"""Bytes a second that a line to Partner Center carries at least; deadlines are made from it."""
 OVERHEAD = 60.0
 """Seconds of a deadline that do not depend on the size."""
 LONGEST = 1800.0
@@ -83,8 +81,8 @@ class AttachmentOperation:
 
     @property
     def seconds_needed(self) -> float:
-        """At the line rate, with some seconds for the answer."""
-        return 5.0 + sum(d.size for d in self.content.documents) / LINE_RATE if self.content else 0.0
+        """At the line rate."""
+        return seconds_to_send(sum(d.size for d in self.content.documents)) if self.content else 0.0
 
     def describe(self, claim: Submission) -> Submission:
         """The claim with what is sent, and from where."""

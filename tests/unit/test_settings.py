@@ -34,6 +34,8 @@ def test_what_is_needed_and_nothing_else_is_enough() -> None:
         ({"MAX_CALLS_IN_FLIGHT": "0.3"}, "MAX_CALLS_IN_FLIGHT"),
         ({"REQUEST_SECONDS": "inf"}, "REQUEST_SECONDS"),
         ({"REQUEST_SECONDS": "nan"}, "REQUEST_SECONDS"),
+        ({"REQUEST_SECONDS": "94"}, "REQUEST_SECONDS"),
+        ({"MAX_BODY_MB": "176"}, "REQUEST_SECONDS"),
         ({"PARTNER_CENTER_CLOUD": "moon"}, "PARTNER_CENTER_CLOUD"),
         ({"PARTNER_CENTER_BASE_URL": "http://example.com"}, "PARTNER_CENTER_BASE_URL"),
         ({"PARTNER_CENTER_AUTHORITY": "http://127.0.0.1:1"}, "PARTNER_CENTER_AUTHORITY"),
