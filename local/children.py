@@ -31,7 +31,8 @@ class StackError(Exception):
 
 
 class Child:
-    """A running process. Its stdout and stderr go to `log`, or stay ours when `log` is None."""
+    """A running process. Its stderr goes to the end of `log`, or stays ours when `log` is None; its stdout is
+    read here."""
 
     def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str], log: Path | None) -> None:
         self.name = name

@@ -8,6 +8,7 @@ should ends the demo with a sentence and exit code 1.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import tempfile
@@ -199,11 +200,16 @@ def say(line: str) -> None:
     print(f"   {line}", flush=True)
 
 
-def main() -> None:
-    """Bring the stack up, play the scene, and take it down."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The demo has none."""
+
+
+def main(_given: argparse.Namespace) -> int:
+    """Bring the stack up, play the scene, and take it down. Raises StackError; returns 0."""
     begun = time.monotonic()
     print("Bringing up Azurite, the Partner Center simulator and the Functions host …", flush=True)
     with tempfile.TemporaryDirectory(prefix="demo-") as folder, Stack(Plan(Path(folder))) as stack:
         say(f"up after {time.monotonic() - begun:.1f} s: {stack.hosts[0].url}/api")
         Scene(stack).play()
     print(f"\nDone in {time.monotonic() - begun:.1f} s: ordered once, attached once.")
+    return 0

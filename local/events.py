@@ -169,26 +169,58 @@ def created_event(container_url: str, blob: BlobProperties) -> dict[str, Any]:
     }
 
 
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.events",
+        description="Tell Functions hosts of new blobs, as Event Grid does, until Ctrl-C.",
+    )
+    parser.add_argument("--container", required=True, help="Watch this container.")
+    parser.add_argument(
+        "--target",
+        action="append",
+        required=True,
+        metavar="URL",
+        help="Post events to this webhook URL, which holds its key. Give one for each host.",
+    )
+    parser.add_argument(
+        "--connection",
+        default="DocumentStorage",
+        metavar="NAME",
+        help="Connect with the string in this environment variable. Default: DocumentStorage.",
+    )
+    parser.add_argument(
+        "--skip-existing", action="store_true", help="Send no events for blobs that exist already."
+    )
+    parser.add_argument(
+        "--duplicates",
+        type=int,
+        default=0,
+        metavar="N",
+        help="Send each event so many times more. Default: 0.",
+    )
+    parser.add_argument(
+        "--delay",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="Hold each copy back for up to so many seconds. Default: 0.",
+    )
+    parser.add_argument(
+        "--lose",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="Lose this share of the copies, 0 to 1. Default: 0.",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="Delays and losses follow from this number. Default: 0."
+    )
+    return parser
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Feed events until SIGTERM or Ctrl-C."""
-    parser = argparse.ArgumentParser(
-        prog="python -m local.events", description="Event Grid for the local stack."
-    )
-    parser.add_argument("--container", required=True)
-    parser.add_argument(
-        "--target", action="append", required=True, help="webhook URL with its key; repeatable"
-    )
-    parser.add_argument(
-        "--connection", default="DocumentStorage", help="environment variable to connect with"
-    )
-    parser.add_argument(
-        "--skip-existing", action="store_true", help="no events for blobs that are there already"
-    )
-    parser.add_argument("--duplicates", type=int, default=0, help="extra copies of each event")
-    parser.add_argument("--delay", type=float, default=0.0, help="seconds that a copy may be late")
-    parser.add_argument("--lose", type=float, default=0.0, help="share of the copies that never arrive")
-    parser.add_argument("--seed", type=int, default=0, help="seed of delays and losses")
-    given = parser.parse_args(argv)
+    given = _parser().parse_args(argv)
     try:
         refuse_inside_azure(os.environ)
     except InsideAzureError as error:

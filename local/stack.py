@@ -59,8 +59,6 @@ class Plan:
     feeder_arguments: tuple[str, ...] = ()
     azurite: Azurite | None = None
     """One that runs already, and goes on when the stack is down; None: one of its own."""
-    show_log: bool = False
-    """Whether the hosts' log goes to our stderr instead of a file."""
 
 
 @dataclass(slots=True)
@@ -141,7 +139,7 @@ class Stack:
             host.name,
             [*command, "--no-local-settings", *self.plan.host_arguments],
             {**self._base, **self.settings, **keys},
-            None if self.plan.show_log else self.plan.folder / f"{host.name}.log",
+            self.plan.folder / f"{host.name}.log",
         )
         ready = host.child.ready(_PATIENCE)
         host.port, host.functions = ready["port"], ready["functions"]

@@ -24,7 +24,7 @@ from local.host.app import Host, Options
 from local.host.config import HostError, local_settings
 from local.host.functions import describe
 from local.host.keys import Keys
-from local.host.logs import log_to_stderr
+from local.host.logs import start_log
 from local.host.storage import HOST_CONNECTION
 
 _PATIENCE = 1.5
@@ -33,7 +33,7 @@ _PATIENCE = 1.5
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the host; the exit code is 0 after a requested stop and 1 when it cannot start."""
     arguments = _parser().parse_args(argv)
-    log_to_stderr()
+    start_log()
     try:
         refuse_inside_azure(os.environ)
         app = arguments.app.resolve()
@@ -92,21 +92,50 @@ def _host_id(app: Path) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m local.host", description="A Functions host for development."
+        prog="python -m local.host",
+        description="Run a function app until Ctrl-C. One line of JSON on stdout gives URL and keys.",
     )
-    parser.add_argument("--app", type=Path, required=True, help="folder with function_app.py and host.json")
-    parser.add_argument("--port", type=int, default=7071, help="port on 127.0.0.1; 0 takes a free one")
-    parser.add_argument("--storage", default="", help="connection string for AzureWebJobsStorage")
-    parser.add_argument("--key", default="", help="the function key")
-    parser.add_argument("--host-id", default="", help="hosts with the same id share their queues")
     parser.add_argument(
-        "--lease", type=int, default=30, help="seconds that a message stays hidden (Azure: 600)"
+        "--app", type=Path, required=True, metavar="DIR", help="Run the function_app.py of this folder."
     )
-    parser.add_argument("--scan-interval", type=float, default=2.0, help="seconds between scans (Azure: 10)")
     parser.add_argument(
-        "--response-limit", type=float, default=230.0, help="seconds that an HTTP caller waits"
+        "--port",
+        type=int,
+        default=7071,
+        help="Listen on this port of 127.0.0.1; 0 takes a free one. Default: 7071.",
     )
-    parser.add_argument("--no-local-settings", action="store_true", help="do not read local.settings.json")
+    parser.add_argument(
+        "--storage", default="", metavar="STRING", help="Use this connection string as AzureWebJobsStorage."
+    )
+    parser.add_argument("--key", default="", help="Accept this function key. Default: a random one.")
+    parser.add_argument(
+        "--host-id",
+        default="",
+        metavar="ID",
+        help="Share the queues with hosts of the same id. Default: the name of the folder.",
+    )
+    parser.add_argument(
+        "--lease",
+        type=int,
+        default=30,
+        metavar="SECONDS",
+        help="Hide a message for so long while a function works on it. Default: 30; Azure: 600.",
+    )
+    parser.add_argument(
+        "--scan-interval",
+        type=float,
+        default=2.0,
+        metavar="SECONDS",
+        help="List a scanned container again after so long. Default: 2; Azure: 10.",
+    )
+    parser.add_argument(
+        "--response-limit",
+        type=float,
+        default=230.0,
+        metavar="SECONDS",
+        help="Answer 504 when a function takes longer. Default: 230, as in Azure.",
+    )
+    parser.add_argument("--no-local-settings", action="store_true", help="Do not read local.settings.json.")
     return parser
 
 

@@ -1,9 +1,10 @@
-"""The host's log: one stream, stderr, each line with the invocation that it belongs to."""
+"""The host's log: each line names the invocation that it belongs to."""
 
 from __future__ import annotations
 
 import logging
-import sys
+
+from local.logs import log_to_stderr
 
 _QUIET = ("azure", "azure.functions", "urllib3", "asyncio")
 
@@ -22,12 +23,8 @@ class _Invocation(logging.Filter):
         return True
 
 
-def log_to_stderr() -> None:
+def start_log() -> None:
     """Send everything from INFO up to stderr; the SDKs only from WARNING up."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_Invocation())
-    layout = "%(asctime)s.%(msecs)03d %(levelname)-7s %(invocation)-8s %(name)s: %(message)s"
-    handler.setFormatter(logging.Formatter(layout, "%H:%M:%S"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    log_to_stderr(_Invocation())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from local import signals
 from local.guard import InsideAzureError, refuse_inside_azure
+from local.logs import log_to_stderr
 from local.simulator.directory import Registration
 from local.simulator.entra import TokenService
 from local.simulator.partner_center import PartnerCenterSimulator
@@ -33,6 +34,7 @@ CLIENT_SECRET = "secret-of-the-local-stack"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until told to stop; return 0, or 1 with a sentence on stderr when a server cannot start."""
     options = _parser().parse_args(arguments)
+    log_to_stderr()
     signals.hold()
     try:
         with _running(options) as ready:
@@ -67,7 +69,7 @@ def _running(options: argparse.Namespace) -> Iterator[dict[str, object]]:
         _write_private(options.refresh_token_file, entra.directory.issue_refresh_token())
         yield {
             "partnerCenter": partner_center.url,
-            "page": f"{partner_center.url}/_sim",
+            "dashboard": f"{partner_center.url}/_sim",
             "authority": entra.authority,
             "settings": {
                 "PARTNER_CENTER_BASE_URL": partner_center.url,
@@ -83,19 +85,34 @@ def _running(options: argparse.Namespace) -> Iterator[dict[str, object]]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m local.simulator", description="Simulated Partner Center."
+        prog="python -m local.simulator",
+        description="Simulate Partner Center and Entra until Ctrl-C. One line of JSON on stdout says where.",
     )
-    parser.add_argument("--port", type=int, default=0, help="of Partner Center; 0 takes a free one")
-    parser.add_argument("--token-port", type=int, default=0, help="of the token service; 0 takes a free one")
-    parser.add_argument("--https", action="store_true", help="let Partner Center speak https as well")
-    parser.add_argument("--tls-dir", type=Path, default=Path(".local/tls"), help="for the certificates")
+    for name, who in (("--port", "Partner Center"), ("--token-port", "Entra")):
+        what = f"{who} listens here. 0, the default, takes a free port."
+        parser.add_argument(name, type=int, default=0, metavar="PORT", help=what)
+    parser.add_argument(
+        "--https", action="store_true", help="Partner Center speaks https, as Entra always does."
+    )
+    parser.add_argument(
+        "--tls-dir",
+        type=Path,
+        default=Path(".local/tls"),
+        help="Write the certificates here. Default: .local/tls.",
+    )
     parser.add_argument(
         "--refresh-token-file",
         type=Path,
         default=Path(".local/refresh-token"),
-        help="gets a refresh token of a user who signed in with MFA",
+        help="Write the refresh token of a user who signed in with MFA here. Default: .local/refresh-token.",
     )
-    parser.add_argument("--switches", default="{}", help="JSON object, see local/simulator/switches.py")
+    parser.add_argument(
+        "--switches",
+        default="{}",
+        metavar="JSON",
+        help="Answer otherwise than usual, such as '{\"list_lag\": 60}'. "
+        "local/simulator/switches.py explains each name.",
+    )
     return parser
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import http.server
 import json
+import logging
 import secrets
 import socket
 import ssl
@@ -29,6 +30,9 @@ from local.simulator.replies import Refused, Reply, error_reply, refused, thrott
 from local.simulator.routes import Call, route
 from local.simulator.service import ORDER_LIMIT, Body
 from local.simulator.simulation import Simulation
+
+_log = logging.getLogger("simulator")
+_log.addHandler(logging.NullHandler())
 
 NO_FAULT = Fault("")
 _GARBAGE = b"<html><body>The service is being updated.</body></html>"
@@ -82,6 +86,7 @@ class Connection(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
         finally:
             entry.seconds = round(time.perf_counter() - entry.started, 4)
+            _log.log(logging.WARNING if entry.fault else logging.INFO, "%s", entry)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
 
@@ -90,7 +95,7 @@ class Connection(http.server.BaseHTTPRequestHandler):
         return True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
-        """Print nothing; the journal has it all."""
+        """Log nothing: `do_GET` logs each request with what became of it."""
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """Return what the Date of an answer says: the service's own time, right or not."""

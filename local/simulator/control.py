@@ -1,6 +1,6 @@
 """The simulator's own routes under /_sim: what a test or a person sees and turns. No token needed.
 
-GET  /_sim                     a page for people
+GET  /_sim                     the dashboard, for people
 GET  /_sim/state               orders, submissions, resellers, switches, faults in force
 GET  /_sim/requests            every request with its outcome, counts by operation, connections
 GET  /_sim/attachments/{id}    a file that was attached, where its content was kept
@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
-from local.simulator.page import page
+from local.simulator.dashboard import dashboard
 from local.simulator.replies import Refused, Reply, json_reply
 from local.simulator.service import download
 from local.simulator.simulation import Simulation
@@ -55,8 +55,8 @@ def state_json(simulation: Simulation) -> dict[str, object]:
     }
 
 
-def _page(simulation: Simulation, value: object) -> Reply:
-    return Reply(200, page(simulation).encode(), "text/html; charset=utf-8")
+def _dashboard(simulation: Simulation, value: object) -> Reply:
+    return Reply(200, dashboard(simulation).encode(), "text/html; charset=utf-8")
 
 
 def _state(simulation: Simulation, value: object) -> Reply:
@@ -173,7 +173,7 @@ def _texts(value: object, usual: Mapping[str, str | None]) -> dict[str, str]:
 
 
 _ROUTES: Mapping[tuple[str, str], Callable[[Simulation, object], Reply]] = {
-    ("GET", "/_sim"): _page,
+    ("GET", "/_sim"): _dashboard,
     ("GET", "/_sim/state"): _state,
     ("GET", "/_sim/requests"): _requests,
     ("POST", "/_sim/reset"): _reset,

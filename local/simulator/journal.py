@@ -37,6 +37,12 @@ class Entry:
     seconds: float = 0.0
     started: float = field(default_factory=time.perf_counter, repr=False)
 
+    def __str__(self) -> str:
+        """The request and its answer in one line: `POST /v1/…/orders: 201, committed`."""
+        answer = "no answer" if self.status is None else f"{self.status} {self.code}".strip()
+        outcome = [answer, "committed" if self.committed else "", f"fault {self.fault}" if self.fault else ""]
+        return f"{self.method} {self.path.partition('?')[0]}: {', '.join(part for part in outcome if part)}"
+
 
 class Journal:
     """Requests in order of arrival. Safe to use from many threads."""

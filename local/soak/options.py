@@ -78,26 +78,50 @@ a killed host lasts 76 seconds for an HTTP request, two minutes for a drop."""
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Describe the campaign's parameters to the command line."""
     usual = Options()
-    parser.add_argument("--drops", type=int, default=usual.drops, help="number of drops")
-    parser.add_argument("--orders", type=int, default=usual.orders, help="number of order requests")
-    parser.add_argument("--seconds", type=float, default=usual.seconds, help="how long the faults go on")
+    for name, metavar, what in (
+        ("drops", "N", "Drop so many sets of documents."),
+        ("orders", "N", "Send so many requests to order."),
+        ("seconds", "S", "Let work come in, and faults go on, for so many seconds."),
+        ("settle", "S", "Wait afterwards for so many seconds at most until everything is final."),
+        ("hosts", "N", "Run so many Functions hosts."),
+        ("lose", "SHARE", "Lose this share of the copies of events, 0 to 1; each event has two copies."),
+        (
+            "lag",
+            "S",
+            f"Show what is new in lists so late; from {ATTACHMENTS_SEEN_AFTER:g} on it may be sent twice.",
+        ),
+    ):
+        default = getattr(usual, name)
+        parser.add_argument(
+            f"--{name}",
+            type=type(default),
+            default=default,
+            metavar=metavar,
+            help=f"{what} Default: {default:g}.",
+        )
     parser.add_argument(
-        "--settle", type=float, default=usual.settle, help="most seconds to come to rest afterwards"
+        "--kills", type=int, default=-1, metavar="N", help="Kill so many hosts. Default: one every 4 seconds."
     )
-    parser.add_argument("--hosts", type=int, default=usual.hosts, help="number of host processes")
-    parser.add_argument("--kills", type=int, default=-1, help="hosts killed; one every 4 seconds by default")
-    parser.add_argument("--lose", type=float, default=usual.lose, help="share of event copies that are lost")
     parser.add_argument(
-        "--lag",
+        "--make",
+        choices=MAKES,
+        help="Partner Center answers as its documents are usually read, in a second plausible way, or each "
+        "detail by the seed. Default: the seed decides.",
+    )
+    parser.add_argument(
+        "--scale",
         type=float,
-        default=usual.lag,
-        help=f"seconds for which lists are late; they deceive from {ATTACHMENTS_SEEN_AFTER:g} on",
+        default=1.0,
+        metavar="X",
+        help="Multiply drops, orders and seconds. Default: 1.",
     )
     parser.add_argument(
-        "--make", choices=("", *MAKES), default="", help="how Partner Center answers; by the seed by default"
+        "--seed",
+        type=int,
+        default=-1,
+        metavar="N",
+        help="Repeat what this number decides. Default: a new one.",
     )
-    parser.add_argument("--scale", type=float, default=1.0, help="times the drops, orders and seconds")
-    parser.add_argument("--seed", type=int, default=-1, help="decides everything; a new one by default")
 
 
 def read_options(given: argparse.Namespace) -> Options:

@@ -70,7 +70,7 @@ def test_a_dropped_file_reaches_the_app_and_a_killed_host_comes_back(tmp_path: P
 def test_the_application_itself_comes_up_with_every_setting_it_needs(tmp_path: Path) -> None:
     with Stack(Plan(tmp_path)) as stack:
         health = requests.get(f"{stack.hosts[0].url}/api/health", timeout=10)
-        simulator = requests.get(stack.simulator["page"], timeout=10)
+        simulator = requests.get(stack.simulator["dashboard"], timeout=10)
 
     assert health.json() == {"status": "ok", "settings": {}}
     assert simulator.ok

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 import pytest
@@ -129,16 +130,21 @@ def test_control_routes_that_do_not_exist_say_where_to_look(client: Client) -> N
     assert client.call("POST", "/_sim/config", data=b"{").status_code == 400
 
 
-def test_the_page_shows_orders_files_and_requests_and_escapes_what_it_shows(client: Client) -> None:
+def test_the_dashboard_shows_orders_files_requests_and_faults_and_escapes_what_it_shows(
+    client: Client,
+) -> None:
     order = client.placed()
     metadata = '{"customerPrice": "1", "currency": "CAD", "note": "<script>"}'
     client.attach(order, [("POFiles", ("<b>.pdf", b"x", "application/pdf")), ("<i>", PDF)], metadata)
     client.partner_center.faults.add({"on": "any", "do": {"kind": "status", "status": 500}})
     client.attach(order)
+    client.partner_center.faults.add({"on": "GET orders", "do": {"kind": "truncate"}})
     page = sim(client, "GET", "")
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     for shown in (order, CUSTOMER, "po_upload_complete", "&lt;b&gt;.pdf", "&lt;script&gt;", "500 900192"):
         assert shown in page.text
+    assert "&quot;truncate&quot;" in page.text
+    assert len(re.findall(r"<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d</time>", page.text)) == 5
     assert attachment_path(order) in page.text
     assert "ignored: &lt;i&gt;" in page.text
     assert "<script>" not in page.text

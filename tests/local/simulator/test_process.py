@@ -53,7 +53,7 @@ def token(ready: Ready, **form: str) -> str:
     return f"Bearer {answer.json()['access_token']}"
 
 
-def test_its_first_line_is_all_that_an_app_needs_and_sigterm_ends_it_well(
+def test_its_first_line_is_all_that_an_app_needs_its_log_names_each_request_and_sigterm_ends_it(
     process: subprocess.Popen[str],
 ) -> None:
     assert process.stdout is not None
@@ -73,11 +73,16 @@ def test_its_first_line_is_all_that_an_app_needs_and_sigterm_ends_it_well(
     ]
     assert [answer.status_code for answer in answers] == [403, 201]
     assert answers[1].json()["status"] == "pending_po_upload"
-    assert requests.get(ready["page"], timeout=10).status_code == 200
+    assert requests.get(ready["dashboard"], timeout=10).status_code == 200
     assert refresh_token.stat().st_mode & 0o777 == 0o600
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=10) == ("", "")
-    assert process.returncode == 0
+    out, log = process.communicate(timeout=10)
+    path = f"/v1/customers/{CUSTOMER}/orders"
+    assert (process.returncode, out) == (0, "")
+    assert [line.partition("simulator: ")[2] for line in log.splitlines()] == [
+        f"POST {path}: 403 900329",
+        f"POST {path}: 201, committed",
+    ]
 
 
 def run(directory: Path, *more: str, **environ: str) -> tuple[int, str, str]:

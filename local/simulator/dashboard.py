@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 
+from local.simulator.faults import KINDS, OPERATIONS, Faults
 from local.simulator.journal import Entry
 from local.simulator.simulation import Simulation
 from local.simulator.state import Attachment, Order, Origin, Submission
@@ -15,15 +16,29 @@ SHOWN_ORDERS = 100
 SHOWN_REQUESTS = 50
 
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 84rem; margin: 2rem auto; padding: 0 1rem }
+h1, h2 { line-height: 1.2 }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid #8884 }
-code { font-size: .85em; overflow-wrap: anywhere }
+p, ul { margin: 0 0 .5rem }
+ul { padding-left: 1.2rem }
+code { font-size: .85em }
+code, a { overflow-wrap: anywhere }
+time { white-space: nowrap }
+@media (max-width: 60rem) {
+  table, tbody, tr, td { display: block }
+  tr:has(th) { display: none }
+  tr { border-bottom: 2px solid #8888; padding: .6rem 0 }
+  td { border: 0; padding: .1rem 0 }
+  td:empty { display: none }
+  td::before { content: attr(data-label) ": "; font-weight: bold }
+}
 """
+_EXAMPLE = '[{"on": "POST order", "do": {"kind": "lose_reply"}}]'
 
 
-def page(simulation: Simulation) -> str:
-    """Return the page: newest orders with what was attached to them, and the last requests."""
+def dashboard(simulation: Simulation) -> str:
+    """Return the page: newest orders with what was attached to them, the last requests, the faults."""
     with simulation.state.lock:
         there = simulation.state.orders.values()
         orders = [order for order in there if order.origin is not Origin.PADDING]
@@ -32,12 +47,25 @@ def page(simulation: Simulation) -> str:
     requests = [_request_row(entry) for entry in reversed(simulation.journal.entries()[-SHOWN_REQUESTS:])]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Partner Center simulator</title>'
+        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
         f"<style>{_STYLE}</style><h1>Partner Center simulator</h1>"
-        f'<p>As JSON: <a href="/_sim/state">state</a>, <a href="/_sim/requests">requests</a>.</p>'
+        f'<p>As JSON: <a href="/_sim/state">state</a>, <a href="/_sim/requests">requests</a>. '
+        f"All times are UTC.</p>"
         f"<h2>Orders ({len(orders)}, and {padding} of earlier days)</h2>"
         f"{_table(('Created', 'Customer', 'Order', 'Status', 'Attached'), order_rows)}"
         f"<h2>Last requests</h2>"
-        f"{_table(('Time', 'Request', 'Token', 'Answer', 'Fault', 'Bytes in', 'Seconds'), requests)}</html>"
+        f"{_table(('Time', 'Request', 'Token', 'Answer', 'Fault', 'Bytes in', 'Seconds'), requests)}"
+        f"<h2>Faults</h2>{_faults(simulation.faults)}</html>"
+    )
+
+
+def _faults(faults: Faults) -> str:
+    return (
+        f"<p>In force: {_code(json.dumps(faults.as_json()))}</p>"
+        f"<p>To lose the answer to the next order, POST {_code(_EXAMPLE)} to {_code('/_sim/faults')}; "
+        f"DELETE {_code('/_sim/faults')} ends all faults.</p>"
+        f"<p>{_code('on')} is one of {_code(', '.join((*OPERATIONS, 'any')))}, "
+        f"{_code('kind')} one of {_code(', '.join(KINDS))}: see {_code('local/simulator/faults.py')}.</p>"
     )
 
 
@@ -80,13 +108,14 @@ def _request_row(entry: Entry) -> Sequence[str]:
     )
 
 
-def _table(heads: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(name)}" for name in heads)
-    return f"<table><tr>{head}{''.join(f'<tr>{_cells(row)}' for row in rows)}</table>"
+    return f"<table><tr>{head}{''.join(f'<tr>{_cells(heads, row)}' for row in rows)}</table>"
 
 
-def _cells(row: Sequence[str]) -> str:
-    return "".join(f"<td>{cell}" for cell in row)
+def _cells(heads: Sequence[str], row: Sequence[str]) -> str:
+    named = zip(heads, row, strict=True)
+    return "".join(f'<td data-label="{escape(name)}">{cell}</td>' for name, cell in named)
 
 
 def _code(text: str) -> str:
@@ -94,4 +123,4 @@ def _code(text: str) -> str:
 
 
 def _time(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}"
+    return f"<time>{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}</time>"
