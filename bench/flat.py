@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 from bench import parts
 from bench.harness import table
 from local.azurite.launcher import Azurite
-from local.proxy_faults import Seen
-from local.storage_proxy import Proxy
+from local.fault_proxy import Proxy
+from local.fault_rules import Seen
 from shared.bootstrap import Services
 
 PDF = b"%PDF-1.7\n".ljust(8_000, b"x")

@@ -1,8 +1,8 @@
 """Child processes of the stack: started, waited for, and stopped with everything they started.
 
 Each child leads a process group of its own, so that Ctrl-C reaches the parent alone and the parent ends its
-children in order; should the parent be killed, the kernel kills them (`local/tether.py`). That holds for
-children started from a thread that lives as long as they do: start them from the main thread.
+children in order. When the parent is killed, the kernel kills them (`local/die_with_parent.py`). It does so
+too when the thread that started them ends: start them from the main thread.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-_TETHER = Path(__file__).with_name("tether.py")
+_DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 _TAIL = 20
 
 T = TypeVar("T")
@@ -42,9 +42,9 @@ class Child:
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
             output = log.open("ab")
-        tethered = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *command]
+        bound = [sys.executable, "-I", "-S", str(_DIE_WITH_PARENT), str(os.getpid()), *command]
         self._process = subprocess.Popen(
-            tethered,
+            bound,
             env=dict(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

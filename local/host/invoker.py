@@ -22,7 +22,7 @@ from concurrent.futures import TimeoutError as NotDoneError
 
 from local.host import protos
 from local.host.functions import Function
-from local.host.runtime import Call, Outcome, Runtime
+from local.host.runtime import Invocation, Outcome, Runtime
 
 log = logging.getLogger("host")
 
@@ -52,8 +52,8 @@ class Running:
     def report(self, outcome: Outcome) -> None:
         """Write the closing log line."""
         took = (time.monotonic() - self._started) * 1000
-        verdict = "Succeeded" if outcome.ok else "Failed"
-        log.info("Executed %s (%s, Id=%s, Duration=%.0fms)", self._function.name, verdict, self._id, took)
+        result = "Succeeded" if outcome.ok else "Failed"
+        log.info("Executed %s (%s, Id=%s, Duration=%.0fms)", self._function.name, result, self._id, took)
         if not outcome.ok:
             log.error("%s (Id=%s): %s\n%s", self._function.name, self._id, outcome.error, outcome.trace)
 
@@ -77,7 +77,7 @@ class Invoker:
         """Begin an invocation; `reason` is for the log."""
         invocation = str(uuid.uuid4())
         log.info("Executing %s (Reason=%s, Id=%s)", function.name, reason, invocation)
-        future = self._runtime.invoke(function, Call(invocation, data, metadata))
+        future = self._runtime.invoke(function, Invocation(invocation, data, metadata))
         with self._lock:
             self._active.add(future)
         future.add_done_callback(self._finished)

@@ -34,7 +34,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Invocation:
     """One invocation: its id, the trigger's data, and its metadata."""
 
     id: str
@@ -69,11 +69,11 @@ class Runtime:
             )
         return tuple(read_function(m.name, m.function_id, m.raw_bindings, env) for m in indexed)
 
-    def invoke(self, function: Function, call: Call) -> Future[Outcome]:
+    def invoke(self, function: Function, call: Invocation) -> Future[Outcome]:
         """Run the function. Cancelling ends an async function at its next await; a sync one runs on."""
         return asyncio.run_coroutine_threadsafe(self._invoke(function, call), self._loop)
 
-    async def _invoke(self, function: Function, call: Call) -> Outcome:
+    async def _invoke(self, function: Function, call: Invocation) -> Outcome:
         self._official.invocation_id_cv.set(call.id)
         message = SimpleNamespace(
             invocation_id=call.id,

@@ -20,11 +20,11 @@ from pathlib import Path
 from local import signals
 from local.guard import InsideAzureError, refuse_inside_azure
 from local.logs import log_to_stderr
+from local.simulator.behaviour import Behaviour, changed
 from local.simulator.directory import Registration
 from local.simulator.entra import TokenService
 from local.simulator.partner_center import PartnerCenterSimulator
 from local.simulator.pki import make_pki
-from local.simulator.switches import Switches, changed
 
 TENANT_ID = "7f3b9a52-1f0e-4d6c-8f57-2f1f6f1f9c01"
 CLIENT_ID = "d2a1c0c4-5a0b-4f0e-9d1e-8a6f5a4b3c02"
@@ -60,7 +60,7 @@ def _running(options: argparse.Namespace) -> Iterator[dict[str, object]]:
     partner_center = PartnerCenterSimulator(
         options.port,
         token_key=key,
-        switches=changed(Switches(), json.loads(options.switches)),
+        behaviour=changed(Behaviour(), json.loads(options.behaviour)),
         ssl_context=pki.server_context() if options.https else None,
     )
     with ExitStack() as stack:
@@ -107,11 +107,11 @@ def _parser() -> argparse.ArgumentParser:
         help="Write the refresh token of a user who signed in with MFA here. Default: .local/refresh-token.",
     )
     parser.add_argument(
-        "--switches",
+        "--behaviour",
         default="{}",
         metavar="JSON",
         help="Answer otherwise than usual, such as '{\"list_lag\": 60}'. "
-        "local/simulator/switches.py explains each name.",
+        "local/simulator/behaviour.py explains each name.",
     )
     return parser
 

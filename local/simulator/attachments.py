@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
 
+from local.simulator.behaviour import Behaviour
 from local.simulator.multipart_reader import MalformedMultipartError, Part, header_value
 from local.simulator.replies import Refused, refused
 from local.simulator.state import KINDS, Attachment
 from local.simulator.strict_json import StrictJsonError, canonical, read_object
-from local.simulator.switches import Switches
 
 METADATA_FIELDS = ("isPartOfTender", "customerPrice", "currency", "fxRate", "tenderLink")
 
@@ -25,9 +25,9 @@ METADATA_FIELDS = ("isPartOfTender", "customerPrice", "currency", "fxRate", "ten
 class Upload:
     """The parts of one request, sorted by what they mean. Raises Refused where the documents say so."""
 
-    def __init__(self, parts: Sequence[Part], switches: Switches) -> None:
-        self.pos = _named(parts, switches.po_part_names)
-        self.tenders = _named(parts, switches.tender_part_names)
+    def __init__(self, parts: Sequence[Part], behaviour: Behaviour) -> None:
+        self.pos = _named(parts, behaviour.po_part_names)
+        self.tenders = _named(parts, behaviour.tender_part_names)
         forms = [part for part in _named(parts, ("metadata",)) if part.filename is None]
         known = {id(part) for part in (*self.pos, *self.tenders, *forms)}
         self.dropped = tuple(part.name for part in parts if id(part) not in known)

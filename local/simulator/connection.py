@@ -22,7 +22,7 @@ from socketserver import BaseServer
 from typing import Any
 
 from local.simulator.control import control
-from local.simulator.faults import Fault
+from local.simulator.faults import ServiceFault
 from local.simulator.incoming import BrokenOffError, Incoming, content_length
 from local.simulator.journal import Entry
 from local.simulator.multipart_reader import MalformedMultipartError, boundary_of, read_parts
@@ -34,7 +34,7 @@ from local.simulator.simulation import Simulation
 _log = logging.getLogger("simulator")
 _log.addHandler(logging.NullHandler())
 
-NO_FAULT = Fault("")
+NO_FAULT = ServiceFault("")
 _GARBAGE = b"<html><body>The service is being updated.</body></html>"
 
 
@@ -110,11 +110,11 @@ class Connection(http.server.BaseHTTPRequestHandler):
         if self.reset:
             self.connection.close()
 
-    def _fault(self, call: Call) -> Fault:
+    def _fault(self, call: Call) -> ServiceFault:
         known = call.operation not in ("", "method")
         return (self.simulation.faults.take(call.operation, call.customer) if known else None) or NO_FAULT
 
-    def _entry(self, call: Call, fault: Fault) -> Entry:
+    def _entry(self, call: Call, fault: ServiceFault) -> Entry:
         shown = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
         return Entry(
             connection=self.number,
@@ -127,7 +127,7 @@ class Connection(http.server.BaseHTTPRequestHandler):
             fault=fault.kind,
         )
 
-    def _reply(self, call: Call, entry: Entry, fault: Fault) -> Reply:
+    def _reply(self, call: Call, entry: Entry, fault: ServiceFault) -> Reply:
         if fault.kind == "refuse":
             raise NoAnswerError
         try:
@@ -136,11 +136,11 @@ class Connection(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return refusal.reply
         try:
-            return self._suffer(call, entry, fault, body)
+            return self._apply_fault(call, entry, fault, body)
         finally:
             entry.request_bytes = body.received
 
-    def _suffer(self, call: Call, entry: Entry, fault: Fault, body: Incoming) -> Reply:
+    def _apply_fault(self, call: Call, entry: Entry, fault: ServiceFault, body: Incoming) -> Reply:
         if fault.kind == "cut":
             body.drain(fault.after_bytes)
             raise NoAnswerError(reset=True)
@@ -156,16 +156,16 @@ class Connection(http.server.BaseHTTPRequestHandler):
             self.stopping.wait(fault.seconds)
         if fault.kind in ("lose_reply", "hang"):
             raise NoAnswerError
-        self.simulation.service.told(call, self.names.get("ms-requestid", ""), reply)
+        self.simulation.service.keep_answer(call, self.names.get("ms-requestid", ""), reply)
         return reply
 
     def _first_answer(self, call: Call, body: Incoming) -> Reply | None:
-        told = self.simulation.service.first_answer(call, self.names.get("ms-requestid", ""))
-        if told:
+        kept = self.simulation.service.first_answer(call, self.names.get("ms-requestid", ""))
+        if kept:
             body.drain()
-        return told
+        return kept
 
-    def _act(self, call: Call, entry: Entry, fault: Fault, body: Incoming) -> Reply:
+    def _act(self, call: Call, entry: Entry, fault: ServiceFault, body: Incoming) -> Reply:
         """Do what is asked, unless the fault leaves it undone; return what the fault makes of the answer."""
         if fault.kind in ("status", "hang") and not fault.commit:
             body.drain()
@@ -174,7 +174,7 @@ class Connection(http.server.BaseHTTPRequestHandler):
         entry.committed = reply.committed
         return _status_reply(fault) if fault.kind == "status" else reply
 
-    def _ask(self, call: Call, entry: Entry, fault: Fault, body: Incoming) -> Reply:
+    def _ask(self, call: Call, entry: Entry, fault: ServiceFault, body: Incoming) -> Reply:
         service = self.simulation.service
         try:
             entry.caller = service.identify(self.names.get("authorization", ""))
@@ -187,13 +187,13 @@ class Connection(http.server.BaseHTTPRequestHandler):
                 body.drain()
             return refusal.reply
 
-    def _body(self, call: Call, fault: Fault, body: Incoming) -> Body:
+    def _body(self, call: Call, fault: ServiceFault, body: Incoming) -> Body:
         content_type = self.names.get("content-type", "")
         if call.operation != "POST attachment":
             return Body(content_type, body.whole(ORDER_LIMIT))
         try:
             parts = read_parts(
-                body.chunks(), boundary_of(content_type), self.simulation.state.switches.keep_bytes
+                body.chunks(), boundary_of(content_type), self.simulation.state.behaviour.keep_bytes
             )
         except MalformedMultipartError as error:
             raise refused("800002", f"{error}.") from None
@@ -217,7 +217,7 @@ class Connection(http.server.BaseHTTPRequestHandler):
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
-    def _send(self, reply: Reply, entry: Entry, fault: Fault) -> None:
+    def _send(self, reply: Reply, entry: Entry, fault: ServiceFault) -> None:
         entry.status, entry.code = reply.status, reply.code
         if reply.status < 200:
             self.wfile.write(self._interim(reply.status, reply.headers))
@@ -279,7 +279,7 @@ class Connection(http.server.BaseHTTPRequestHandler):
         self.wfile.write(head + reply.body)
 
 
-def _status_reply(fault: Fault) -> Reply:
+def _status_reply(fault: ServiceFault) -> Reply:
     if fault.body is None:
         usual = error_reply("900192", status=fault.status)
         return Reply(usual.status, usual.body, headers=fault.headers, code=usual.code)

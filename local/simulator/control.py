@@ -1,13 +1,13 @@
-"""The simulator's own routes under /_sim: what a test or a person sees and turns. No token needed.
+"""The simulator's own routes under /_sim: what a test or a person sees and changes. No token needed.
 
 GET  /_sim                     the dashboard, for people
-GET  /_sim/state               orders, submissions, resellers, switches, faults in force
+GET  /_sim/state               orders, submissions, resellers, behaviour, faults in force
 GET  /_sim/requests            every request with its outcome, counts by operation, connections
 GET  /_sim/attachments/{id}    a file that was attached, where its content was kept
 POST /_sim/reset               forget everything
-POST /_sim/config              {switch: value, …} (switches.Switches), {"make": "other", …} (switches.MAKES)
-POST /_sim/faults              [fault order, …] (faults), or {"seed": 1, "rates": {kind: probability}}
-DELETE /_sim/faults            call off every fault
+POST /_sim/config              {option: value, …} (behaviour.Behaviour), {"profile": "other"} (PROFILES there)
+POST /_sim/faults              [fault rule, …] (faults), or {"seed": 1, "rates": {kind: probability}}
+DELETE /_sim/faults            end every fault
 POST /_sim/orders              {"customerId": …, "id": …, "status": …, "body": {…}}: an order placed by hand
 POST /_sim/changes             {"orderId": …, "changes": {…}}: an order changed by hand (portal.Portal)
 POST /_sim/uploads             {"orderId": …, "fileName": …, "kind": …, "content": base64}: a file by hand
@@ -50,7 +50,7 @@ def state_json(simulation: Simulation) -> dict[str, object]:
     """Return all that GET /_sim/state shows."""
     return {
         **simulation.state.as_json(),
-        "switches": asdict(simulation.state.switches),
+        "behaviour": asdict(simulation.state.behaviour),
         "faults": simulation.faults.as_json(),
     }
 
@@ -74,7 +74,7 @@ def _reset(simulation: Simulation, value: object) -> Reply:
 
 def _config(simulation: Simulation, value: object) -> Reply:
     simulation.configure(**_object(value))
-    return json_reply(200, asdict(simulation.state.switches))
+    return json_reply(200, asdict(simulation.state.behaviour))
 
 
 def _faults(simulation: Simulation, value: object) -> Reply:
@@ -84,7 +84,7 @@ def _faults(simulation: Simulation, value: object) -> Reply:
         given = _object(value)
         seed, rates = given.get("seed", 0), given.get("rates")
         if set(given) - {"seed", "rates"} or not isinstance(seed, int) or not isinstance(rates, dict):
-            raise ValueError('a list of fault orders is expected, or {"seed": …, "rates": {…}}')
+            raise ValueError('a list of fault rules is expected, or {"seed": …, "rates": {…}}')
         if not all(isinstance(rate, int | float) for rate in rates.values()):
             raise ValueError("rates are numbers")
         simulation.faults.set_random_faults(seed, rates)

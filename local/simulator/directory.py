@@ -24,7 +24,7 @@ EXCHANGE = "api://AzureADTokenExchange"
 _JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault of ours
+class OAuthError(Exception):
     """An error answer: OAuth error code, AADSTS number, what Entra says, HTTP status."""
 
     def __init__(self, error: str, number: int, said: str, status: int = 400) -> None:
@@ -101,18 +101,18 @@ class Directory:
         return self._mint({"aud": audience or self.registration.client_id, "scp": "access_as_user"})
 
     def check_tenant(self, tenant: str) -> None:
-        """Raise Refused unless `tenant` exists."""
+        """Raise OAuthError unless `tenant` exists."""
         if tenant != self.registration.tenant_id:
-            raise Refused("invalid_request", 90002, "Tenant was not found.")
+            raise OAuthError("invalid_request", 90002, "Tenant was not found.")
 
     def authorize(self, query: Mapping[str, str]) -> dict[str, str]:
         """Let the user sign in and return the fields that go back to the redirect URI."""
         self._check_scope(query.get("scope", ""), "user_impersonation")
         redirect = query.get("redirect_uri", "")
         if not redirect.startswith("http://localhost"):
-            raise Refused("invalid_request", 50011, "The redirect URI does not match.")
+            raise OAuthError("invalid_request", 50011, "The redirect URI does not match.")
         if self.policy.declined:
-            refusal = Refused("access_denied", 65004, "User declined to consent to access the app.")
+            refusal = OAuthError("access_denied", 65004, "User declined to consent to access the app.")
             return {
                 "error": refusal.error,
                 "error_description": f"AADSTS{refusal.number}: {refusal.said}",
@@ -137,7 +137,7 @@ class Directory:
         }
 
     def token(self, form: Mapping[str, str], endpoint: str) -> dict[str, object]:
-        """Answer a token request that came to `endpoint`; raises Refused."""
+        """Answer a token request that came to `endpoint`; raises OAuthError."""
         self._check_client(form, endpoint)
         grants: dict[str, Callable[[Mapping[str, str]], dict[str, object]]] = {
             "client_credentials": self._for_app,
@@ -148,24 +148,24 @@ class Directory:
         }
         grant = grants.get(form.get("grant_type", ""))
         if grant is None:
-            raise Refused("unsupported_grant_type", 70003, "The grant type is not supported.")
+            raise OAuthError("unsupported_grant_type", 70003, "The grant type is not supported.")
         with self._lock:
             return grant(form)
 
     def _check_client(self, form: Mapping[str, str], endpoint: str) -> None:
         app = self.registration
         if form.get("client_id") != app.client_id:
-            raise Refused("unauthorized_client", 700016, "Application was not found in the directory.")
+            raise OAuthError("unauthorized_client", 700016, "Application was not found in the directory.")
         if "client_assertion" in form:
             if form.get("client_assertion_type") != _JWT_BEARER:
-                raise Refused("invalid_client", 70002, "Wrong client_assertion_type.", 401)
+                raise OAuthError("invalid_client", 70002, "Wrong client_assertion_type.", 401)
             self._check_assertion(form["client_assertion"], endpoint)
         elif "client_secret" not in form:
-            raise Refused("invalid_client", 7000218, "A client_assertion or client_secret is needed.", 401)
+            raise OAuthError("invalid_client", 7000218, "A client_assertion or client_secret is needed.", 401)
         elif app.expired_secret and form["client_secret"] == app.expired_secret:
-            raise Refused("invalid_client", 7000222, "The provided client secret keys are expired.", 401)
+            raise OAuthError("invalid_client", 7000222, "The provided client secret keys are expired.", 401)
         elif not app.secret or form["client_secret"] != app.secret:
-            raise Refused("invalid_client", 7000215, "Invalid client secret provided.", 401)
+            raise OAuthError("invalid_client", 7000215, "Invalid client secret provided.", 401)
 
     def _check_assertion(self, assertion: str, endpoint: str) -> None:
         app = self.registration
@@ -175,14 +175,16 @@ class Directory:
             self._check_certificate(assertion, endpoint)
             return
         if identity.get("aud") != EXCHANGE:
-            raise Refused("invalid_client", 700212, "No matching federated identity record: audience.", 401)
+            raise OAuthError(
+                "invalid_client", 700212, "No matching federated identity record: audience.", 401
+            )
         if not app.trusted_identity or identity.get("sub") != app.trusted_identity:
-            raise Refused("invalid_client", 700213, "No matching federated identity record: subject.", 401)
+            raise OAuthError("invalid_client", 700213, "No matching federated identity record: subject.", 401)
 
     def _check_certificate(self, assertion: str, endpoint: str) -> None:
         app = self.registration
         if not app.certificate:
-            raise Refused("invalid_client", 700027, "The certificate is not registered.", 401)
+            raise OAuthError("invalid_client", 700027, "The certificate is not registered.", 401)
         certificate = x509.load_pem_x509_certificate(app.certificate)
         try:
             claims = jwt.decode(
@@ -192,19 +194,21 @@ class Directory:
                 audience=endpoint,
             )
         except jwt.PyJWTError:
-            raise Refused("invalid_client", 700027, "Client assertion failed validation.", 401) from None
+            raise OAuthError("invalid_client", 700027, "Client assertion failed validation.", 401) from None
         if claims.get("iss") != app.client_id or claims.get("sub") != app.client_id:
-            raise Refused("invalid_client", 700027, "Issuer or subject is not the client.", 401)
+            raise OAuthError("invalid_client", 700027, "Issuer or subject is not the client.", 401)
 
     def _check_scope(self, scope: str, *permissions: str) -> None:
         asked = [s for s in scope.split() if s not in ("openid", "profile", "offline_access")]
         if len(asked) != 1 or "/" not in asked[0]:
-            raise Refused("invalid_scope", 70011, "The provided value for 'scope' is not valid.")
+            raise OAuthError("invalid_scope", 70011, "The provided value for 'scope' is not valid.")
         resource, _, permission = asked[0].rpartition("/")
         if resource != self.registration.audience:
-            raise Refused("invalid_resource", 500011, "The resource principal was not found in the tenant.")
+            raise OAuthError(
+                "invalid_resource", 500011, "The resource principal was not found in the tenant."
+            )
         if permission not in permissions:
-            raise Refused("invalid_grant", 65001, "The user or administrator has not consented.")
+            raise OAuthError("invalid_grant", 65001, "The user or administrator has not consented.")
 
     def _for_app(self, form: Mapping[str, str]) -> dict[str, object]:
         self._check_scope(form.get("scope", ""), ".default")
@@ -214,10 +218,10 @@ class Directory:
         self._check_scope(form.get("scope", ""), "user_impersonation", ".default")
         token, policy = form.get("refresh_token", ""), self.policy
         if not token.startswith("1."):
-            raise Refused("invalid_grant", 9002313, "Invalid request. Request is malformed or invalid.")
+            raise OAuthError("invalid_grant", 9002313, "Invalid request. Request is malformed or invalid.")
         used = self._refresh.get(token)
         if used is None or (policy.old_uses is not None and used > policy.old_uses):
-            raise Refused("invalid_grant", 700082, "The refresh token has expired due to inactivity.")
+            raise OAuthError("invalid_grant", 700082, "The refresh token has expired due to inactivity.")
         self._refresh[token] = used + 1
         return self._for_user(token if not policy.rotate else self.issue_refresh_token())
 
@@ -226,7 +230,9 @@ class Directory:
         proof = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(proof).rstrip(b"=").decode()
         if code is None or code.redirect_uri != form.get("redirect_uri") or code.challenge != challenge:
-            raise Refused("invalid_grant", 70000, "The code, redirect URI or code verifier does not match.")
+            raise OAuthError(
+                "invalid_grant", 70000, "The code, redirect URI or code verifier does not match."
+            )
         return {
             **self._for_user(self.issue_refresh_token()),
             "id_token": self._mint({"aud": self.registration.client_id, "nonce": code.nonce}),
@@ -235,25 +241,25 @@ class Directory:
     def _for_device(self, form: Mapping[str, str]) -> dict[str, object]:
         code = form.get("device_code", "")
         if code not in self._devices:
-            raise Refused("invalid_grant", 70000, "The device code is unknown.")
+            raise OAuthError("invalid_grant", 70000, "The device code is unknown.")
         if self._devices[code] > 0:
             self._devices[code] -= 1
-            raise Refused("authorization_pending", 70016, "The user has not signed in yet.")
+            raise OAuthError("authorization_pending", 70016, "The user has not signed in yet.")
         del self._devices[code]
         if self.policy.declined:
-            raise Refused("authorization_declined", 65004, "User declined to consent to access the app.")
+            raise OAuthError("authorization_declined", 65004, "User declined to consent to access the app.")
         return self._for_user(self.issue_refresh_token())
 
     def _for_assertion(self, form: Mapping[str, str]) -> dict[str, object]:
         self._check_scope(form.get("scope", ""), "user_impersonation", ".default")
         if form.get("requested_token_use") != "on_behalf_of":
-            raise Refused("invalid_request", 900144, "requested_token_use is missing.")
+            raise OAuthError("invalid_request", 900144, "requested_token_use is missing.")
         try:
             user = read(form.get("assertion", ""), self._key)
         except InvalidToken:
-            raise Refused("invalid_grant", 50013, "Assertion failed signature validation.") from None
+            raise OAuthError("invalid_grant", 50013, "Assertion failed signature validation.") from None
         if user.get("aud") not in (self.registration.client_id, f"api://{self.registration.client_id}"):
-            raise Refused("invalid_grant", 500131, "Assertion audience does not match the client app.")
+            raise OAuthError("invalid_grant", 500131, "Assertion audience does not match the client app.")
         return self._for_user(self.issue_refresh_token())
 
     def _for_user(self, refresh_token: str) -> dict[str, object]:

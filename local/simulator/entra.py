@@ -4,7 +4,7 @@
     with TokenService(0, pki, key, Registration(tenant, client, secret="…")) as entra:
         entra.authority          # https://localhost:49152, for PARTNER_CENTER_AUTHORITY
         entra.directory.policy.mfa = False
-        entra.faults.append(Fault(status=429, retry_after=1))
+        entra.faults.append(TokenFault(status=429, retry_after=1))
         entra.calls              # what was asked, without secrets and tokens
 
 It is strict (directory.py), and the Partner Center simulator accepts its tokens, given the same key.
@@ -22,9 +22,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from local.simulator.directory import Directory, Refused, Registration
+from local.simulator.directory import Directory, OAuthError, Registration
 from local.simulator.pki import Pki, make_pki
-from local.simulator.web import Asked, Said, Web, said_json
+from local.simulator.web import Request, Response, Web, json_response
 
 _PAGE = """<!doctype html><title>Signed in</title>
 <form method="post" action="{action}">{fields}<button>Continue</button></form>
@@ -32,7 +32,7 @@ _PAGE = """<!doctype html><title>Signed in</title>
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class TokenCall:
     """One request to the token endpoint: grant, scope, and what was answered (AADSTS number 0 when none)."""
 
     grant: str
@@ -43,7 +43,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Fault:
+class TokenFault:
     """What goes wrong with the next token requests, in place of an answer or before it."""
 
     status: int = 0
@@ -70,8 +70,8 @@ class TokenService:
     ) -> None:
         self.pki = pki if isinstance(pki, Pki) else make_pki(pki)
         self.directory = Directory(registration, key, clock)
-        self.faults: list[Fault] = []
-        self.calls: list[Call] = []
+        self.faults: list[TokenFault] = []
+        self.calls: list[TokenCall] = []
         self._lock = threading.Lock()
         self._silence = threading.Event()
         self._web = Web(self._answer, port=port, tls=self.pki.server_context())
@@ -97,7 +97,7 @@ class TokenService:
         self._web.stop()
 
     def release(self) -> None:
-        """End the silences that faults have ordered so far."""
+        """End the silences that faults have begun so far."""
         with self._lock:
             ended, self._silence = self._silence, threading.Event()
         ended.set()
@@ -110,53 +110,53 @@ class TokenService:
     ) -> None:
         self.stop()
 
-    def _answer(self, asked: Asked) -> Said:
-        tenant, _, rest = asked.path.lstrip("/").partition("/")
+    def _answer(self, request: Request) -> Response:
+        tenant, _, rest = request.path.lstrip("/").partition("/")
         try:
-            return self._route(asked, tenant, rest)
-        except Refused as refused:
-            return self._refusal(refused, asked)
+            return self._route(request, tenant, rest)
+        except OAuthError as refused:
+            return self._refusal(refused, request)
 
-    def _route(self, asked: Asked, tenant: str, rest: str) -> Said:
+    def _route(self, request: Request, tenant: str, rest: str) -> Response:
         if rest == "discovery/instance":
             where = f"{self.authority}/{self.directory.registration.tenant_id}/v2.0"
-            return said_json(
+            return json_response(
                 200,
                 {"tenant_discovery_endpoint": f"{where}/.well-known/openid-configuration", "metadata": []},
             )
         self.directory.check_tenant(tenant)
         base = f"{self.authority}/{tenant}"
         if rest == "v2.0/.well-known/openid-configuration":
-            return said_json(200, _openid(base))
+            return json_response(200, _openid(base))
         if rest == "oauth2/v2.0/authorize":
-            return _form(asked.query.get("redirect_uri", ""), self.directory.authorize(asked.query))
+            return _form(request.query.get("redirect_uri", ""), self.directory.authorize(request.query))
         if rest == "oauth2/v2.0/devicecode":
-            return said_json(200, self.directory.start_device(asked.form))
-        if rest == "oauth2/v2.0/token" and asked.method == "POST":
-            return self._token(asked, f"{base}/oauth2/v2.0/token")
-        return said_json(404, {"error": "not_found"})
+            return json_response(200, self.directory.start_device(request.form))
+        if rest == "oauth2/v2.0/token" and request.method == "POST":
+            return self._token(request, f"{base}/oauth2/v2.0/token")
+        return json_response(404, {"error": "not_found"})
 
-    def _token(self, asked: Asked, endpoint: str) -> Said:
-        form = asked.form
-        said, number = self._fault(asked, endpoint)
-        if said is None:
+    def _token(self, request: Request, endpoint: str) -> Response:
+        form = request.form
+        response, number = self._fault(request, endpoint)
+        if response is None:
             try:
-                said = said_json(200, self.directory.token(form, endpoint))
-            except Refused as refused:
-                said, number = self._refusal(refused, asked), refused.number
+                response = json_response(200, self.directory.token(form, endpoint))
+            except OAuthError as refused:
+                response, number = self._refusal(refused, request), refused.number
         with self._lock:
             self.calls.append(
-                Call(
+                TokenCall(
                     form.get("grant_type", ""),
                     form.get("scope", ""),
                     form.get("client_id", ""),
-                    said.status,
+                    response.status,
                     number,
                 )
             )
-        return said
+        return response
 
-    def _fault(self, asked: Asked, endpoint: str) -> tuple[Said | None, int]:
+    def _fault(self, request: Request, endpoint: str) -> tuple[Response | None, int]:
         with self._lock:
             fault = self.faults[0] if self.faults else None
             if fault is None:
@@ -167,18 +167,18 @@ class TokenService:
             silence = self._silence
         silence.wait(fault.hang)
         if fault.status == 200:
-            whole = said_json(200, self.directory.token(asked.form, endpoint))
-            return Said(200, whole.body[:-20]), 0
+            whole = json_response(200, self.directory.token(request.form, endpoint))
+            return Response(200, whole.body[:-20]), 0
         if fault.status == 0:
-            return Said(0), 0
-        refused = Refused(fault.error, fault.number, "Ordered by a test.", fault.status)
-        return self._refusal(refused, asked, fault.retry_after), fault.number
+            return Response(0), 0
+        refused = OAuthError(fault.error, fault.number, "Injected by a test.", fault.status)
+        return self._refusal(refused, request, fault.retry_after), fault.number
 
-    def _refusal(self, refused: Refused, asked: Asked, retry_after: int | None = None) -> Said:
+    def _refusal(self, refused: OAuthError, request: Request, retry_after: int | None = None) -> Response:
         trace, now = str(uuid.uuid4()), time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime())
-        correlation = asked.headers.get("client-request-id") or str(uuid.uuid4())
+        correlation = request.headers.get("client-request-id") or str(uuid.uuid4())
         code = f"AADSTS{refused.number}: " if refused.number else ""
-        return said_json(
+        return json_response(
             refused.status,
             {
                 "error": refused.error,
@@ -203,10 +203,10 @@ def _openid(base: str) -> dict[str, str]:
     }
 
 
-def _form(action: str, fields: dict[str, str]) -> Said:
+def _form(action: str, fields: dict[str, str]) -> Response:
     """Return the page of response_mode form_post: it sends itself to the redirect URI."""
     inputs = "".join(
         f'<input type="hidden" name="{name}" value="{html.escape(value)}">' for name, value in fields.items()
     )
     page = _PAGE.format(action=html.escape(action), fields=inputs)
-    return Said(200, page.encode(), "text/html; charset=utf-8")
+    return Response(200, page.encode(), "text/html; charset=utf-8")

@@ -1,12 +1,12 @@
-"""Fault orders: what goes wrong, at which request, how often.
+"""Fault rules: what goes wrong, at which request, how often.
 
-An order is a JSON object, in-process as over HTTP:
+A rule is a JSON object, in-process as over HTTP:
 
     {"on": "POST attachment", "customer": "…", "skip": 1, "times": 2, "do": {"kind": "lose_reply"}}
 
 `on` is one of OPERATIONS or "any"; `customer` narrows it; the first `skip` matching requests pass, then
 `times` (1 when absent, -1 for ever) are hit. KINDS lists what can be done and with which fields. The first
-order that applies wins; a random schedule is asked last.
+rule that applies wins; a random schedule is asked last.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ KINDS: Mapping[str, Mapping[str, type]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ServiceFault:
     """One thing that goes wrong; only the fields that KINDS names for its kind mean something."""
 
     kind: str
@@ -62,34 +62,34 @@ class Fault:
     name: str = ""
 
 
-RANDOM: Mapping[str, Fault] = {
-    "lose_reply": Fault("lose_reply"),
-    "status": Fault("status", status=503),
-    "status_after_commit": Fault("status", status=503, commit=True),
-    "throttle": Fault("throttle", retry_after=1),
-    "hang": Fault("hang", seconds=30),
-    "hang_after_commit": Fault("hang", seconds=30, commit=True),
-    "cut": Fault("cut", after_bytes=100),
-    "refuse": Fault("refuse"),
-    "truncate": Fault("truncate"),
-    "garbage": Fault("garbage"),
-    "delay": Fault("delay", seconds=0.2),
+RANDOM: Mapping[str, ServiceFault] = {
+    "lose_reply": ServiceFault("lose_reply"),
+    "status": ServiceFault("status", status=503),
+    "status_after_commit": ServiceFault("status", status=503, commit=True),
+    "throttle": ServiceFault("throttle", retry_after=1),
+    "hang": ServiceFault("hang", seconds=30),
+    "hang_after_commit": ServiceFault("hang", seconds=30, commit=True),
+    "cut": ServiceFault("cut", after_bytes=100),
+    "refuse": ServiceFault("refuse"),
+    "truncate": ServiceFault("truncate"),
+    "garbage": ServiceFault("garbage"),
+    "delay": ServiceFault("delay", seconds=0.2),
 }
 """What a random schedule can name in its rates."""
 
 
 @dataclass(slots=True)
-class FaultOrder:
-    """One fault order and what is left of it; `times` is -1 for ever."""
+class FaultRule:
+    """One fault rule and what is left of it; `times` is -1 for ever."""
 
     on: str
-    do: Fault
+    do: ServiceFault
     customer: str = ""
     skip: int = 0
     times: int = 1
 
     def hits(self, operation: str, customer: str) -> bool:
-        """Count one request against this order; return whether the fault is its."""
+        """Count one request against this rule; return whether the fault is for it."""
         if self.on not in ("any", operation) or self.customer.lower() not in ("", customer.lower()):
             return False
         if self.skip > 0:
@@ -102,23 +102,23 @@ class FaultOrder:
 
 
 class Faults:
-    """The fault orders in force. Safe to use from many threads."""
+    """The fault rules in force. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._orders: list[FaultOrder] = []
+        self._rules: list[FaultRule] = []
         self._seed = 0
         self._rates: dict[str, float] = {}
         self._nth: Counter[tuple[str, str]] = Counter()
 
-    def add(self, *orders: Mapping[str, object]) -> None:
-        """Put fault orders in force, all or none; raises ValueError that says what is wrong with one."""
-        parsed = [parse_order(order) for order in orders]
+    def add(self, *rules: Mapping[str, object]) -> None:
+        """Put fault rules in force, all or none; raises ValueError that says what is wrong with one."""
+        parsed = [parse_rule(rule) for rule in rules]
         with self._lock:
-            self._orders.extend(parsed)
+            self._rules.extend(parsed)
 
     def set_random_faults(self, seed: int, rates: Mapping[str, float]) -> None:
-        """Let each request suffer a fault of RANDOM with the given probability; no rates turn it off.
+        """Give each request a fault of RANDOM with the given probability; no rates turn it off.
 
         The same seed hits the same requests again: the n-th of an operation for a customer decides, not the
         moment at which it arrives.
@@ -137,28 +137,28 @@ class Faults:
     def clear(self) -> None:
         """Call off every fault."""
         with self._lock:
-            self._orders.clear()
+            self._rules.clear()
             self._rates = {}
             self._nth.clear()
 
-    def take(self, operation: str, customer: str) -> Fault | None:
+    def take(self, operation: str, customer: str) -> ServiceFault | None:
         """Return what happens to this request, or None when nothing does."""
         with self._lock:
-            for order in self._orders:
-                if order.hits(operation, customer):
-                    return order.do
+            for rule in self._rules:
+                if rule.hits(operation, customer):
+                    return rule.do
             return self._random(operation, customer)
 
     def as_json(self) -> dict[str, object]:
         """Return what is still in force."""
         with self._lock:
             return {
-                "orders": [asdict(order) for order in self._orders if order.times],
+                "rules": [asdict(rule) for rule in self._rules if rule.times],
                 "seed": self._seed,
                 "rates": dict(self._rates),
             }
 
-    def _random(self, operation: str, customer: str) -> Fault | None:
+    def _random(self, operation: str, customer: str) -> ServiceFault | None:
         if not self._rates:
             return None
         place = (operation, customer.lower())
@@ -171,22 +171,22 @@ class Faults:
         return None
 
 
-def parse_order(order: Mapping[str, object]) -> FaultOrder:
-    """Read one fault order; raises ValueError that says what is wrong with it."""
-    unknown = set(order) - {"on", "do", "customer", "skip", "times"}
+def parse_rule(rule: Mapping[str, object]) -> FaultRule:
+    """Read one fault rule; raises ValueError that says what is wrong with it."""
+    unknown = set(rule) - {"on", "do", "customer", "skip", "times"}
     if unknown:
-        raise ValueError(f"a fault order has no field {sorted(unknown)[0]!r}")
-    on = order.get("on")
+        raise ValueError(f"a fault rule has no field {sorted(unknown)[0]!r}")
+    on = rule.get("on")
     if on not in (*OPERATIONS, "any"):
         raise ValueError(f"on is {on!r}; it is one of {', '.join(OPERATIONS)}, any")
-    customer, skip, times = order.get("customer") or "", order.get("skip", 0), order.get("times", 1)
+    customer, skip, times = rule.get("customer") or "", rule.get("skip", 0), rule.get("times", 1)
     if not isinstance(customer, str) or not _whole(skip) or not _whole(times):
         raise ValueError("customer is text; skip and times are whole numbers")
-    return FaultOrder(str(on), parse_fault(order.get("do")), customer, int(str(skip)), int(str(times)))
+    return FaultRule(str(on), parse_fault(rule.get("do")), customer, int(str(skip)), int(str(times)))
 
 
-def parse_fault(value: object) -> Fault:
-    """Read the `do` of a fault order; raises ValueError that says what is wrong with it."""
+def parse_fault(value: object) -> ServiceFault:
+    """Read the `do` of a fault rule; raises ValueError that says what is wrong with it."""
     if not isinstance(value, Mapping) or value.get("kind") not in KINDS:
         raise ValueError(f"do needs a kind; there are {', '.join(KINDS)}")
     fields = KINDS[value["kind"]]
@@ -197,7 +197,7 @@ def parse_fault(value: object) -> Fault:
             raise ValueError(f"{value['kind']} has no field {name!r}")
         if not _is(item, fields[name]):
             raise ValueError(f"{name} of {value['kind']} does not take {item!r}")
-    fault = Fault(**({"status": 103} if value["kind"] == "early" else {}) | dict(value))
+    fault = ServiceFault(**({"status": 103} if value["kind"] == "early" else {}) | dict(value))
     if fault.kind == "early" and not 101 < fault.status < 200:
         raise ValueError(f"status of early does not take {fault.status}; it is from 102 to 199")
     return fault

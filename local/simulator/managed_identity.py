@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from local.simulator.tokens import mint
-from local.simulator.web import Asked, Said, Web, said_json
+from local.simulator.web import Request, Response, Web, json_response
 
 
 class ManagedIdentity(Web):
@@ -31,15 +31,15 @@ class ManagedIdentity(Web):
         """The variables by which an app finds it."""
         return {"IDENTITY_ENDPOINT": f"{self.url}/msi/token", "IDENTITY_HEADER": self._header}
 
-    def _token(self, asked: Asked) -> Said:
-        if asked.headers.get("x-identity-header") != self._header:
-            return said_json(401, {"statusCode": 401, "message": "Unauthorized"})
-        if asked.query.get("client_id", "") != self._client_id:
-            return said_json(400, {"statusCode": 400, "message": "Unable to load the identity."})
-        resource, expires = asked.query.get("resource", ""), int(time.time()) + 86400
+    def _token(self, request: Request) -> Response:
+        if request.headers.get("x-identity-header") != self._header:
+            return json_response(401, {"statusCode": 401, "message": "Unauthorized"})
+        if request.query.get("client_id", "") != self._client_id:
+            return json_response(400, {"statusCode": 400, "message": "Unable to load the identity."})
+        resource, expires = request.query.get("resource", ""), int(time.time()) + 86400
         self.asked.append(resource)
         claims: dict[str, object] = {"aud": resource, "sub": self._object_id, "exp": expires}
-        whole = said_json(
+        whole = json_response(
             200,
             {
                 "access_token": mint(claims, self._key),
@@ -48,4 +48,4 @@ class ManagedIdentity(Web):
                 "token_type": "Bearer",
             },
         )
-        return Said(200, whole.body[:-5]) if self.cut_short else whole
+        return Response(200, whole.body[:-5]) if self.cut_short else whole

@@ -10,12 +10,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from local.simulator.behaviour import Behaviour
 from local.simulator.members import LINE_FIELDS, ORDER_FIELDS, Members
 from local.simulator.replies import refused
 from local.simulator.shapes import documented_date
 from local.simulator.state import PENDING, STATUSES, Order, Reseller
 from local.simulator.strict_json import StrictJsonError, canonical, read_object
-from local.simulator.switches import Switches
 
 TERMS = {"P1M": 1, "P1Y": 12, "P3Y": 36}
 CYCLES = {
@@ -92,7 +92,7 @@ def check_resellers(request: OrderRequest, resellers: Sequence[Reseller]) -> Non
             raise refused("800039", partner_id)
 
 
-def place(request: OrderRequest, customer: str, now: float, switches: Switches) -> Order:
+def place(request: OrderRequest, customer: str, now: float, behaviour: Behaviour) -> Order:
     """Make the order of a valid request; `now` is in seconds since 1970."""
     order_id = str(uuid.uuid4())
     body: dict[str, object] = {
@@ -103,9 +103,9 @@ def place(request: OrderRequest, customer: str, now: float, switches: Switches) 
     if "currencyCode" in request.fields:
         body["currencyCode"] = request.fields["currencyCode"]
     body["lineItems"] = [shown_line(line, customer) for line in request.lines]
-    body["creationDate"] = documented_date(now + switches.clock_skew)
+    body["creationDate"] = documented_date(now + behaviour.clock_skew)
     body["links"] = own_link(customer, order_id)
-    waits = switches.every_order_needs_po or any(_needs_po(line, switches) for line in request.lines)
+    waits = behaviour.every_order_needs_po or any(_needs_po(line, behaviour) for line in request.lines)
     return Order(order_id, customer, now, body, PENDING if waits else "completed")
 
 
@@ -177,7 +177,7 @@ def _link(uri: str) -> dict[str, object]:
     return {"uri": uri, "method": "GET", "headers": []}
 
 
-def _needs_po(line: Mapping[str, object], switches: Switches) -> bool:
+def _needs_po(line: Mapping[str, object], behaviour: Behaviour) -> bool:
     offer = str(line["offerId"]).upper()
-    waiting = {name.upper() for name in switches.po_products}
+    waiting = {name.upper() for name in behaviour.po_products}
     return offer in waiting or offer.partition(":")[0] in waiting

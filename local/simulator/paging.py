@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
+from local.simulator.behaviour import Behaviour
 from local.simulator.replies import refused
-from local.simulator.switches import Switches
 
 TOKEN_HEADER = "MS-ContinuationToken"
 _MARK = b"\xfb\xff\xbe"
@@ -32,16 +32,16 @@ class Page(Generic[_Item]):
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def page_of(items: Sequence[_Item], token: str, url: str, switches: Switches) -> Page[_Item]:
+def page_of(items: Sequence[_Item], token: str, url: str, behaviour: Behaviour) -> Page[_Item]:
     """Return the page that `token` asks for, the first one when it is empty; raises Refused.
 
     `url` is that of the whole list.
     """
     start = _start_of(token) if token else 0
-    end = start + switches.page_size if switches.page_size else len(items)
+    end = start + behaviour.page_size if behaviour.page_size else len(items)
     if end >= len(items):
         return Page(items[start:])
-    members, headers = _go_on(switches.continuation, _token(end), url)
+    members, headers = _go_on(behaviour.continuation, _token(end), url)
     return Page(items[start:end], members, headers)
 
 

@@ -1,13 +1,13 @@
 """The Partner Center simulator: a real HTTP server on the loopback address.
 
     with PartnerCenterSimulator(token_key=key) as partner_center:
-        partner_center.configure(every_order_needs_po=True, make="other")
+        partner_center.configure(every_order_needs_po=True, profile="other")
         partner_center.faults.add({"on": "POST attachment", "do": {"kind": "lose_reply"}})
         requests.post(f"{partner_center.url}/v1/customers/…/orders", …)
         partner_center.state.orders, partner_center.journal.entries()
 
 Stopped and started again it keeps its port and what it remembers, as a service does that was away.
-Other processes see and turn the same things under /_sim (control).
+Other processes see and change the same things under /_sim (control).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import time
 from collections.abc import Callable
 
 from local.loopback import Loopback
+from local.simulator.behaviour import Behaviour
 from local.simulator.connection import Connection
 from local.simulator.faults import Faults
 from local.simulator.journal import Journal
 from local.simulator.portal import Portal
 from local.simulator.simulation import Simulation
 from local.simulator.state import State
-from local.simulator.switches import Switches
 
 
 class PartnerCenterSimulator(Loopback):
@@ -38,11 +38,11 @@ class PartnerCenterSimulator(Loopback):
         port: int = 0,
         *,
         token_key: bytes,
-        switches: Switches | None = None,
+        behaviour: Behaviour | None = None,
         ssl_context: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.simulation = Simulation(token_key, switches or Switches(), clock)
+        self.simulation = Simulation(token_key, behaviour or Behaviour(), clock)
         super().__init__(lambda *args: Connection(self.simulation, self.stopping, *args), port, ssl_context)
 
     @property
@@ -66,10 +66,12 @@ class PartnerCenterSimulator(Loopback):
         return self.simulation.portal
 
     def configure(self, **changes: object) -> None:
-        """Turn switches by name (switches.Switches), or several at once (`make`, switches.MAKES); raises
-        ValueError."""
+        """Change options by name (behaviour.Behaviour), or several at once (`profile`, behaviour.PROFILES).
+
+        Raises ValueError.
+        """
         self.simulation.configure(**changes)
 
     def reset(self) -> None:
-        """Forget everything, call off all faults and put the switches back."""
+        """Forget everything, end all faults and go back to the first behaviour."""
         self.simulation.reset()

@@ -47,8 +47,8 @@ class Portal:
         if kind not in KINDS:
             raise ValueError(f"there is no attachmentType {kind!r}; there are {', '.join(KINDS)}")
         with self.state.lock:
-            order, switches = self._order(order_id), self.state.switches
-            kept = min(switches.keep_bytes, switches.keep_total - self.state.kept_bytes)
+            order, behaviour = self._order(order_id), self.state.behaviour
+            kept = min(behaviour.keep_bytes, behaviour.keep_total - self.state.kept_bytes)
             item = Attachment(
                 id=secrets.token_hex(7),
                 file_name=file_name,
@@ -126,7 +126,7 @@ class Portal:
     def _usual(self, customer: str, order_id: str, created: float) -> dict[str, object]:
         return {
             "billingCycle": "monthly",
-            "creationDate": documented_date(created + self.state.switches.clock_skew),
+            "creationDate": documented_date(created + self.state.behaviour.clock_skew),
             "links": own_link(customer, order_id),
         }
 

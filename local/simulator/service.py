@@ -81,7 +81,7 @@ class Service:
 
     def identify(self, authorization: str) -> str:
         """Return whose token the Authorization header holds, app or user. Raises Refused."""
-        return identify(authorization, self._key, self.state.switches.audience, self.clock())
+        return identify(authorization, self._key, self.state.behaviour.audience, self.clock())
 
     def admit(self, call: Call, caller: str, headers: Mapping[str, str], base_url: str = "") -> Head:
         """Decide from the head alone; `headers` has lower-case names. Raises Refused."""
@@ -111,8 +111,8 @@ class Service:
         """Do what is asked, once as a whole, and return the answer. Raises Refused."""
         place_of_answer = _place_of_answer(call, head.request_id)
         with self.state.lock:
-            switches = self.state.switches
-            honours = (switches.honours_request_id or switches.repeats_first_error) and head.request_id
+            behaviour = self.state.behaviour
+            honours = (behaviour.honours_request_id or behaviour.repeats_first_error) and head.request_id
             if honours and place_of_answer in self.state.answers:
                 return self.state.answers[place_of_answer]
             reply = self._calls[call.operation](call, head, body)
@@ -127,7 +127,7 @@ class Service:
                 return None
             return self.state.answers.get(_place_of_answer(call, request_id))
 
-    def told(self, call: Call, request_id: str, reply: Reply) -> None:
+    def keep_answer(self, call: Call, request_id: str, reply: Reply) -> None:
         """Keep what is answered first, where `repeats_first_error` repeats it."""
         with self.state.lock:
             if self._keeps(call, request_id) and reply.status not in _NOT_KEPT:
@@ -135,16 +135,16 @@ class Service:
                 self.state.answers[_place_of_answer(call, request_id)] = kept
 
     def _keeps(self, call: Call, request_id: str) -> bool:
-        return self.state.switches.repeats_first_error and bool(request_id) and call.operation in _WRITES
+        return self.state.behaviour.repeats_first_error and bool(request_id) and call.operation in _WRITES
 
     def _check_customer(self, customer: str) -> None:
-        switches = self.state.switches
+        behaviour = self.state.behaviour
         if not _GUID.fullmatch(customer):
             raise refused("900118")
-        known = [name.lower() for name in switches.customers]
+        known = [name.lower() for name in behaviour.customers]
         if known and customer.lower() not in known:
             raise refused("60003")
-        for name, seconds in switches.throttled.items():
+        for name, seconds in behaviour.throttled.items():
             if name.lower() == customer.lower():
                 raise Refused(throttled(int(seconds)))
 
@@ -153,38 +153,38 @@ class Service:
             order = self.state.orders.get(call.order)
         if order is None or order.customer.lower() != call.customer.lower():
             raise refused("20000")
-        if order.created + self.state.switches.order_visible_after > self.clock():
+        if order.created + self.state.behaviour.order_visible_after > self.clock():
             raise refused("20000", "Not yet.")
         return order
 
     def _create(self, call: Call, head: Head, body: Body) -> Reply:
         _check_json(body)
-        request = read_order(body.data, call.customer, self.state.switches.max_quantity)
+        request = read_order(body.data, call.customer, self.state.behaviour.max_quantity)
         if request.partner_ids and head.caller == "app":
             raise refused("900329")
         check_resellers(request, self.state.resellers)
-        order = place(request, call.customer, self.clock(), self.state.switches)
+        order = place(request, call.customer, self.clock(), self.state.behaviour)
         self.state.orders[order.id] = order
         return json_reply(201, self._shown(order), committed=True)
 
     def _list(self, call: Call, head: Head, body: Body) -> Reply:
         theirs = (o for o in self.state.orders.values() if o.customer.lower() == call.customer.lower())
         url = f"{head.base_url}/v1/customers/{quote(call.customer, safe='')}/orders"
-        return list_orders(theirs, self.clock(), head.continuation, url, self.state.switches)
+        return list_orders(theirs, self.clock(), head.continuation, url, self.state.behaviour)
 
     def _get(self, call: Call, head: Head, body: Body) -> Reply:
         return json_reply(200, self._shown(self._order(call)))
 
     def _shown(self, order: Order) -> object:
-        shown = shown_order(order, self.state.switches)
-        return pascal(shown) if self.state.switches.order_casing == "pascal" else shown
+        shown = shown_order(order, self.state.behaviour)
+        return pascal(shown) if self.state.behaviour.order_casing == "pascal" else shown
 
     def _attach(self, call: Call, head: Head, body: Body) -> Reply:
         order, state, now = self._order(call), self.state, self.clock()
-        upload = Upload(body.parts, state.switches)
+        upload = Upload(body.parts, state.behaviour)
         if body.forget:
             upload.forget(body.forget)
-        files = upload.files(state.switches.keep_total - state.kept_bytes)
+        files = upload.files(state.behaviour.keep_total - state.kept_bytes)
         state.kept_bytes += sum(len(item.content or b"") for item in files)
         metadata = upload.metadata.decode("utf-8")
         order.submissions.append(
@@ -192,13 +192,13 @@ class Service:
         )
         order.status = UPLOADED
         order.version += 1
-        return upload_reply(order, files, now, state.switches)
+        return upload_reply(order, files, now, state.behaviour)
 
     def _attachments(self, call: Call, head: Head, body: Body) -> Reply:
         order = self._order(call)
         ids = (quote(item, safe="") for item in (call.customer, call.order))
         url = "{}/v1/customers/{}/orders/{}/attachments".format(head.base_url, *ids)
-        return list_attachments(order, self.clock(), head.continuation, url, self.state.switches)
+        return list_attachments(order, self.clock(), head.continuation, url, self.state.behaviour)
 
     def _download(self, call: Call, head: Head, body: Body) -> Reply:
         found = [item for item in self._order(call).attachments if item.id == call.attachment]
@@ -209,14 +209,14 @@ class Service:
         return json_reply(200, _collection(found))
 
     def _validate(self, call: Call, head: Head, body: Body) -> Reply:
-        if not self.state.switches.validates_resellers:
+        if not self.state.behaviour.validates_resellers:
             raise refused("1000")
         _check_json(body)
         return json_reply(200, validate(body.data, self.state.resellers))
 
     def _customers(self, call: Call, head: Head, body: Body) -> Reply:
         shown = [
-            {"id": name, "attributes": {"objectType": "Customer"}} for name in self.state.switches.customers
+            {"id": name, "attributes": {"objectType": "Customer"}} for name in self.state.behaviour.customers
         ]
         return json_reply(200, _collection(shown))
 

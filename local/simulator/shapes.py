@@ -1,7 +1,7 @@
 """The shapes in which answers tell of attachments and orders; the documents leave more than one open.
 
-What is remembered keeps its documented shape. Here the switches (switches.Switches) make of it what a client
-sees, so that a switch that is turned changes what was told before, too.
+What is remembered keeps its documented shape. The options (behaviour.Behaviour) make of it what a client
+sees, so that an option that changes also changes what earlier requests left.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import quote
 
+from local.simulator.behaviour import Behaviour
 from local.simulator.members import LINE_FIELDS, ORDER_FIELDS
 from local.simulator.state import Attachment, Order, attachment_json
-from local.simulator.switches import Switches
 
 _Item = TypeVar("_Item")
 
@@ -29,7 +29,7 @@ def documented_date(seconds: float) -> str:
 
 
 def in_order(items: Sequence[_Item], order: str) -> list[_Item]:
-    """Return items, oldest first, in the order of the switch `list_order`, or of `line_order`."""
+    """Return items, oldest first, in the order of the option `list_order`, or of `line_order`."""
     if order in ("newest", "reversed"):
         return list(reversed(items))
     shown = list(items)
@@ -38,41 +38,41 @@ def in_order(items: Sequence[_Item], order: str) -> list[_Item]:
     return shown
 
 
-def shown_attachment(item: Attachment, switches: Switches) -> dict[str, object]:
+def shown_attachment(item: Attachment, behaviour: Behaviour) -> dict[str, object]:
     """Return a file as the item of a list, names in camelCase."""
     shown = {
         **attachment_json(item),
-        "fileName": _NAMES[switches.listed_names](item.file_name),
-        "sizeInKB": _SIZES[switches.listed_sizes](item.size),
+        "fileName": _NAMES[behaviour.listed_names](item.file_name),
+        "sizeInKB": _SIZES[behaviour.listed_sizes](item.size),
     }
-    return {name: value for name, value in shown.items() if name not in switches.attachment_omits}
+    return {name: value for name, value in shown.items() if name not in behaviour.attachment_omits}
 
 
-def shown_order(order: Order, switches: Switches) -> dict[str, object]:
+def shown_order(order: Order, behaviour: Behaviour) -> dict[str, object]:
     """Return an order as every answer tells it, names in camelCase."""
     shown = order.resource()
     lines = shown.get("lineItems")
     if isinstance(lines, list):
-        shown["lineItems"] = [_line(line, switches) for line in in_order(lines, switches.line_order)]
+        shown["lineItems"] = [_line(line, behaviour) for line in in_order(lines, behaviour.line_order)]
     created = shown.get("creationDate")
     if isinstance(created, str):
-        shown["creationDate"] = _DATES[switches.creation_date](created)
-    if switches.creation_date == "missing":
+        shown["creationDate"] = _DATES[behaviour.creation_date](created)
+    if behaviour.creation_date == "missing":
         shown.pop("creationDate", None)
-    return _members(shown, switches, ORDER_FIELDS)
+    return _members(shown, behaviour, ORDER_FIELDS)
 
 
 def collection(
-    items: Sequence[Mapping[str, object]], total: int, casing: str, switches: Switches
+    items: Sequence[Mapping[str, object]], total: int, casing: str, behaviour: Behaviour
 ) -> dict[str, object]:
     """Return the list that an answer holds; `total` is how many items there are in all."""
     shown: list[object] = [pascal(item) if casing == "pascal_items" else item for item in items]
     told: dict[str, object] = {
-        "totalCount": total if switches.total_counts == "all" else len(shown),
-        "items": None if switches.null_when_empty and not shown else shown,
+        "totalCount": total if behaviour.total_counts == "all" else len(shown),
+        "items": None if behaviour.null_when_empty and not shown else shown,
         "attributes": {"objectType": "Collection"},
     }
-    return {name: value for name, value in told.items() if name not in switches.list_omits}
+    return {name: value for name, value in told.items() if name not in behaviour.list_omits}
 
 
 def pascal(value: object) -> object:
@@ -85,21 +85,23 @@ def pascal(value: object) -> object:
     return [pascal(item) for item in value] if isinstance(value, list) else value
 
 
-def _line(line: object, switches: Switches) -> object:
+def _line(line: object, behaviour: Behaviour) -> object:
     if not isinstance(line, Mapping):
         return line
     shown = dict(line)
     quantity, offer = shown.get("quantity"), shown.get("offerId")
     if isinstance(quantity, int):
-        shown["quantity"] = _QUANTITIES[switches.quantity_as](quantity)
+        shown["quantity"] = _QUANTITIES[behaviour.quantity_as](quantity)
     if isinstance(offer, str):
-        shown["offerId"] = _OFFERS[switches.offer_case](offer)
-    return _members(shown, switches, LINE_FIELDS)
+        shown["offerId"] = _OFFERS[behaviour.offer_case](offer)
+    return _members(shown, behaviour, LINE_FIELDS)
 
 
-def _members(shown: dict[str, object], switches: Switches, known: Mapping[str, object]) -> dict[str, object]:
-    kept = {name: value for name, value in shown.items() if name not in switches.order_echo_omits}
-    return {**dict.fromkeys(known), **kept} if switches.order_nulls else kept
+def _members(
+    shown: dict[str, object], behaviour: Behaviour, known: Mapping[str, object]
+) -> dict[str, object]:
+    kept = {name: value for name, value in shown.items() if name not in behaviour.order_echo_omits}
+    return {**dict.fromkeys(known), **kept} if behaviour.order_nulls else kept
 
 
 def _sent(name: str) -> str:
@@ -146,4 +148,4 @@ _DATES: Mapping[str, Callable[[str], str]] = {
     "garbage": lambda text: "not a date",
     "unset": lambda text: "0001-01-01T00:00:00",
 }
-"""How each position of a switch tells a name, a size in bytes, a quantity, an offer, a creationDate."""
+"""How each value of an option tells a name, a size in bytes, a quantity, an offer, a creationDate."""

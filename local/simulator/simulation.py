@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from local.simulator.behaviour import Behaviour, changed
 from local.simulator.faults import Faults
 from local.simulator.journal import Journal
 from local.simulator.portal import Portal
 from local.simulator.service import Service
 from local.simulator.state import State
-from local.simulator.switches import Switches, changed
 
 
 class Simulation:
     """One simulated Partner Center. `clock` gives seconds since 1970."""
 
-    def __init__(self, token_key: bytes, switches: Switches, clock: Callable[[], float]) -> None:
-        self.state = State(switches)
+    def __init__(self, token_key: bytes, behaviour: Behaviour, clock: Callable[[], float]) -> None:
+        self.state = State(behaviour)
         self.faults = Faults()
         self.journal = Journal()
         self.service = Service(self.state, token_key, clock)
@@ -25,15 +25,15 @@ class Simulation:
 
     def now(self) -> float:
         """Return what the service takes for the time, in seconds since 1970."""
-        return self.clock() + self.state.switches.clock_skew
+        return self.clock() + self.state.behaviour.clock_skew
 
     def configure(self, **changes: object) -> None:
-        """Turn switches by name; raises ValueError when one does not exist or does not take the value."""
+        """Change options by name; raises ValueError when one does not exist or does not take the value."""
         with self.state.lock:
-            self.state.switches = changed(self.state.switches, changes)
+            self.state.behaviour = changed(self.state.behaviour, changes)
 
     def reset(self) -> None:
-        """Forget everything, call off all faults and put the switches back."""
+        """Forget everything, end all faults and go back to the first behaviour."""
         self.state.reset()
         self.faults.clear()
         self.journal.clear()

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from local.simulator.behaviour import Behaviour
 from local.simulator.replies import Reply
-from local.simulator.switches import Switches
 
 PENDING = "pending_po_upload"
 UPLOADED = "po_upload_complete"
@@ -135,15 +135,15 @@ class Order:
 class State:
     """Everything that is remembered, and the lock that guards it."""
 
-    def __init__(self, switches: Switches, resellers: tuple[Reseller, ...] = USUAL_RESELLERS) -> None:
+    def __init__(self, behaviour: Behaviour, resellers: tuple[Reseller, ...] = USUAL_RESELLERS) -> None:
         self.lock = threading.RLock()
-        self._start = (switches, resellers)
+        self._start = (behaviour, resellers)
         self.reset()
 
     def reset(self) -> None:
-        """Forget all, and put switches and resellers back to where they started."""
+        """Forget all, and go back to the first behaviour and resellers."""
         with self.lock:
-            self.switches, self.resellers = self._start
+            self.behaviour, self.resellers = self._start
             self.orders: dict[str, Order] = {}
             self.answers: dict[tuple[str, str], Reply] = {}
             self.kept_bytes = 0

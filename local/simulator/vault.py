@@ -11,7 +11,7 @@ import time
 
 from local.simulator.pki import Pki
 from local.simulator.tokens import InvalidToken, read
-from local.simulator.web import Asked, Said, Web, said_json
+from local.simulator.web import Request, Response, Web, json_response
 
 RESOURCE = "https://vault.azure.net"
 
@@ -32,34 +32,34 @@ class Vault(Web):
         """Return the value of a secret's latest version."""
         return self.versions[name][-1]
 
-    def _answer(self, asked: Asked) -> Said:
-        scheme, _, token = asked.headers.get("authorization", "").partition(" ")
+    def _answer(self, request: Request) -> Response:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme != "Bearer":
             challenge = f'Bearer authorization="https://localhost/tenant", resource="{RESOURCE}"'
-            return said_json(401, _error("Unauthorized"), {"WWW-Authenticate": challenge})
+            return json_response(401, _error("Unauthorized"), {"WWW-Authenticate": challenge})
         try:
             claims = read(token, self._key)
         except InvalidToken:
-            return said_json(401, _error("Unauthorized"))
+            return json_response(401, _error("Unauthorized"))
         if claims.get("aud") != RESOURCE or claims.get("sub") != self._reader:
-            return said_json(403, _error("Forbidden"))
-        name = asked.path.strip("/").split("/")[1]
-        return self._put(name, asked) if asked.method == "PUT" else self._get(name)
+            return json_response(403, _error("Forbidden"))
+        name = request.path.strip("/").split("/")[1]
+        return self._put(name, request) if request.method == "PUT" else self._get(name)
 
-    def _get(self, name: str) -> Said:
+    def _get(self, name: str) -> Response:
         if self.fail_reads_with:
-            return said_json(self.fail_reads_with, _error("Ordered"))
+            return json_response(self.fail_reads_with, _error("Injected"))
         if name not in self.versions:
-            return said_json(404, _error("SecretNotFound"))
-        return said_json(200, self._bundle(name))
+            return json_response(404, _error("SecretNotFound"))
+        return json_response(200, self._bundle(name))
 
-    def _put(self, name: str, asked: Asked) -> Said:
+    def _put(self, name: str, request: Request) -> Response:
         if self.fail_writes_with:
-            return said_json(self.fail_writes_with, _error("Ordered"))
-        body = json.loads(asked.body)
+            return json_response(self.fail_writes_with, _error("Injected"))
+        body = json.loads(request.body)
         self.versions.setdefault(name, []).append(body["value"])
         self.expiries[name] = body.get("attributes", {}).get("exp", 0)
-        return said_json(200, self._bundle(name))
+        return json_response(200, self._bundle(name))
 
     def _bundle(self, name: str) -> dict[str, object]:
         now = int(time.time())

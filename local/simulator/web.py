@@ -16,7 +16,7 @@ _MOST_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """One request: header names in lower case, the first value of each query and form field."""
 
     method: str
@@ -32,7 +32,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Response:
     """One answer. A status of 0 means that the connection is closed without one."""
 
     status: int
@@ -41,16 +41,16 @@ class Said:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def said_json(status: int, value: object, headers: Mapping[str, str] | None = None) -> Said:
+def json_response(status: int, value: object, headers: Mapping[str, str] | None = None) -> Response:
     """Return an answer with `value` as JSON."""
-    return Said(status, json.dumps(value).encode(), headers=headers or {})
+    return Response(status, json.dumps(value).encode(), headers=headers or {})
 
 
 class Web(Loopback):
     """Answers with what `answer` returns."""
 
     def __init__(
-        self, answer: Callable[[Asked], Said], *, port: int = 0, tls: ssl.SSLContext | None = None
+        self, answer: Callable[[Request], Response], *, port: int = 0, tls: ssl.SSLContext | None = None
     ) -> None:
         super().__init__(lambda *args: _Handler(answer, *args), port, tls)
 
@@ -59,7 +59,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30
 
-    def __init__(self, answer: Callable[[Asked], Said], *args: Any) -> None:  # noqa: ANN401 - as http.server has them
+    def __init__(self, answer: Callable[[Request], Response], *args: Any) -> None:  # noqa: ANN401 - as http.server has them
         self.answer = answer
         super().__init__(*args)
 
@@ -78,7 +78,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         size = min(int(self.headers.get("Content-Length", "0")), _MOST_BYTES)
         said = self.answer(
-            Asked(
+            Request(
                 self.command,
                 url.path,
                 dict(parse_qsl(url.query)),

@@ -10,18 +10,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from local.azurite.launcher import Azurite
-from local.soak import evidence
+from local.fault_proxy import Proxy
+from local.soak import artifacts
 from local.soak.causes import NOTHING_KNOWN, Causes, causes_of
-from local.soak.havoc import Killer, StorageFaults
+from local.soak.chaos import Killer, StorageFaults
+from local.soak.checker import CheckResult, check
+from local.soak.observations import Observation, Observer
 from local.soak.options import APP_SETTINGS, PARTNER_CENTER_RATES, Options, read_options
-from local.soak.partner import described, odd, switches
+from local.soak.partner import behaviour, described, review_causes
 from local.soak.person import Person
 from local.soak.report import Progress, table
-from local.soak.verdict import Verdict, judge
-from local.soak.work import Work
-from local.soak.world import Reader, World
+from local.soak.workload import Workload
 from local.stack import ROOT, Plan, Stack, clean_environment
-from local.storage_proxy import Proxy
 from shared.settings_table import DOCUMENT_STORAGE
 
 _TICK = 0.05
@@ -69,63 +69,67 @@ def run(options: Options, folder: Path) -> int:
 
 class Campaign:
     """A campaign on a stack that is up; the hosts reach blobs and queues through `proxies`, in this order,
-    each with the faults that it suffers."""
+    each with the faults that it injects."""
 
     def __init__(self, options: Options, stack: Stack, proxies: dict[Proxy, StorageFaults]) -> None:
         self._options = options
         self._stack = stack
         self._proxies = proxies
         self._person = Person(stack)
-        self._reader = Reader(stack, self._person)
-        self._work = Work(options, stack, self._person)
+        self._observer = Observer(stack, self._person)
+        self._workload = Workload(options, stack, self._person)
         self._killer = Killer(stack, options.seed, options.kills, options.seconds)
         self._progress = Progress()
-        self._switches = switches(options)
+        self._behaviour = behaviour(options)
 
     def play(self, begun: float) -> int:
         """All of it; the exit code."""
         try:
             self._prepare()
-            self._storm()
-            verdict, world = self._rest()
+            self._inject_faults()
+            result, observed = self._settle()
         finally:
-            self._work.end()
+            self._workload.end()
         self._progress.done()
         blobs, queues = self._proxies.values()
-        make = f"{self._options.make}: {described(self._switches)}"
-        told = evidence.story(self._stack, self._person, self._work, self._killer, blobs, queues, make)
-        self._reader.close()
+        profile = f"{self._options.profile}: {described(self._behaviour)}"
+        stats = artifacts.gather_statistics(
+            self._stack, self._person, self._workload, self._killer, blobs, queues, profile
+        )
+        self._observer.close()
         self._person.close()
-        print(table(self._options, verdict, told, time.monotonic() - begun))
-        for line in self._work.failed:
+        print(table(self._options, result, stats, time.monotonic() - begun))
+        for line in self._workload.failed:
             print(f"the campaign itself failed: {line}")
-        print(f"logs and findings       {evidence.keep(self._stack.plan.folder, self._work, verdict, world)}")
-        return 1 if verdict.violations or self._work.failed or self._killer.died else 0
+        path = artifacts.write_findings(self._stack.plan.folder, self._workload, result, observed)
+        print(f"logs and findings       {path}")
+        return 1 if result.violations or self._workload.failed or self._killer.died else 0
 
     def _prepare(self) -> None:
         control = self._person.control
-        control("config", self._switches)
-        for drop in self._work.drops:
+        control("config", self._behaviour)
+        for drop in self._workload.drops:
             if drop.order_exists:
                 control("orders", {"customerId": drop.customer, "id": drop.order})
-        troubles = [*(d.troubles for d in self._work.drops), *(c.troubles for c in self._work.cases)]
-        control("faults", [fault for those in troubles for fault in those])
+        drops, cases = self._workload.drops, self._workload.cases
+        rules = (*(d.fault_rules for d in drops), *(c.fault_rules for c in cases))
+        control("faults", [rule for those in rules for rule in those])
         control("faults", {"seed": self._options.seed, "rates": PARTNER_CENTER_RATES})
 
-    def _storm(self) -> None:
+    def _inject_faults(self) -> None:
         """Work comes in, and everything fails now and then."""
         started = looked = time.monotonic()
-        while (now := time.monotonic() - started) < self._options.seconds or self._work.left:
-            self._work.begin(now)
+        while (now := time.monotonic() - started) < self._options.seconds or self._workload.left:
+            self._workload.begin(now)
             self._killer.act(now)
             self._stack.check()
             if time.monotonic() - looked > 1:
-                self._person.change(self._work.cases)
+                self._person.change(self._workload.cases)
                 looked = time.monotonic()
-            suffered = sum(faults.suffered.total() for faults in self._proxies.values())
+            injected = sum(faults.injected.total() for faults in self._proxies.values())
             self._progress.show(
-                f"{now:4.0f} s  done {self._work.done}, to come {self._work.left}; "
-                f"hosts killed {self._killer.kills}; storage faults {suffered}"
+                f"{now:4.0f} s  done {self._workload.done}, to come {self._workload.left}; "
+                f"hosts killed {self._killer.kills}; storage faults {injected}"
             )
             time.sleep(_TICK)
         for faults in self._proxies.values():
@@ -133,44 +137,46 @@ class Campaign:
         self._person.no_faults()
         self._killer.end()
 
-    def _rest(self) -> tuple[Verdict, World]:
+    def _settle(self) -> tuple[CheckResult, Observation]:
         """No more faults: clients ask again and sweeps run until nothing changes any more."""
         end = time.monotonic() + self._options.settle
         open_ones, since = frozenset[str](), time.monotonic()
         while True:
-            verdict, world = self._judged(NOTHING_KNOWN)
+            result, observed = self._checked(NOTHING_KNOWN)
             now = time.monotonic()
-            waiting = frozenset(f.what for f in verdict.restless)
-            if waiting != open_ones or _due_soon(world):
+            waiting = frozenset(f.what for f in result.unsettled)
+            if waiting != open_ones or _due_soon(observed):
                 open_ones, since = waiting, now
             if not waiting or now >= end or now >= since + _CALM:
-                return self._once_more()
-            self._work.ask_again()
-            self._person.change(self._work.cases)
+                return self._final_sweep()
+            self._workload.resubmit_open()
+            self._person.change(self._workload.cases)
             for proxy in self._proxies:
-                proxy.clear()  # what it has seen is counted elsewhere
-            self._progress.show(
-                f"coming to rest, at most {end - now:.0f} s more; {len(waiting)} are not final yet"
-            )
+                proxy.clear()  # the counts are kept elsewhere
+            self._progress.show(f"settling, at most {end - now:.0f} s more; {len(waiting)} are not final yet")
             time.sleep(max(0.0, min(_LOOK, end - now)))
 
-    def _once_more(self) -> tuple[Verdict, World]:
+    def _final_sweep(self) -> tuple[CheckResult, Observation]:
         """All hosts sweep once more, all at once: nothing may happen any more."""
         for host in self._stack.hosts:
-            self._reader.sweep(host)
+            self._observer.sweep(host)
         time.sleep(min(_QUIET, self._options.settle / 6))
-        world = self._reader.look()
+        observed = self._observer.observe()
         deceived, journal = self._options.deceives, self._person.see("requests")["requests"]
-        always = odd(self._switches, deceived=deceived)
-        causes = causes_of(journal, self._work.drops, self._work.cases, world, always, deceived=deceived)
-        return self._judged(causes)
+        always = review_causes(self._behaviour, deceived=deceived)
+        causes = causes_of(
+            journal, self._workload.drops, self._workload.cases, observed, always, deceived=deceived
+        )
+        return self._checked(causes)
 
-    def _judged(self, causes: Causes) -> tuple[Verdict, World]:
-        world = self._reader.look()
-        return judge(self._work.drops, self._work.cases, self._work.flows.last, world, causes), world
+    def _checked(self, causes: Causes) -> tuple[CheckResult, Observation]:
+        observed = self._observer.observe()
+        return check(
+            self._workload.drops, self._workload.cases, self._workload.flows.last, observed, causes
+        ), observed
 
 
-def _due_soon(world: World) -> bool:
+def _due_soon(observed: Observation) -> bool:
     """Whether the ledger names something that is due, or soon will be."""
     soon = (datetime.now(UTC) + _SOON).isoformat()
-    return any(str(record.get("due") or "9999") <= soon for record in world.records.values())
+    return any(str(record.get("due") or "9999") <= soon for record in observed.records.values())

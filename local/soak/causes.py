@@ -1,6 +1,6 @@
 """Why a person may have to look: what went wrong at an order or at a customer, as far as it can be seen.
 
-A review must have a cause outside the application: an answer that was lost or odd, a hand in the portal, a
+A review must have a cause outside the application: an answer that was lost or odd, a change in the portal, a
 process that was killed in the middle. Where nothing of the kind was, the application gave up on its own.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from local.soak.observations import Observation, submission_of
 from local.soak.orders import OrderCase
 from local.soak.steps import Drop
-from local.soak.world import World, submission_of
 
 _HARMLESS = ("", "delay")
 
@@ -48,27 +48,27 @@ def causes_of(
     journal: Iterable[Mapping[str, Any]],
     drops: Iterable[Drop],
     cases: Iterable[OrderCase],
-    world: World,
+    observed: Observation,
     always: str,
     *,
     deceived: bool,
 ) -> Causes:
     """Gather them from the simulator's journal, from what was done by hand, and from the ledger."""
     orders, customers = _faults(journal)
-    for name, order in world.orders.items():
+    for name, order in observed.orders.items():
         orders[name]["by hand"] += order.by_hand
         customers[order.customer]["by hand"] += order.by_hand + (not order.placed)
     silent: set[str] = set()
     for drop in drops:
-        record = world.records.get(f"attachments/{drop.customer}/{drop.order}", {})
+        record = observed.records.get(f"attachments/{drop.customer}/{drop.order}", {})
         for own in record.get("submissions", {}).values():
             orders[drop.order]["a host died"] += own.get("deaths", 0)
             silent |= {drop.order} if own.get("firstSilent") else set()
-    records = {name: record for name, record in world.records.items() if name.startswith("orders/")}
+    records = {name: record for name, record in observed.records.items() if name.startswith("orders/")}
     for name, record in records.items():
         for own in record.get("submissions", {}).values():
             customers[name.split("/")[1]]["a host died"] += own.get("deaths", 0)
-    silent |= {case.key for case in cases if _was_silent(case, world)}
+    silent |= {case.key for case in cases if _was_silent(case, observed)}
     return Causes(_told(orders), _told(customers), always, frozenset(silent if deceived else ()))
 
 
@@ -98,6 +98,6 @@ def _told(counters: Mapping[str, Counter[str]]) -> dict[str, str]:
     }
 
 
-def _was_silent(case: OrderCase, world: World) -> bool:
-    own = submission_of(case, world)
+def _was_silent(case: OrderCase, observed: Observation) -> bool:
+    own = submission_of(case, observed)
     return bool(own and own.get("firstSilent"))

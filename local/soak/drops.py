@@ -12,55 +12,55 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from local.soak import hard_drops as hard
-from local.soak.papers import metadata, paper, several, single, spoilt
-from local.soak.steps import Delete, Drop, Expect, Place, Post, Put, Step
+from local.soak.documents import invalid_sidecar, metadata, new_document, several, single
+from local.soak.steps import Delete, Drop, DropContext, Expect, Post, Put, Step
 
 _LAST = 0.85
 """Share of the campaign's seconds after which no drop begins any more."""
 
 
-def pair(p: Place) -> list[Drop]:
+def pair(p: DropContext) -> list[Drop]:
     """A document and its sidecar, by either of the two names."""
     case = single(p.rng, p.customer, p.guid())
     name = p.rng.choice(["PO.json", "PO.pdf.json"])
-    files = {"PO.pdf": case.papers[0].content, name: case.sidecar(named=False)}
+    files = {"PO.pdf": case.documents[0].content, name: case.sidecar(named=False)}
     return [Drop(f"{p.folder}/{name}", "pair", Expect.ATTACHED, (case,), p.puts(files))]
 
 
-def documents_set(p: Place) -> list[Drop]:
+def documents_set(p: DropContext) -> list[Drop]:
     """Several documents, some of them tenders, and metadata.json."""
     case = several(p.rng, p.customer, p.guid())
     return [Drop(f"{p.folder}/metadata.json", "set", Expect.ATTACHED, (case,), p.puts(case.files()))]
 
 
-def overwritten(p: Place) -> list[Drop]:
+def overwritten(p: DropContext) -> list[Drop]:
     """A document is replaced by another version shortly after, and the sidecar is not dropped again: the one
     or the other is sent, and never both."""
-    make = p.rng.choice([single, several])
-    before = make(p.rng, p.customer, p.guid())
-    newer = paper(p.rng, before.papers[0].name)
-    after = replace(before, papers=(newer, *before.papers[1:]))
+    before_of = p.rng.choice([single, several])
+    before = before_of(p.rng, p.customer, p.guid())
+    newer = new_document(p.rng, before.documents[0].name)
+    after = replace(before, documents=(newer, *before.documents[1:]))
     late = Put(p.later(0, 2), f"{p.folder}/{newer.name}", newer.content)
     path, steps = f"{p.folder}/metadata.json", (*p.puts(before.files()), late)
     return [Drop(path, "overwritten", Expect.ATTACHED, (before, after), steps)]
 
 
-def corrected(p: Place) -> list[Drop]:
+def corrected(p: DropContext) -> list[Drop]:
     """A sidecar that is no good, and its correction under the same name."""
     case = single(p.rng, p.customer, p.guid())
-    files = {"PO.pdf": case.papers[0].content, "PO.json": spoilt(p.rng, case)}
+    files = {"PO.pdf": case.documents[0].content, "PO.json": invalid_sidecar(p.rng, case)}
     mended = Put(p.later(0, 4), f"{p.folder}/PO.json", case.sidecar(named=False))
     steps = (*p.puts(files), mended)
     return [Drop(f"{p.folder}/PO.json", "corrected", Expect.ATTACHED, (case,), steps)]
 
 
-def rejected(p: Place) -> list[Drop]:
+def rejected(p: DropContext) -> list[Drop]:
     """A drop that nobody can send."""
     case = single(p.rng, p.customer, p.guid())
-    document, sidecar = case.papers[0].content, case.sidecar(named=False)
+    document, sidecar = case.documents[0].content, case.sidecar(named=False)
     match p.rng.choice(["sidecar", "empty", "no PDF"]):
         case "sidecar":
-            sidecar = spoilt(p.rng, case)
+            sidecar = invalid_sidecar(p.rng, case)
         case "empty":
             document = b""
         case _:
@@ -69,10 +69,10 @@ def rejected(p: Place) -> list[Drop]:
     return [Drop(f"{p.folder}/PO.json", "rejected", Expect.REJECTED, (case,), steps)]
 
 
-def copied(p: Place) -> list[Drop]:
+def copied(p: DropContext) -> list[Drop]:
     """The same documents, dropped twice under different names."""
     case = several(p.rng, p.customer, p.guid())
-    renamed = replace(case, papers=tuple(replace(x, name=f"copy of {x.name}") for x in case.papers))
+    renamed = replace(case, documents=tuple(replace(x, name=f"copy of {x.name}") for x in case.documents))
     other = replace(p, folder=f"{p.folder} (2)")
     return [
         Drop(f"{p.folder}/metadata.json", "copy", Expect.ATTACHED, (case,), p.puts(case.files())),
@@ -80,18 +80,18 @@ def copied(p: Place) -> list[Drop]:
     ]
 
 
-def sent_as_well(p: Place) -> list[Drop]:
+def sent_as_well(p: DropContext) -> list[Drop]:
     """The same documents, dropped and sent over HTTP."""
     case = several(p.rng, p.customer, p.guid())
     steps: tuple[Step, ...] = (*p.puts(case.files()), Post(p.soon(), case))
     return [Drop(f"{p.folder}/metadata.json", "sent as well", Expect.ATTACHED, (case,), steps)]
 
 
-def shared(p: Place) -> list[Drop]:
+def shared(p: DropContext) -> list[Drop]:
     """One document, named by the sidecars of two orders."""
     first = single(p.rng, p.customer, p.guid())
     second = replace(first, order=p.guid(), metadata=metadata(p.rng))
-    document = p.puts({"PO.pdf": first.papers[0].content})
+    document = p.puts({"PO.pdf": first.documents[0].content})
     drops = []
     for number, case in enumerate((first, second), 1):
         name = f"order {number}.json"
@@ -100,27 +100,27 @@ def shared(p: Place) -> list[Drop]:
     return drops
 
 
-def added(p: Place) -> list[Drop]:
+def added(p: DropContext) -> list[Drop]:
     """Two submissions for one order whose documents have the same name."""
     first = single(p.rng, p.customer, p.guid())
-    second = replace(first, metadata=metadata(p.rng), papers=(paper(p.rng, "PO.pdf"),))
+    second = replace(first, metadata=metadata(p.rng), documents=(new_document(p.rng, "PO.pdf"),))
     drops = []
     for case, folder in ((first, p.folder), (second, f"{p.folder} (2)")):
         here = replace(p, folder=folder)
-        steps = here.puts({"PO.pdf": case.papers[0].content, "PO.json": case.sidecar(named=False)})
+        steps = here.puts({"PO.pdf": case.documents[0].content, "PO.json": case.sidecar(named=False)})
         drops.append(Drop(f"{folder}/PO.json", "two for one order", Expect.ATTACHED, (case,), steps))
     return drops
 
 
-def withdrawn(p: Place) -> list[Drop]:
+def withdrawn(p: DropContext) -> list[Drop]:
     """A document is deleted shortly after it was dropped; and a folder marker lies about."""
     case = single(p.rng, p.customer, p.guid())
-    steps = p.puts({"PO.pdf": case.papers[0].content, "PO.json": case.sidecar(named=False), "marker": b""})
+    steps = p.puts({"PO.pdf": case.documents[0].content, "PO.json": case.sidecar(named=False), "marker": b""})
     gone = Delete(p.later(0, 1), f"{p.folder}/PO.pdf")
     return [Drop(f"{p.folder}/PO.json", "withdrawn", Expect.EITHER, (case,), (*steps, gone))]
 
 
-KINDS: Mapping[Callable[[Place], list[Drop]], int] = {
+KINDS: Mapping[Callable[[DropContext], list[Drop]], int] = {
     pair: 20,
     documents_set: 14,
     overwritten: 6,
@@ -131,7 +131,7 @@ KINDS: Mapping[Callable[[Place], list[Drop]], int] = {
     shared: 3,
     added: 4,
     withdrawn: 3,
-    hard.in_trouble: 12,
+    hard.silent_posts: 12,
     hard.list_denied: 2,
     hard.part_lost: 4,
     hard.prices: 4,
@@ -157,7 +157,7 @@ def all_drops(seed: int, most: int, seconds: float) -> list[Drop]:
         kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
         at = rng.uniform(0, seconds * _LAST)
         own = random.Random(f"{seed}/drop {number}")
-        found += kind(Place(own, f"in/{number:04}", rng.choice(customers), at))
+        found += kind(DropContext(own, f"in/{number:04}", rng.choice(customers), at))
         if len(found) >= most:
             break
     return found[:most]

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+from local.soak.documents import PO, Case
 from local.soak.orders import OrderCase
-from local.soak.papers import PO, Case
 from local.stack import Host
 
 ATTEMPTS = 6
@@ -26,7 +26,7 @@ DONE, REFUSED, REVIEW, OPEN = "done", "refused", "review", "open"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ClientAnswer:
     """What the last answer said; `order_id` of an order that was placed."""
 
     state: str = OPEN
@@ -40,7 +40,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class ClientRequest:
     """One request that may be repeated: all arguments of `requests.Session.request` but the host."""
 
     name: str
@@ -49,22 +49,22 @@ class Asking:
     options: Mapping[str, Any] = field(repr=False)
 
 
-def order_asking(case: OrderCase) -> Asking:
+def order_request(case: OrderCase) -> ClientRequest:
     """The request to place an order."""
     options = {"json": case.body, "headers": {"Idempotency-Key": case.key}}
-    return Asking(case.key, f"/api/customers/{case.customer}/orders", case.polls, options)
+    return ClientRequest(case.key, f"/api/customers/{case.customer}/orders", case.polls, options)
 
 
-def attach_asking(case: Case) -> Asking:
+def attach_request(case: Case) -> ClientRequest:
     """The request to attach documents, as a form."""
     parts: list[tuple[str, tuple[str | None, bytes, str]]] = [
         ("metadata", (None, json.dumps(case.metadata).encode(), "application/json"))
     ]
-    for paper in case.papers:
-        part = "pofiles" if paper.kind == PO else "tenderfiles"
-        parts.append((part, (paper.name, paper.content, "application/pdf")))
+    for document in case.documents:
+        part = "pofiles" if document.kind == PO else "tenderfiles"
+        parts.append((part, (document.name, document.content, "application/pdf")))
     path = f"/api/customers/{case.customer}/orders/{case.order}/attachments"
-    return Asking(f"{case.order} {case.fingerprint}", path, polls=True, options={"files": parts})
+    return ClientRequest(f"{case.order} {case.fingerprint}", path, polls=True, options={"files": parts})
 
 
 class Flows:
@@ -75,66 +75,68 @@ class Flows:
         self._random = random.Random(f"{seed}/flows")
         self._stop = stop
         self._lock = threading.Lock()
-        self.told: dict[str, list[Told]] = {}
+        self.answers: dict[str, list[ClientAnswer]] = {}
         self.requests = 0
 
-    def insist(self, asking: Asking, attempts: int = ATTEMPTS) -> Told:
+    def send_until_final(self, request: ClientRequest, attempts: int = ATTEMPTS) -> ClientAnswer:
         """Ask until the answer is final, or `attempts` times, and note the answer."""
-        told = Told()
+        answer = ClientAnswer()
         with requests.Session() as http:
             http.trust_env = False
             for _ in range(attempts):
-                told = self._ask(http, asking, told)
-                if told.state != OPEN or self._stop.wait(min(told.wait, _LONGEST_WAIT)):
+                answer = self._ask(http, request, answer)
+                if answer.state != OPEN or self._stop.wait(min(answer.wait, _LONGEST_WAIT)):
                     break
         with self._lock:
-            self.told.setdefault(asking.name, []).append(told)
-        return told
+            self.answers.setdefault(request.name, []).append(answer)
+        return answer
 
-    def last(self, name: str) -> Told:
+    def last(self, name: str) -> ClientAnswer:
         """The best that was told under a name: the last answer that is final, else the last."""
         with self._lock:
-            heard = [Told(), *self.told.get(name, [])]
-        return next((told for told in reversed(heard) if told.state != OPEN), heard[-1])
+            heard = [ClientAnswer(), *self.answers.get(name, [])]
+        return next((answer for answer in reversed(heard) if answer.state != OPEN), heard[-1])
 
-    def _ask(self, http: requests.Session, asking: Asking, before: Told) -> Told:
+    def _ask(self, http: requests.Session, request: ClientRequest, before: ClientAnswer) -> ClientAnswer:
         with self._lock:
             host = self._random.choice(self._hosts)
             self.requests += 1
-        poll = asking.polls and before.location
-        options = {} if poll else dict(asking.options)
+        poll = request.polls and before.location
+        options = {} if poll else dict(request.options)
         headers = {**options.pop("headers", {}), "x-functions-key": host.key}
         try:
-            answer = http.request(
+            response = http.request(
                 "GET" if poll else "POST",
-                host.url + (before.location if poll else asking.path),
+                host.url + (before.location if poll else request.path),
                 headers=headers,
                 timeout=_PATIENCE,
                 **options,
             )
         except requests.RequestException as error:
-            return Told(detail=type(error).__name__, location=before.location)
-        return read(answer)
+            return ClientAnswer(detail=type(error).__name__, location=before.location)
+        return read(response)
 
 
-def read(answer: requests.Response) -> Told:
+def read(response: requests.Response) -> ClientAnswer:
     """What an answer says to a flow."""
     try:
-        body = answer.json()
+        body = response.json()
     except ValueError:
         body = {}
     detail, problem = str(body.get("detail", "")), str(body.get("type", "")).rpartition(":")[2]
-    wait = float(answer.headers.get("Retry-After") or 1)
-    if answer.status_code in (200, 201):
+    wait = float(response.headers.get("Retry-After") or 1)
+    if response.status_code in (200, 201):
         ids = frozenset(str(item.get("attachmentId")) for item in body.get("items", ()))
         order_id = str(body.get("id") or body.get("Id") or "")  # as Partner Center spells it
-        return Told(DONE, answer.status_code, order_id, detail, ids)
-    if answer.status_code == 202:
-        url = urlsplit(answer.headers["Location"])
+        return ClientAnswer(DONE, response.status_code, order_id, detail, ids)
+    if response.status_code == 202:
+        url = urlsplit(response.headers["Location"])
         location = url.path + (f"?{url.query}" if url.query else "")
-        return Told(OPEN, 202, detail=detail, location=location, wait=wait)
+        return ClientAnswer(OPEN, 202, detail=detail, location=location, wait=wait)
     if problem == "needs-review":
-        return Told(REVIEW, answer.status_code, detail=detail)
-    again = answer.status_code in (408, 409, 429) or answer.status_code >= 500
-    unrecorded = answer.status_code == 404 and answer.request.method == "GET"  # it is safe to ask anew
-    return Told(OPEN if again or unrecorded else REFUSED, answer.status_code, detail=detail, wait=wait)
+        return ClientAnswer(REVIEW, response.status_code, detail=detail)
+    again = response.status_code in (408, 409, 429) or response.status_code >= 500
+    unrecorded = response.status_code == 404 and response.request.method == "GET"  # it is safe to ask anew
+    return ClientAnswer(
+        OPEN if again or unrecorded else REFUSED, response.status_code, detail=detail, wait=wait
+    )

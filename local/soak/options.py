@@ -10,7 +10,7 @@ from dataclasses import dataclass
 ATTACHMENTS_SEEN_AFTER, ORDERS_SEEN_AFTER = 5.0, 12.0
 """Seconds after which the application takes what Partner Center does not show for absent."""
 
-MAKES = ("usual", "other", "mixed")
+PROFILES = ("usual", "other", "mixed")
 """How Partner Center answers: as the documents are usually read, otherwise, or each detail by the seed."""
 
 
@@ -31,7 +31,7 @@ class Options:
     lag: float = 3.0
     """Seconds for which Partner Center's lists do not show what is new. From ATTACHMENTS_SEEN_AFTER on they
     deceive the application: what is there may be sent again."""
-    make: str = "usual"
+    profile: str = "usual"
     seed: int = 0
 
     @property
@@ -60,7 +60,7 @@ PARTNER_CENTER_RATES: Mapping[str, float] = {
     "garbage": 0.02,
     "delay": 0.08,
 }
-"""Share of the requests to Partner Center that suffer each fault (local/simulator/faults.py)."""
+"""Share of the requests to Partner Center that get each fault (local/simulator/faults.py)."""
 
 APP_SETTINGS: Mapping[str, str] = {
     "REQUEST_SECONDS": "16",
@@ -103,8 +103,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--kills", type=int, default=-1, metavar="N", help="Kill so many hosts. Default: one every 4 seconds."
     )
     parser.add_argument(
-        "--make",
-        choices=MAKES,
+        "--profile",
+        choices=PROFILES,
         help="Partner Center answers as its documents are usually read, in a second plausible way, or each "
         "detail by the seed. Default: the seed decides.",
     )
@@ -137,6 +137,6 @@ def read_options(given: argparse.Namespace) -> Options:
         kills=given.kills if given.kills >= 0 else max(1, int(seconds / 4)),
         lose=given.lose,
         lag=given.lag,
-        make=given.make or MAKES[seed % len(MAKES)],
+        profile=given.profile or PROFILES[seed % len(PROFILES)],
         seed=seed,
     )

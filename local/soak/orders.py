@@ -10,8 +10,8 @@ from typing import Any
 
 from local.demo import OFFER
 from local.simulator.state import USUAL_RESELLERS
-from local.soak import troubles
-from local.soak.steps import Troubles
+from local.soak import fault_sequences
+from local.soak.steps import FaultRules
 
 _OFFERS = (OFFER, "DG7GMGF0D7FT:0001:DG7GMGF0D7FT", "CFQ7TTC0LH16:0001:CFQ7TTC0K97K")
 _LAST = 0.85
@@ -30,7 +30,7 @@ class OrderCase:
     clients: int = 1
     polls: bool = False
     """Whether a client follows Location after a 202, instead of posting again."""
-    troubles: Troubles = ()
+    fault_rules: FaultRules = ()
     by_hand: bool = False
     """Whether a person has placed the very same order before."""
     changed: bool = False
@@ -93,27 +93,27 @@ def _alike(rng: random.Random, case: OrderCase) -> list[OrderCase]:
     line = case.body["lineItems"][0]
     monthly = {**case.body, "billingCycle": "monthly", "lineItems": [{**line, "termDuration": "P1M"}]}
     annual = {**case.body, "billingCycle": "annual", "lineItems": [{**line, "termDuration": "P1Y"}]}
-    faults = troubles.of_posts(rng, case.customer, "POST order")
-    first = replace(case, body=monthly, troubles=faults)
+    faults = fault_sequences.of_posts(rng, case.customer, "POST order")
+    first = replace(case, body=monthly, fault_rules=faults)
     return [first, replace(case, key=f"{case.key}-annual", body=annual, at=case.at + rng.uniform(0, 2))]
 
 
-def _in_trouble(rng: random.Random, case: OrderCase) -> list[OrderCase]:
+def _silent_posts(rng: random.Random, case: OrderCase) -> list[OrderCase]:
     """The first POSTs are silent, with a 429 or the like between them."""
     customer = _customer(rng)
-    faults = troubles.of_posts(rng, customer, "POST order")
-    return [replace(case, customer=customer, kind="in trouble", troubles=faults)]
+    faults = fault_sequences.of_posts(rng, customer, "POST order")
+    return [replace(case, customer=customer, kind="silent posts", fault_rules=faults)]
 
 
 def _by_hand(rng: random.Random, case: OrderCase) -> list[OrderCase]:
     """A person has placed the very same order before."""
-    (case,) = _in_trouble(rng, case)
+    (case,) = _silent_posts(rng, case)
     return [replace(case, kind="by hand", by_hand=True)]
 
 
 def _changed(rng: random.Random, case: OrderCase) -> list[OrderCase]:
     """A person changes the order as soon as it is there."""
-    (case,) = _in_trouble(rng, case)
+    (case,) = _silent_posts(rng, case)
     return [replace(case, kind="changed", changed=True)]
 
 
@@ -136,7 +136,7 @@ KINDS: Mapping[Callable[[random.Random, OrderCase], list[OrderCase]], int] = {
     _twins: 12,
     _refused: 8,
     _alike: 6,
-    _in_trouble: 10,
+    _silent_posts: 10,
     _by_hand: 3,
     _changed: 4,
 }

@@ -1,15 +1,15 @@
 """Which Partner Center a campaign meets: its lists, names, sizes and dates, and what it does with an
-MS-RequestId. Decided by the seed (local/simulator/switches.py says what each switch does)."""
+MS-RequestId. Decided by the seed (local/simulator/behaviour.py says what each option does)."""
 
 from __future__ import annotations
 
 import random
 
-from local.simulator.switches import Switches
+from local.simulator.behaviour import Behaviour
 from local.soak.options import Options
 
 _SHARE = 0.35
-"""Share of the switches below that a mixed Partner Center has in another position than the usual one."""
+"""Share of the options below that have another value than the usual one in a mixed Partner Center."""
 
 _SHAPES: tuple[str, ...] = (
     "upload_reply",
@@ -40,51 +40,51 @@ _NEEDED = ("id", "attachmentId", "attachmentType", "lineItems", "offerId", "quan
 """Without these nothing at all is known again, and all that is sent ends in review or waits."""
 
 
-def switches(options: Options) -> dict[str, object]:
-    """What the simulator is told."""
+def behaviour(options: Options) -> dict[str, object]:
+    """What the simulator is configured with."""
     rng = random.Random(f"{options.seed}/Partner Center")
-    told: dict[str, object] = {
-        "make": "other" if options.make == "other" else "usual",
+    chosen: dict[str, object] = {
+        "profile": "other" if options.profile == "other" else "usual",
         "list_lag": options.lag + (0.0 if options.deceives else 1.0),
         "attachment_lag": options.lag,
         "order_visible_after": min(options.lag, 3.0),
         "clock_skew": rng.choice([0.0, rng.uniform(-1500, 1500)]),
         "page_size": rng.choice([0, 0, 2, 7]),
     }
-    if options.make == "usual":
-        told["honours_request_id"] = rng.random() < 0.5
-    if options.make == "mixed":
-        told |= {name: _other(rng, name) for name in _SHAPES if rng.random() < _SHARE}
-        told |= {name: _other(rng, name) for name in _RARE if rng.random() < _SHARE / 4}
-    return told
+    if options.profile == "usual":
+        chosen["honours_request_id"] = rng.random() < 0.5
+    if options.profile == "mixed":
+        chosen |= {name: _other(rng, name) for name in _SHAPES if rng.random() < _SHARE}
+        chosen |= {name: _other(rng, name) for name in _RARE if rng.random() < _SHARE / 4}
+    return chosen
 
 
-def described(told: dict[str, object]) -> str:
-    """The switches in one line."""
-    return ", ".join(f"{name} {_plain(value)}" for name, value in told.items() if name != "make")
+def described(chosen: dict[str, object]) -> str:
+    """The options in one line."""
+    return ", ".join(f"{name} {_plain(value)}" for name, value in chosen.items() if name != "profile")
 
 
-def odd(told: dict[str, object], *, deceived: bool) -> str:
-    """What of them can send anything to review, without a fault: "" when nothing can."""
-    silent = told.get("upload_reply", "files") != "files" or "pascal" in (
-        told.get("attachment_casing"),
-        told.get("order_casing"),
+def review_causes(chosen: dict[str, object], *, deceived: bool) -> str:
+    """Which of them can send anything to review, without a fault: "" when nothing can."""
+    silent = chosen.get("upload_reply", "files") != "files" or "pascal" in (
+        chosen.get("attachment_casing"),
+        chosen.get("order_casing"),
     )
     causes = {
         "no answer can be read": silent,
-        "lists lack members": any(name in told for name in _RARE),
+        "lists lack members": any(name in chosen for name in _RARE),
         "lists are late": deceived,
     }
     return ", ".join(cause for cause, applies in causes.items() if applies)
 
 
 def _other(rng: random.Random, name: str) -> object:
-    """Another position of a switch than its usual one; of a set of names one."""
-    field = Switches.__dataclass_fields__[name]
+    """Another value of an option than its usual one; of a set of names one."""
+    field = Behaviour.__dataclass_fields__[name]
     usual, known = field.default, field.metadata.get("known", (False, True))
     if isinstance(usual, tuple):
         return [rng.choice([member for member in known if member not in _NEEDED])]
-    return rng.choice([position for position in known if position != usual])
+    return rng.choice([value for value in known if value != usual])
 
 
 def _plain(value: object) -> str:

@@ -48,9 +48,9 @@ class Person:
 
     def upload(self, step: Upload) -> None:
         """Attach a document to an order."""
-        paper = step.paper
-        content = base64.b64encode(paper.content).decode()
-        body = {"orderId": step.order, "fileName": paper.name, "kind": paper.kind, "content": content}
+        document = step.document
+        content = base64.b64encode(document.content).decode()
+        body = {"orderId": step.order, "fileName": document.name, "kind": document.kind, "content": content}
         self.control("uploads", body)
 
     def let_appear(self, step: Appear) -> None:
@@ -60,11 +60,11 @@ class Person:
     def place(self, case: OrderCase) -> None:
         """Have the order that somebody is about to ask for be there already, as one of ten minutes ago. Where
         Partner Center does not tell when an order was created nobody could tell the two apart."""
-        switches = self.see("state")["switches"]
-        if switches["creation_date"] not in _TELLING:
+        behaviour = self.see("state")["behaviour"]
+        if behaviour["creation_date"] not in _TELLING:
             return
         lines = [{"lineItemNumber": n, **line} for n, line in enumerate(case.body["lineItems"])]
-        created = documented_date(time.time() + switches["clock_skew"] - _AGO)
+        created = documented_date(time.time() + behaviour["clock_skew"] - _AGO)
         body = {**case.body, "lineItems": lines, "creationDate": created}
         self.control("orders", {"customerId": case.customer, "body": body})
 

@@ -8,9 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from local.soak.flows import OPEN, REVIEW
-from local.soak.options import Options
-from local.soak.verdict import (
+from local.soak.checker import (
     DISAGREE,
     LOST,
     ONCE,
@@ -20,12 +18,14 @@ from local.soak.verdict import (
     UNEXPLAINED,
     UNSEEN,
     WITHDRAWN,
+    CheckResult,
     Finding,
-    Verdict,
 )
+from local.soak.flows import OPEN, REVIEW
+from local.soak.options import Options
 
 _EVERY = 10.0
-_FATES = (ONCE, REJECTED, WITHDRAWN, UNSEEN, REVIEW, OPEN, TWICE, LOST, DISAGREE, UNEXPLAINED, RESIDUE)
+_OUTCOMES = (ONCE, REJECTED, WITHDRAWN, UNSEEN, REVIEW, OPEN, TWICE, LOST, DISAGREE, UNEXPLAINED, RESIDUE)
 _NONE_ASKED = (TWICE, RESIDUE)
 """Fates of what nobody asked for: they stand beside what was asked for."""
 
@@ -62,7 +62,7 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class Statistics:
     """What happened around the drops and orders."""
 
     kills: int
@@ -75,43 +75,43 @@ class Story:
     queue: Mapping[str, int]
     queue_requests: int
     client_requests: int
-    make: str
-    """Which Partner Center it was, and its switches."""
+    profile: str
+    """Which Partner Center it was, and its behaviour."""
 
 
-def table(options: Options, verdict: Verdict, story: Story, seconds: float) -> str:
+def table(options: Options, result: CheckResult, stats: Statistics, seconds: float) -> str:
     """The whole result as text."""
-    e = story.events
+    e = stats.events
     rows = [
         "",
         _row("", "drops", "over HTTP", "orders"),
-        *(_fates(verdict)),
+        *(_outcomes(result)),
         "",
-        f"hosts                 {options.hosts}, kills {story.kills}"
-        + (f"; ENDED BY THEMSELVES: {', '.join(story.died)}" if story.died else ""),
+        f"hosts                 {options.hosts}, kills {stats.kills}"
+        + (f"; ENDED BY THEMSELVES: {', '.join(stats.died)}" if stats.died else ""),
         f"events                {e.files} files, {e.delivered} deliveries, {e.repeated} files delivered more "
         f"than once, {e.lost} never",
-        f"Partner Center        {story.partner_center_requests} requests; {_counts(story.partner_center)}",
-        f"its make              {story.make}",
-        f"blobs                 {story.storage_requests} requests; {_counts(story.storage)}",
-        f"queues                {story.queue_requests} requests; {_counts(story.queue)}",
-        f"clients               {story.client_requests} requests",
+        f"Partner Center        {stats.partner_center_requests} requests; {_counts(stats.partner_center)}",
+        f"its profile           {stats.profile}",
+        f"blobs                 {stats.storage_requests} requests; {_counts(stats.storage)}",
+        f"queues                {stats.queue_requests} requests; {_counts(stats.queue)}",
+        f"clients               {stats.client_requests} requests",
         f"seed                  {options.seed}",
         f"duration              {seconds:.0f} s",
         f"again                 {options.command}",
     ]
-    rows += _told("In review, each with its reason:", verdict.of(REVIEW))
-    rows += _told("Still open, each with a next attempt:", verdict.of(OPEN))
-    rows += _told("There twice, since lists were late for longer than is believed:", verdict.of(RESIDUE))
-    rows += _told("VIOLATIONS:", verdict.violations)
+    rows += _told("In review, each with its reason:", result.of(REVIEW))
+    rows += _told("Still open, each with a next attempt:", result.of(OPEN))
+    rows += _told("There twice, since lists were late for longer than is believed:", result.of(RESIDUE))
+    rows += _told("VIOLATIONS:", result.violations)
     return "\n".join(rows)
 
 
-def _fates(verdict: Verdict) -> list[str]:
-    columns = [Counter(f.fate for f in found) for found in (verdict.drops, verdict.posts, verdict.orders)]
-    asked = [sum(not f.what.startswith("order ") for f in verdict.drops), len(verdict.posts)]
-    rows = [_row("asked for", *asked, sum(f.fate not in _NONE_ASKED for f in verdict.orders))]
-    return rows + [_row(fate, *(column[fate] for column in columns)) for fate in _FATES]
+def _outcomes(result: CheckResult) -> list[str]:
+    columns = [Counter(f.outcome for f in found) for found in (result.drops, result.posts, result.orders)]
+    asked = [sum(not f.what.startswith("order ") for f in result.drops), len(result.posts)]
+    rows = [_row("asked for", *asked, sum(f.outcome not in _NONE_ASKED for f in result.orders))]
+    return rows + [_row(outcome, *(column[outcome] for column in columns)) for outcome in _OUTCOMES]
 
 
 def _row(name: str, *values: object) -> str:
@@ -123,5 +123,5 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _told(title: str, findings: Iterable[Finding]) -> list[str]:
-    lines = [f"  {f.what}: {f.fate}: {f.why}" for f in findings]
+    lines = [f"  {f.what}: {f.outcome}: {f.why}" for f in findings]
     return ["", title, *lines] if lines else []

@@ -1,4 +1,4 @@
-"""The words of a campaign: what is put where and when, and what must come of it."""
+"""The steps of a campaign: what is put where and when, and what must come of it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from local.soak.papers import Case, Paper
+from local.soak.documents import Case, Document
 
-Troubles = tuple[Mapping[str, object], ...]
-"""Fault orders for the simulator (local/simulator/faults.py), for one customer."""
+FaultRules = tuple[Mapping[str, object], ...]
+"""Fault rules for the simulator (local/simulator/faults.py), for one customer."""
 
 
 class Expect(StrEnum):
@@ -19,7 +19,7 @@ class Expect(StrEnum):
 
     ATTACHED = "attached"
     REJECTED = "rejected"
-    SPOILT = "spoilt"
+    CORRUPTED = "corrupted"
     """It becomes junk after it may have been attached: rejected, and what was attached stays visible."""
     UNSEEN = "unseen"
     """Partner Center does not know its order: it is tried again for 20 minutes."""
@@ -58,7 +58,7 @@ class Upload:
 
     at: float
     order: str
-    paper: Paper
+    document: Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Drop:
     steps: tuple[Step, ...]
     earlier: tuple[Case, ...] = ()
     signals: int = 1
-    troubles: Troubles = ()
+    fault_rules: FaultRules = ()
     order_exists: bool = True
     """Whether the order is there from the beginning."""
 
@@ -107,7 +107,7 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DropContext:
     """Where and when a drop happens, and its own stream of random numbers."""
 
     rng: random.Random

@@ -14,8 +14,8 @@ import pytest
 
 from bench import parts
 from local.azurite.launcher import Azurite
-from local.proxy_faults import Fault
-from local.storage_proxy import Proxy
+from local.fault_proxy import Proxy
+from local.fault_rules import Fault
 from tests.app.conftest import CUSTOMER, ROOT
 
 PLACE = """
@@ -57,8 +57,8 @@ def place(env: Mapping[str, str]) -> tuple[int, dict[str, str], dict[str, Any]]:
 
 def test_an_order_that_may_have_been_recorded_is_202_with_where_to_ask(azurite: Azurite) -> None:
     with storage_of(azurite) as (storage, env):
-        storage.order(DONE_AND_LOST, method="PUT", name="orders/*", times=-1)
-        storage.order(NOT_DONE, method="GET", name="orders/*", times=-1)
+        storage.inject(DONE_AND_LOST, method="PUT", name="orders/*", times=-1)
+        storage.inject(NOT_DONE, method="GET", name="orders/*", times=-1)
         status, headers, body = place(env)
 
     asked = f"https://app.example/api/customers/{CUSTOMER}/order-requests?key=run%2F7%23x"
@@ -70,7 +70,7 @@ def test_an_order_that_may_have_been_recorded_is_202_with_where_to_ask(azurite: 
 @pytest.mark.parametrize("method", ["PUT", "*"])
 def test_an_order_that_was_not_recorded_is_503(azurite: Azurite, method: str) -> None:
     with storage_of(azurite) as (storage, env):
-        storage.order(NOT_DONE, method=method, name="orders/*", times=-1)
+        storage.inject(NOT_DONE, method=method, name="orders/*", times=-1)
         status, headers, body = place(env)
 
     assert (status, "location" in headers) == (503, False)

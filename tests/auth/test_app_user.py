@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.simulator.entra import Fault, TokenService
+from local.simulator.entra import TokenFault, TokenService
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.tokens import read
 from shared.auth.entra import Entra
@@ -301,7 +301,7 @@ def test_without_a_store_that_answers_there_is_no_first_token(entra: TokenServic
 
 
 def test_a_passing_fault_is_tried_once_more(entra: TokenService, token_file: Path) -> None:
-    entra.faults.append(Fault(status=503))
+    entra.faults.append(TokenFault(status=503))
 
     assert tokens(user_settings(entra, token_file)).get(Mode.APP_USER)
     assert [call.status for call in entra.calls] == [503, 200]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from local.simulator.entra import Fault, TokenService
+from local.simulator.entra import TokenFault, TokenService
 from local.simulator.pki import Pki
 from shared.auth.store import FileStore
 from shared.tools.consent import main
@@ -137,7 +137,7 @@ def test_stray_requests_to_the_redirect_uri_do_not_end_the_sign_in(env: dict[str
 def test_a_wrong_secret_is_named(
     env: dict[str, str], entra: TokenService, arguments: tuple[str, ...]
 ) -> None:
-    entra.faults.append(Fault(status=401, number=7000215, error="invalid_client"))
+    entra.faults.append(TokenFault(status=401, number=7000215, error="invalid_client"))
     code, said = consent(env, *arguments)
 
     assert code == 1

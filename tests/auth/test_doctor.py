@@ -11,7 +11,7 @@ import pytest
 from local.simulator.entra import TokenService
 from local.simulator.pki import Pki
 from local.simulator.tokens import mint, read
-from local.simulator.web import Asked, Said, Web, said_json
+from local.simulator.web import Request, Response, Web, json_response
 from shared.auth.claims import claims_of
 from shared.auth.mode import Mode
 from shared.tools.doctor import judge_token, main
@@ -32,11 +32,11 @@ class PartnerCenter(Web):
 
     def __init__(self, pki: Pki) -> None:
         super().__init__(self._reply, tls=pki.server_context())
-        self.asked: list[Asked] = []
-        self.app = said_json(200, {"totalCount": 1})
-        self.user = said_json(200, {"totalCount": 0}, {"isMfaCompliant": "true"})
+        self.asked: list[Request] = []
+        self.app = json_response(200, {"totalCount": 1})
+        self.user = json_response(200, {"totalCount": 0}, {"isMfaCompliant": "true"})
 
-    def _reply(self, asked: Asked) -> Said:
+    def _reply(self, asked: Request) -> Response:
         self.asked.append(asked)
         claims = read(asked.headers["authorization"].removeprefix("Bearer "), KEY)
         return self.app if claims.get("idtyp") == "app" else self.user
@@ -97,7 +97,7 @@ def test_a_sign_in_without_mfa_is_named_twice(
     env: dict[str, str], entra: TokenService, partner_center: PartnerCenter
 ) -> None:
     entra.directory.policy.mfa = False
-    partner_center.user = said_json(401, {"code": "900421"}, {"isMfaCompliant": "false"})
+    partner_center.user = json_response(401, {"code": "900421"}, {"isMfaCompliant": "false"})
     code, said = examine(env)
 
     assert code == 1
@@ -109,19 +109,19 @@ def test_a_sign_in_without_mfa_is_named_twice(
 @pytest.mark.parametrize(
     ("answer", "named"),
     [
-        (said_json(401, {"code": "10001", "description": "no"}), "multifactor"),
-        (Said(401, b""), "App management"),
-        (said_json(401, {"code": "800001"}), "App management"),
-        (said_json(403, {"code": "900150"}), "Admin agent"),
-        (said_json(403, {"code": "900309"}), "Conditional Access"),
-        (said_json(403, {"code": "900124"}), "Partner Agreement"),
-        (Said(302, b"", headers={"Location": "https://elsewhere.example"}), "PARTNER_CENTER_BASE_URL"),
-        (Said(500, b"\xef\xbb\xbfoops"), "500"),
-        (Said(0), "did not answer"),
+        (json_response(401, {"code": "10001", "description": "no"}), "multifactor"),
+        (Response(401, b""), "App management"),
+        (json_response(401, {"code": "800001"}), "App management"),
+        (json_response(403, {"code": "900150"}), "Admin agent"),
+        (json_response(403, {"code": "900309"}), "Conditional Access"),
+        (json_response(403, {"code": "900124"}), "Partner Agreement"),
+        (Response(302, b"", headers={"Location": "https://elsewhere.example"}), "PARTNER_CENTER_BASE_URL"),
+        (Response(500, b"\xef\xbb\xbfoops"), "500"),
+        (Response(0), "did not answer"),
     ],
 )
 def test_what_partner_center_answers_is_explained(
-    env: dict[str, str], partner_center: PartnerCenter, answer: Said, named: str
+    env: dict[str, str], partner_center: PartnerCenter, answer: Response, named: str
 ) -> None:
     partner_center.user = answer
     code, said = examine(env)
@@ -134,7 +134,7 @@ def test_what_partner_center_answers_is_explained(
 def test_an_app_only_call_that_is_refused_fails_the_whole(
     env: dict[str, str], partner_center: PartnerCenter
 ) -> None:
-    partner_center.app = said_json(403, {"code": "900329"})
+    partner_center.app = json_response(403, {"code": "900329"})
 
     assert examine(env)[0] == 1
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.simulator.entra import Fault, TokenService
+from local.simulator.entra import TokenFault, TokenService
 from shared.auth.failures import AADSTS, Refusal, explain
 from shared.auth.mode import Mode
 from shared.core.errors import TokenError
@@ -38,7 +38,7 @@ def test_each_family_has_its_sentence_number_and_ids(
     entra: TokenService, token_file: Path, number: int, mode: Mode
 ) -> None:
     error, said = FAMILIES[number]
-    entra.faults.append(Fault(status=400, number=number, error=error))
+    entra.faults.append(TokenFault(status=400, number=number, error=error))
     source = tokens(identity(entra, PARTNER_REFRESH_TOKEN_FILE=str(token_file)))
 
     with pytest.raises(TokenError) as caught:
@@ -61,7 +61,7 @@ def test_each_family_has_its_sentence_number_and_ids(
 def test_an_error_without_a_number_is_told_by_its_name(
     entra: TokenService, token_file: Path, error: str, said: str
 ) -> None:
-    entra.faults.append(Fault(status=400, error=error))
+    entra.faults.append(TokenFault(status=400, error=error))
     source = tokens(identity(entra, PARTNER_REFRESH_TOKEN_FILE=str(token_file)))
 
     with pytest.raises(TokenError, match=said) as caught:
@@ -96,7 +96,7 @@ def test_any_body_is_explained(text: str) -> None:
 def test_a_passing_fault_may_be_repeated(
     entra: TokenService, token_file: Path, status: int, mode: Mode
 ) -> None:
-    entra.faults.append(Fault(status=status, times=2))
+    entra.faults.append(TokenFault(status=status, times=2))
     source = tokens(identity(entra, PARTNER_REFRESH_TOKEN_FILE=str(token_file)))
 
     with pytest.raises(TokenError) as caught:
@@ -109,7 +109,7 @@ def test_a_passing_fault_may_be_repeated(
 def test_retry_after_is_honoured_and_nobody_asks_before(
     entra: TokenService, token_file: Path, clock: Clock, mode: Mode
 ) -> None:
-    entra.faults.append(Fault(status=429, retry_after=40))
+    entra.faults.append(TokenFault(status=429, retry_after=40))
     source = tokens(identity(entra, PARTNER_REFRESH_TOKEN_FILE=str(token_file)), clock)
 
     with pytest.raises(TokenError, match="rate"):
@@ -126,7 +126,7 @@ def test_retry_after_is_honoured_and_nobody_asks_before(
 def test_entra_that_says_nothing_is_given_up_in_bounded_time(
     entra: TokenService, token_file: Path, mode: Mode
 ) -> None:
-    entra.faults.append(Fault(status=503, hang=30, times=2))
+    entra.faults.append(TokenFault(status=503, hang=30, times=2))
     settings = identity(entra, PARTNER_REFRESH_TOKEN_FILE=str(token_file))
 
     with pytest.raises(TokenError, match="did not answer") as caught:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from local.simulator.entra import Fault, TokenService
+from local.simulator.entra import TokenFault, TokenService
 from local.simulator.tokens import read
 from shared.auth.entra import Entra
 from shared.auth.mode import Mode
@@ -89,7 +89,7 @@ def test_an_expired_or_malformed_token_is_refused_for_a_minute_too(
     entra: TokenService, clock: Clock, number: int, error: str
 ) -> None:
     source, assertion = tokens(identity(entra), clock), entra.directory.issue_user_assertion()
-    entra.faults.append(Fault(status=400, number=number, error=error))
+    entra.faults.append(TokenFault(status=400, number=number, error=error))
 
     refused(lambda: source.on_behalf_of(assertion))
     clock.ahead = 55
@@ -100,14 +100,14 @@ def test_an_expired_or_malformed_token_is_refused_for_a_minute_too(
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(status=503, times=2),
-        Fault(status=500, error="invalid_grant", times=2),
-        Fault(status=0, times=2),
-        Fault(status=200, times=2),
+        TokenFault(status=503, times=2),
+        TokenFault(status=500, error="invalid_grant", times=2),
+        TokenFault(status=0, times=2),
+        TokenFault(status=200, times=2),
     ],
 )
 def test_what_says_nothing_about_the_users_token_is_forgotten_in_seconds(
-    entra: TokenService, clock: Clock, fault: Fault
+    entra: TokenService, clock: Clock, fault: TokenFault
 ) -> None:
     source, assertion = tokens(identity(entra), clock), entra.directory.issue_user_assertion()
     entra.faults.append(dataclasses.replace(fault))
@@ -135,7 +135,7 @@ def test_made_up_tokens_fill_no_memory_and_drive_no_user_out(entra: TokenService
 def test_a_slow_exchange_of_one_user_holds_no_other(entra: TokenService) -> None:
     source = tokens(identity(entra), timeout=30)
     slow, quick = (entra.directory.issue_user_assertion() for _ in range(2))
-    entra.faults.append(Fault(status=503, hang=30))
+    entra.faults.append(TokenFault(status=503, hang=30))
     waiting = threading.Thread(target=source.on_behalf_of, args=(slow,), daemon=True)
     waiting.start()
     while entra.faults:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.simulator.entra import Fault, TokenService
+from local.simulator.entra import TokenFault, TokenService
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.vault import Vault
 from shared.auth.mode import Mode
@@ -22,12 +22,12 @@ from tests.auth.conftest import IDENTITY_CLIENT, SECRET, identity, tokens
 from tests.auth.test_stores import NAME
 
 FAULTS = [
-    Fault(status=400, number=7000215, error="invalid_client", times=2),
-    Fault(status=400, number=700082, error="invalid_grant", times=2),
-    Fault(status=503, times=2),
-    Fault(status=429, times=2),
-    Fault(status=0, times=2),
-    Fault(status=200, times=2),
+    TokenFault(status=400, number=7000215, error="invalid_client", times=2),
+    TokenFault(status=400, number=700082, error="invalid_grant", times=2),
+    TokenFault(status=503, times=2),
+    TokenFault(status=429, times=2),
+    TokenFault(status=0, times=2),
+    TokenFault(status=200, times=2),
 ]
 
 
@@ -53,7 +53,7 @@ def spill(action: Callable[[], object]) -> str:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: f"{f.status}-{f.number}")
 def test_no_failure_shows_a_secret(
-    entra: TokenService, token_file: Path, caplog: pytest.LogCaptureFixture, fault: Fault
+    entra: TokenService, token_file: Path, caplog: pytest.LogCaptureFixture, fault: TokenFault
 ) -> None:
     source = tokens(identity(entra, PARTNER_REFRESH_TOKEN_FILE=str(token_file)))
     assertion = entra.directory.issue_user_assertion()
@@ -66,7 +66,7 @@ def test_no_failure_shows_a_secret(
             lambda: source.get(Mode.APP_USER),
             Exchange(source, assertion),
         ):
-            entra.faults[:] = [Fault(fault.status, fault.number, fault.error, times=2)]
+            entra.faults[:] = [TokenFault(fault.status, fault.number, fault.error, times=2)]
             seen += spill(action)
     seen += _logged(caplog)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.simulator.entra import Fault, TokenService
+from local.simulator.entra import TokenFault, TokenService
 from shared.auth.mode import Mode
 from shared.core.errors import TokenError
 from tests.auth.conftest import Clock, identity, tokens
@@ -45,7 +45,7 @@ def test_a_hundred_callers_whose_token_was_refused_make_one_request(
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_hundred_callers_share_one_refusal(entra: TokenService, token_file: Path, mode: Mode) -> None:
-    entra.faults.append(Fault(status=400, number=53003, error="access_denied", hang=0.1))
+    entra.faults.append(TokenFault(status=400, number=53003, error="access_denied", hang=0.1))
     source = tokens(identity(entra, PARTNER_REFRESH_TOKEN_FILE=str(token_file)))
 
     def attempt() -> str:
@@ -63,7 +63,7 @@ def test_while_one_caller_renews_early_the_others_go_on_with_the_old_token(
     source = tokens(identity(entra), clock)
     old = source.get(Mode.APP)
     clock.ahead = 3400
-    entra.faults.append(Fault(status=503, hang=30))
+    entra.faults.append(TokenFault(status=503, hang=30))
     renewing = threading.Thread(target=source.get, args=(Mode.APP,), daemon=True)
     renewing.start()
     while entra.faults:

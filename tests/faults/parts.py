@@ -15,10 +15,10 @@ from email.utils import format_datetime, parsedate_to_datetime
 from xml.sax.saxutils import unescape
 
 from local.azurite.launcher import Azurite
-from local.proxy_faults import Fault, Seen
+from local.fault_proxy import Proxy
+from local.fault_rules import Fault, Seen
 from local.simulator.partner_center import PartnerCenterSimulator
 from local.simulator.tokens import mint
-from local.storage_proxy import Proxy
 from shared.auth.mode import Mode
 from shared.bootstrap import Services, build
 from shared.clock import Deadline
@@ -64,7 +64,7 @@ class Storage(Proxy):
         self.tells_md5 = True
         """Azure keeps no MD5 of a blob that was uploaded in blocks; Azurite does."""
 
-    def retell(self, seen: Seen, headers: dict[str, str], body: bytes | None) -> bytes | None:
+    def rewrite(self, seen: Seen, headers: dict[str, str], body: bytes | None) -> bytes | None:
         if seen.method == "PUT":
             self._written[seen.container, seen.name] = self._clock.ahead
         for header in list(headers):

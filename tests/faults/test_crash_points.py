@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from local.proxy_faults import Fault
+from local.fault_rules import Fault
 from shared.core.ledger import State
 from shared.core.models import order_attachments_key
 from shared.services.bell import Message
@@ -89,7 +89,7 @@ def _left_behind(world: World) -> Job:
     """A worker gets the message of a claim whose holder was killed before it sent anything."""
     job = _drop(world)
     with Instance() as process:
-        world.line.order(Fault("kill", pid=process.pid), method="POST")
+        world.line.inject(Fault("kill", pid=process.pid), method="POST")
         process.begin(world.faulty_env, job)
         assert not process.end()
     world.heal()
@@ -187,7 +187,7 @@ def _dies(world: World, job: Job, line: str, n: int, after: bool) -> bool:
     """Let a process do the job, and kill it at its n-th write there; False when it made fewer."""
     with Instance() as process:
         fault = Fault("kill", after=after, pid=process.pid)
-        world.proxies[line].order(fault, method="P*", skip=n)
+        world.proxies[line].inject(fault, method="P*", skip=n)
         process.begin(world.faulty_env, job, world.clock.ahead.total_seconds())
         return not process.end()
 

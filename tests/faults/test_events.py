@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from local.proxy_faults import Fault
+from local.fault_rules import Fault
 from shared.core.errors import StorageError
 from shared.services.bell import Message
 from shared.services.worker import BURIED_FOR
@@ -84,7 +84,7 @@ def test_a_document_overwritten_between_decision_and_read_is_sent_as_it_is_now(
         lambda seen: seen.writes and seen.name.startswith("attachments/"),
         lambda: drop_later(world, "x/PO.pdf", new),
     )
-    world.storage.order(Fault("cut_body", bytes=300_000), name="x/PO.pdf")
+    world.storage.inject(Fault("cut_body", bytes=300_000), name="x/PO.pdf")
     world.ring(path, by=world.faulty)
     world.ring("x/PO.pdf")
     world.settle()
@@ -238,7 +238,7 @@ def test_a_lost_event_whose_visit_fails_is_visited_again(world: World, container
     path = world.drop_pair(order)
     world.make_containers()
     world.clock.forward(minutes=30)
-    world.storage.order(Fault("status", status=DENIED), container=container, name="x/*", times=-1)
+    world.storage.inject(Fault("status", status=DENIED), container=container, name="x/*", times=-1)
     counts = world.faulty.sweep.run(CORRELATION, world.deadline())
     world.queues.clear()
     messages = [Message.load(text) for text in world.messages()]

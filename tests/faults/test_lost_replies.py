@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.proxy_faults import Fault
+from local.fault_rules import Fault
 from shared.core.errors import StorageError
 from shared.core.ledger import State
 from shared.validation.orders import order_request
@@ -84,7 +84,7 @@ def test_a_document_that_breaks_off_while_it_is_sent_is_no_lost_reply(world: Wor
     order = world.order()
     large = PDF + bytes(600_000)
     path = world.drop_pair(order, content=large)
-    world.storage.order(Fault("cut_body", bytes=50_000), name="x/PO.pdf", times=9)
+    world.storage.inject(Fault("cut_body", bytes=50_000), name="x/PO.pdf", times=9)
     world.ring(path, by=world.faulty)
     told = world.receipt(path)
     (own,) = world.submissions(order).values()
@@ -101,7 +101,7 @@ def test_a_document_that_breaks_off_while_it_is_sent_is_no_lost_reply(world: Wor
 def test_a_document_whose_connection_breaks_is_resumed_where_it_broke(world: World) -> None:
     order = world.order()
     path = world.drop_pair(order, content=PDF + bytes(600_000))
-    world.storage.order(Fault("cut_body", bytes=300_000), name="x/PO.pdf", times=2)
+    world.storage.inject(Fault("cut_body", bytes=300_000), name="x/PO.pdf", times=2)
     world.ring(path, by=world.faulty)
 
     assert world.state() == "attached"
@@ -277,7 +277,7 @@ def test_two_keys_with_equal_lines_that_are_resolved_at_once_adopt_one_each(worl
     for key in ("a", "b"):
         world.place(key)
     world.clock.forward(minutes=40)
-    world.storage.order(Fault("status", status=DENIED), method="PUT", name="orders/*", skip=1, times=9)
+    world.storage.inject(Fault("status", status=DENIED), method="PUT", name="orders/*", skip=1, times=9)
     with contextlib.suppress(StorageError):
         world.place("a", by=world.faulty)
     world.heal()

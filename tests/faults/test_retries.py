@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from local.proxy_faults import Fault
+from local.fault_rules import Fault
 from shared.core.errors import StorageError
 from shared.core.ledger import State
 from shared.core.models import order_attachments_key
@@ -76,7 +76,7 @@ def test_documents_that_cannot_be_read_for_a_while_are_not_given_up(world: World
     world.partner.faults.add({"on": "POST attachment", "do": {"kind": "throttle", "retry_after": 600}})
     world.ring(path)
     world.clock.forward(minutes=20)
-    world.storage.order(Fault("cut_body", bytes=300_000), name="x/PO.pdf", times=-1)
+    world.storage.inject(Fault("cut_body", bytes=300_000), name="x/PO.pdf", times=-1)
     world.sweep(by=world.faulty)
     told = world.state()
     world.heal()
@@ -131,7 +131,7 @@ def test_a_damaged_record_is_the_operators_to_mend_and_nothing_is_sent(world: Wo
 def test_a_poisoned_event_whose_cause_has_passed_is_simply_done(world: World) -> None:
     order = world.order()
     path = world.drop_pair(order)
-    world.storage.order(Fault("status", status=DENIED), container="ledger-*", times=-1)
+    world.storage.inject(Fault("status", status=DENIED), container="ledger-*", times=-1)
     for _ in range(5):
         with pytest.raises(StorageError):
             world.ring(path, by=world.faulty)

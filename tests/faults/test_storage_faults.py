@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from local.proxy_faults import Fault
+from local.fault_rules import Fault
 from shared.core.errors import StorageError, StorageUnknownError
 from shared.core.ledger import State
 from tests.faults.parts import DENIED, World
@@ -27,7 +27,7 @@ def test_a_write_that_fails_or_whose_reply_is_lost_is_made_good_at_once(
     world.make_containers()
     order = world.order()
     path = world.drop_pair(order)
-    world.storage.order(fault, method="PUT", skip=nth)
+    world.storage.inject(fault, method="PUT", skip=nth)
     world.ring(path, by=world.faulty)
 
     assert [s.fault for s in world.storage.seen() if s.fault] == [fault.kind]
@@ -39,7 +39,7 @@ def test_a_write_that_fails_or_whose_reply_is_lost_is_made_good_at_once(
 def test_a_claim_that_was_won_and_reported_as_lost_is_ones_own(world: World, fault: Fault) -> None:
     """The client's second try is told that the record exists: it is the first try's."""
     world.make_containers()
-    world.storage.order(fault, method="PUT", name="orders/*")
+    world.storage.inject(fault, method="PUT", name="orders/*")
     outcome = world.place(by=world.faulty)
 
     assert outcome.submission.state is State.DONE
@@ -54,8 +54,8 @@ def test_whoever_may_have_left_a_claim_behind_is_not_told_that_nothing_was_done(
     """The claim is written, the answer lost, and what stands there cannot be read: a worker may go on with
     it."""
     world.make_containers()
-    world.storage.order(fault, method="PUT", name="orders/*")
-    world.storage.order(REFUSED, method="GET", name="orders/*")
+    world.storage.inject(fault, method="PUT", name="orders/*")
+    world.storage.inject(REFUSED, method="GET", name="orders/*")
     with pytest.raises(StorageUnknownError):
         world.place(by=world.faulty)
     posts = world.posts("POST order")
@@ -71,7 +71,7 @@ def test_a_claim_that_cannot_be_recorded_sends_nothing(world: World, fault: Faul
     world.make_containers()
     order = world.order()
     path = world.drop_pair(order)
-    world.storage.order(fault, method="PUT", container="ledger-*")
+    world.storage.inject(fault, method="PUT", container="ledger-*")
     with pytest.raises(StorageError) as raised:
         world.ring(path, by=world.faulty)
     posts = world.posts()
@@ -91,7 +91,7 @@ def test_an_outcome_that_cannot_be_recorded_is_found_again(world: World, fault: 
     world.partner.configure(honours_request_id=honours)
     order = world.order()
     path = world.drop_pair(order)
-    world.storage.order(fault, method="PUT", container="ledger-*", skip=1)
+    world.storage.inject(fault, method="PUT", container="ledger-*", skip=1)
     world.ring(path, by=world.faulty)
     told = world.state()
     world.ring(path)
@@ -107,7 +107,7 @@ def test_a_receipt_that_cannot_be_written_is_written_by_the_next_to_look(world: 
     world.make_containers()
     order = world.order()
     path = world.drop_pair(order)
-    world.storage.order(fault, method="PUT", container="receipts-*")
+    world.storage.inject(fault, method="PUT", container="receipts-*")
     with pytest.raises(StorageError):
         world.ring(path, by=world.faulty)
     world.settle(5)
@@ -122,7 +122,7 @@ def test_reads_that_break_off_are_tried_again(world: World, nth: int) -> None:
     order = world.order()
     path = world.drop_pair(order)
     world.ring(path)
-    world.storage.order(Fault("cut_body", bytes=10), method="GET", skip=nth)
+    world.storage.inject(Fault("cut_body", bytes=10), method="GET", skip=nth)
     try:
         world.ring(path, by=world.faulty)
     except StorageError:
@@ -148,7 +148,7 @@ def test_a_sweep_that_storage_stops_is_made_good_by_the_next(world: World) -> No
     world.make_containers()
     world.clock.forward(minutes=5)
     for query in ({"comp": "blobs"}, {"comp": "list"}):
-        world.storage.order(REFUSED, query=query)
+        world.storage.inject(REFUSED, query=query)
         with pytest.raises(StorageError):
             world.faulty.sweep.run(str(uuid.uuid4()), world.deadline())
     assert world.sets(order) == 0
@@ -158,7 +158,7 @@ def test_a_sweep_that_storage_stops_is_made_good_by_the_next(world: World) -> No
 
 
 def test_no_fault_of_storage_tells_its_key(world: World) -> None:
-    world.storage.order(REFUSED, times=-1)
+    world.storage.inject(REFUSED, times=-1)
     with pytest.raises(StorageError) as raised:
         world.place(by=world.faulty)
 

@@ -14,8 +14,8 @@ from azure.storage.queue import QueueClient
 
 from local.azurite.launcher import Azurite
 from local.events import EventFeeder, Faults, webhook
-from local.proxy_faults import Seen
-from local.storage_proxy import Proxy
+from local.fault_proxy import Proxy
+from local.fault_rules import Seen
 from tests.local.hosts import PATIENCE, RunningHost, eventually, running_host
 
 

@@ -1,4 +1,4 @@
-"""The soak, small; that its seed decides everything; and that its judge sees what must not be."""
+"""The soak, small; that its seed decides everything; and that its check sees what must not be."""
 
 from __future__ import annotations
 
@@ -8,17 +8,11 @@ from typing import Any
 
 import pytest
 
-from local.simulator.faults import parse_order
-from local.simulator.switches import Switches, changed
+from local.simulator.behaviour import Behaviour, changed
+from local.simulator.faults import parse_rule
 from local.soak.campaign import run
 from local.soak.causes import NOTHING_KNOWN, Causes, causes_of
-from local.soak.drops import KINDS, all_drops
-from local.soak.flows import DONE, REVIEW, Told
-from local.soak.options import Options
-from local.soak.orders import OrderCase, all_orders
-from local.soak.partner import switches
-from local.soak.steps import Drop, Expect, Post, Put, Upload
-from local.soak.verdict import (
+from local.soak.checker import (
     DISAGREE,
     LOST,
     ONCE,
@@ -27,10 +21,16 @@ from local.soak.verdict import (
     TWICE,
     UNEXPLAINED,
     UNSEEN,
-    Verdict,
-    judge,
+    CheckResult,
+    check,
 )
-from local.soak.world import Placed, World, record_key
+from local.soak.drops import KINDS, all_drops
+from local.soak.flows import DONE, REVIEW, ClientAnswer
+from local.soak.observations import Observation, ObservedOrder, record_key
+from local.soak.options import Options
+from local.soak.orders import OrderCase, all_orders
+from local.soak.partner import behaviour
+from local.soak.steps import Drop, Expect, Post, Put, Upload
 
 SMALL = Options(drops=5, orders=4, seconds=3, settle=240, hosts=2, kills=1, lose=0, seed=100)
 """It rests after some seconds; on a busy machine the kill can hit what comes back after two minutes only."""
@@ -73,7 +73,7 @@ def test_every_way_of_ordering_comes_up_and_no_two_requests_have_one_key() -> No
     cases = all_orders(5, 400, 60)
 
     assert {c.kind for c in cases} == {
-        *("plain", "reseller", "twins", "refused", "alike", "in trouble", "by hand", "changed")
+        *("plain", "reseller", "twins", "refused", "alike", "silent posts", "by hand", "changed")
     }
     assert len({c.key for c in cases}) == len(cases)
     assert len({(c.group, c.kind) for c in cases if c.kind == "alike"}) == sum(
@@ -84,39 +84,39 @@ def test_every_way_of_ordering_comes_up_and_no_two_requests_have_one_key() -> No
 def test_the_simulator_takes_every_fault_and_every_make() -> None:
     for seed in range(60):
         for made in ("usual", "other", "mixed"):
-            changed(Switches(), switches(Options(seed=seed, make=made)))
+            changed(Behaviour(), behaviour(Options(seed=seed, profile=made)))
     everything: list[Drop | OrderCase] = [*all_drops(6, 400, 60), *all_orders(6, 300, 60)]
     for one in everything:
-        assert all(parse_order(fault).customer == one.customer for fault in one.troubles)
+        assert all(parse_rule(fault).customer == one.customer for fault in one.fault_rules)
 
 
 @dataclasses.dataclass
 class Scene:
-    """One drop and one order that went well, for a test to spoil."""
+    """One drop and one order that went well, for a test to break."""
 
     drop: Drop
     case: OrderCase
     receipt: dict[str, Any]
     record: dict[str, Any]
-    orders: dict[str, Placed]
-    told: Told
+    orders: dict[str, ObservedOrder]
+    answer: ClientAnswer
     documents: dict[str, Any] = dataclasses.field(default_factory=dict)
     """The ledger's submissions for the drop's order."""
     causes: Causes = NOTHING_KNOWN
 
     @property
-    def world(self) -> World:
+    def observed(self) -> Observation:
         records = {
             record_key(self.case): {"submissions": {"x": self.record}},
             f"attachments/{self.drop.customer}/{self.drop.order}": {"submissions": self.documents},
         }
-        return World({self.drop.path: self.receipt}, records, self.orders, {})
+        return Observation({self.drop.path: self.receipt}, records, self.orders, {})
 
-    def verdict(self) -> Verdict:
-        return judge([self.drop], [self.case], lambda _: self.told, self.world, self.causes)
+    def result(self) -> CheckResult:
+        return check([self.drop], [self.case], lambda _: self.answer, self.observed, self.causes)
 
-    def fates(self) -> list[str]:
-        return [f.fate for f in self.verdict().all]
+    def outcomes(self) -> list[str]:
+        return [f.outcome for f in self.result().all]
 
     def attach(self, *submissions: tuple[str, set[str]]) -> None:
         """Have these, and no others, at the drop's order."""
@@ -133,10 +133,10 @@ def scene_of(kind: str) -> Scene:
     drop = next(d for d in all_drops(1, 300, 60) if d.kind == kind)
     case = next(c for c in all_orders(1, 40, 60) if c.kind == "plain")
     ids = frozenset({"a1"})
-    waiting = Placed(drop.order, drop.customer, "", [(drop.cases[0].fingerprint, ids)], placed=False)
-    placed = Placed("o1", case.customer, case.group, [])
+    waiting = ObservedOrder(drop.order, drop.customer, "", [(drop.cases[0].fingerprint, ids)], placed=False)
+    placed = ObservedOrder("o1", case.customer, case.group, [])
     orders = {waiting.id: waiting, placed.id: placed}
-    return Scene(drop, case, dict(RECEIPT), dict(RECORD), orders, Told(DONE, 201, "o1"))
+    return Scene(drop, case, dict(RECEIPT), dict(RECORD), orders, ClientAnswer(DONE, 201, "o1"))
 
 
 @pytest.fixture
@@ -145,28 +145,28 @@ def scene() -> Scene:
 
 
 def test_what_went_well_is_once(scene: Scene) -> None:
-    assert scene.fates() == [ONCE, ONCE]
-    assert scene.verdict().violations == scene.verdict().restless == []
+    assert scene.outcomes() == [ONCE, ONCE]
+    assert scene.result().violations == scene.result().unsettled == []
 
 
 def test_documents_that_are_there_two_times_are_twice(scene: Scene) -> None:
     scene.attach((scene.name, {"a1"}), (scene.name, {"a2"}))
 
-    assert scene.fates() == [ONCE, TWICE, ONCE]
+    assert scene.outcomes() == [ONCE, TWICE, ONCE]
 
 
 def test_an_order_that_is_there_two_times_is_twice(scene: Scene) -> None:
     scene.orders["o2"] = dataclasses.replace(scene.orders["o1"], id="o2")
 
-    assert scene.fates() == [ONCE, ONCE, TWICE]
+    assert scene.outcomes() == [ONCE, ONCE, TWICE]
 
 
 def test_an_order_that_a_person_placed_is_none_of_those_that_were_asked_for(scene: Scene) -> None:
     scene.orders["o2"] = dataclasses.replace(scene.orders["o1"], id="o2", placed=False)
-    assert scene.fates() == [ONCE, ONCE]
+    assert scene.outcomes() == [ONCE, ONCE]
 
-    scene.record["ids"], scene.told = ["o2"], Told(DONE, 201, "o2")
-    assert scene.fates() == [ONCE, DISAGREE]
+    scene.record["ids"], scene.answer = ["o2"], ClientAnswer(DONE, 201, "o2")
+    assert scene.outcomes() == [ONCE, DISAGREE]
 
 
 def test_what_lists_that_deceive_lead_to_is_residue_where_a_post_was_silent(scene: Scene) -> None:
@@ -174,49 +174,51 @@ def test_what_lists_that_deceive_lead_to_is_residue_where_a_post_was_silent(scen
     scene.orders["o2"] = dataclasses.replace(scene.orders["o1"], id="o2")
     scene.record["firstSilent"] = "2026-11-27T10:00:00Z"
 
-    for silent, fates in (
+    for silent, outcomes in (
         ({}, [ONCE, TWICE, ONCE, RESIDUE]),
         ({"firstSilent": "2026-11-27T10:00:00Z"}, [ONCE, RESIDUE, ONCE, RESIDUE]),
     ):
         scene.documents = {"y": {"state": "done", "ids": ["a1"], **silent}}
-        scene.causes = causes_of([], [scene.drop], [scene.case], scene.world, "lists are late", deceived=True)
-        assert scene.fates() == fates
-        scene.causes = causes_of([], [scene.drop], [scene.case], scene.world, "", deceived=False)
-        assert scene.fates() == [ONCE, TWICE, ONCE, TWICE]
+        scene.causes = causes_of(
+            [], [scene.drop], [scene.case], scene.observed, "lists are late", deceived=True
+        )
+        assert scene.outcomes() == outcomes
+        scene.causes = causes_of([], [scene.drop], [scene.case], scene.observed, "", deceived=False)
+        assert scene.outcomes() == [ONCE, TWICE, ONCE, TWICE]
 
 
 @pytest.mark.parametrize("state", ["rejected", "waiting"])
 def test_a_sound_drop_that_is_not_attached_is_lost(scene: Scene, state: str) -> None:
     scene.receipt = {"state": state}
 
-    assert scene.fates() == [LOST, ONCE]
+    assert scene.outcomes() == [LOST, ONCE]
 
 
 def test_a_receipt_that_says_attached_when_nothing_is_there_is_lost(scene: Scene) -> None:
     scene.attach()
 
-    assert scene.fates() == [LOST, ONCE]
+    assert scene.outcomes() == [LOST, ONCE]
 
 
 def test_a_receipt_or_an_answer_that_names_something_else_disagrees(scene: Scene) -> None:
     scene.receipt["attachments"] = [{"attachmentId": "b7"}]
-    scene.told = Told(DONE, 201, "o7")
+    scene.answer = ClientAnswer(DONE, 201, "o7")
 
-    assert scene.fates() == [DISAGREE, DISAGREE]
+    assert scene.outcomes() == [DISAGREE, DISAGREE]
 
 
 def test_documents_that_nobody_sent_disagree(scene: Scene) -> None:
     scene.attach((scene.name, {"a1"}), ("another fingerprint", {"a2"}))
 
-    assert scene.fates() == [ONCE, DISAGREE, ONCE]
+    assert scene.outcomes() == [ONCE, DISAGREE, ONCE]
 
 
 def test_a_ledger_that_names_what_is_not_there_or_one_thing_twice_disagrees(scene: Scene) -> None:
     scene.documents = {"x": {"state": "done", "ids": ["a7"]}}
-    assert scene.fates() == [ONCE, DISAGREE, ONCE]
+    assert scene.outcomes() == [ONCE, DISAGREE, ONCE]
 
     scene.documents = {name: {"state": "done", "ids": ["a1"]} for name in ("x", "y")}
-    assert scene.fates() == [ONCE, DISAGREE, ONCE]
+    assert scene.outcomes() == [ONCE, DISAGREE, ONCE]
 
 
 def test_of_a_document_that_was_replaced_without_a_signal_only_one_version_is_sent() -> None:
@@ -224,9 +226,9 @@ def test_of_a_document_that_was_replaced_without_a_signal_only_one_version_is_se
     before, after = (case.fingerprint for case in scene.drop.cases)
 
     scene.attach((after, {"a1"}))
-    assert scene.fates() == [ONCE, ONCE]
+    assert scene.outcomes() == [ONCE, ONCE]
     scene.attach((before, {"a1"}), (after, {"a2"}))
-    assert scene.fates() == [ONCE, TWICE, ONCE]
+    assert scene.outcomes() == [ONCE, TWICE, ONCE]
 
 
 def test_of_a_set_that_was_replaced_piece_by_piece_no_more_is_sent_than_was_signalled() -> None:
@@ -236,24 +238,24 @@ def test_of_a_set_that_was_replaced_piece_by_piece_no_more_is_sent_than_was_sign
 
     for one in earlier:
         scene.attach((after.fingerprint, {"a1"}), one)
-        assert scene.fates() == [ONCE, ONCE]
+        assert scene.outcomes() == [ONCE, ONCE]
     scene.attach((after.fingerprint, {"a1"}), *earlier)
-    assert scene.fates() == [ONCE, TWICE, ONCE]
+    assert scene.outcomes() == [ONCE, TWICE, ONCE]
     scene.attach(*earlier)
-    assert scene.fates() == [LOST, ONCE]
+    assert scene.outcomes() == [LOST, ONCE]
 
 
 def test_junk_over_an_attached_drop_leaves_in_the_receipt_what_was_attached() -> None:
     scene = scene_of("turned to junk")
-    assert scene.drop.expects is Expect.SPOILT
+    assert scene.drop.expects is Expect.CORRUPTED
     scene.receipt = {"state": "rejected", "errors": [{"detail": "x"}]}
     scene.documents = {"y": {"state": "accepted"}}
-    assert scene.fates() == [REJECTED, ONCE]
+    assert scene.outcomes() == [REJECTED, ONCE]
 
     scene.documents = {"y": {"state": "done", "ids": ["a1"]}}
-    assert scene.fates() == [DISAGREE, ONCE]
+    assert scene.outcomes() == [DISAGREE, ONCE]
     scene.receipt["previous"] = [{"attachments": [{"attachmentId": "a1"}]}]
-    assert scene.fates() == [REJECTED, ONCE]
+    assert scene.outcomes() == [REJECTED, ONCE]
 
 
 def test_a_drop_for_an_order_that_is_not_there_waits_for_it() -> None:
@@ -261,20 +263,20 @@ def test_a_drop_for_an_order_that_is_not_there_waits_for_it() -> None:
     del scene.orders[scene.drop.order]
     scene.receipt = {"state": "retrying", "nextAttempt": "2026-11-27T10:00:00Z", "detail": "404"}
 
-    assert scene.fates() == [UNSEEN, ONCE]
+    assert scene.outcomes() == [UNSEEN, ONCE]
 
 
-@pytest.mark.parametrize(("detail", "fate"), [("it cannot be told", REVIEW), ("", UNEXPLAINED)])
-def test_a_review_needs_its_reason(scene: Scene, detail: str, fate: str) -> None:
+@pytest.mark.parametrize(("detail", "outcome"), [("it cannot be answer", REVIEW), ("", UNEXPLAINED)])
+def test_a_review_needs_its_reason(scene: Scene, detail: str, outcome: str) -> None:
     scene.receipt = {"state": "review", "detail": detail}
     scene.record = {"state": "review", "detail": detail}
 
-    assert scene.fates() == [fate, fate]
+    assert scene.outcomes() == [outcome, outcome]
 
 
 def test_a_review_needs_something_that_went_wrong(scene: Scene) -> None:
-    scene.receipt = {"state": "review", "detail": "it cannot be told"}
-    scene.record = {"state": "review", "detail": "it cannot be told"}
+    scene.receipt = {"state": "review", "detail": "it cannot be answer"}
+    scene.record = {"state": "review", "detail": "it cannot be answer"}
     attach, place = (
         {"operation": f"POST {what}", "path": path, "customer": customer, "fault": "lose_reply"}
         for what, path, customer in (
@@ -282,33 +284,33 @@ def test_a_review_needs_something_that_went_wrong(scene: Scene) -> None:
             ("order", "/v1/customers/c/orders", scene.case.customer.upper()),
         )
     )
-    for journal, fates in (
+    for journal, outcomes in (
         ([], [UNEXPLAINED, UNEXPLAINED]),
         ([attach], [REVIEW, UNEXPLAINED]),
         ([place], [UNEXPLAINED, REVIEW]),
         ([attach | {"fault": "delay"}, place | {"fault": ""}], [UNEXPLAINED, UNEXPLAINED]),
     ):
-        scene.causes = causes_of(journal, [scene.drop], [scene.case], scene.world, "", deceived=False)
-        assert scene.fates() == fates
+        scene.causes = causes_of(journal, [scene.drop], [scene.case], scene.observed, "", deceived=False)
+        assert scene.outcomes() == outcomes
 
 
 def test_what_a_person_did_in_the_portal_explains_a_review(scene: Scene) -> None:
     scene.receipt = {"state": "review", "detail": "the order has 1 new attachments"}
     order = scene.orders[scene.drop.order]
-    for by_hand, fate in ((0, UNEXPLAINED), (1, REVIEW)):
+    for by_hand, outcome in ((0, UNEXPLAINED), (1, REVIEW)):
         scene.orders[order.id] = dataclasses.replace(order, by_hand=by_hand)
-        scene.causes = causes_of([], [scene.drop], [scene.case], scene.world, "", deceived=False)
-        assert scene.fates() == [fate, ONCE]
+        scene.causes = causes_of([], [scene.drop], [scene.case], scene.observed, "", deceived=False)
+        assert scene.outcomes() == [outcome, ONCE]
 
 
 def test_two_keys_that_share_one_order_have_lost_one(scene: Scene) -> None:
     twin = dataclasses.replace(scene.case, key="twin")
-    world = scene.world
-    records = {**world.records, record_key(twin): world.records[record_key(scene.case)]}
-    world = dataclasses.replace(world, records=records)
-    verdict = judge([scene.drop], [scene.case, twin], lambda _: scene.told, world)
+    observed = scene.observed
+    records = {**observed.records, record_key(twin): observed.records[record_key(scene.case)]}
+    observed = dataclasses.replace(observed, records=records)
+    result = check([scene.drop], [scene.case, twin], lambda _: scene.answer, observed)
 
-    assert [f.fate for f in verdict.orders] == [ONCE, ONCE, LOST]
+    assert [f.outcome for f in result.orders] == [ONCE, ONCE, LOST]
 
 
 def test_documents_of_a_person_are_uploaded_before_the_drop_that_must_not_take_them_for_its_own() -> None:

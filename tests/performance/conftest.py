@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 
 from local.azurite.launcher import Azurite
-from local.proxy_faults import Seen
-from local.storage_proxy import Proxy
+from local.fault_proxy import Proxy
+from local.fault_rules import Seen
 from shared.bootstrap import Services
 from tests.services.conftest import PDF, Office, built, office, partner_center
 

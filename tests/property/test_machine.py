@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from local.proxy_faults import Fault, Seen
+from local.fault_rules import Fault, Seen
 from shared.core.errors import AppError
 from shared.core.ledger import State
 from shared.services.operation import Outcome

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from local.storage_proxy import Proxy
+from local.fault_proxy import Proxy
 from shared.bootstrap import Services
 from shared.clock import Deadline
 from shared.core.ledger import Submission
@@ -21,7 +21,7 @@ from tests.services.conftest import CUSTOMER, PDF, Office, built
 TENDER = PDF + b"tender"
 
 Do = dict[str, Any]
-"""What a fault order does (local/simulator/faults.py)."""
+"""What a fault rule does (local/simulator/faults.py)."""
 
 REFUSED: Do = {"kind": "status", "status": 400, "body": {"code": 900254, "description": "No such currency."}}
 """A refusal that only the service behind the gateway gives."""

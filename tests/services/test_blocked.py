@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from azure.storage.blob import BlobServiceClient, StandardBlobTier
 
-from local.proxy_faults import Fault
+from local.fault_rules import Fault
 from shared.core.errors import NewerRecordError, StorageError
 from shared.core.ledger import State
 from shared.core.models import order_attachments_key
@@ -200,7 +200,7 @@ def test_a_marker_that_storage_does_not_take_any_more_begins_the_walk_anew(offic
     name = f"sweep/{office.env['INCOMING_CONTAINER']}.json"
     overwrite(office, office.env["LEDGER_CONTAINER"], name, json.dumps(cursor).encode())
     with behind_proxy(office) as (storage, walker):
-        storage.order(
+        storage.inject(
             Fault("status", status=400, code="InvalidQueryParameterValue"), query={"marker": "of old"}
         )
         office.clock.forward(minutes=5)
@@ -217,7 +217,7 @@ def test_one_blob_that_cannot_be_looked_at_does_not_restart_the_walk(office: Off
         drop_pair(office, order, f"x/{n}")
     with behind_proxy(office) as (storage, walker):
         denied = Fault("status", status=403, code="Denied")
-        storage.order(denied, method="GET", container=office.env["RECEIPTS_CONTAINER"], name="x/1.json")
+        storage.inject(denied, method="GET", container=office.env["RECEIPTS_CONTAINER"], name="x/1.json")
         office.clock.forward(minutes=5)
         counts = walker.sweep.run(str(uuid.uuid4()), office.deadline())
         again = walker.sweep.run(str(uuid.uuid4()), office.deadline())

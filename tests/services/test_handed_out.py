@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from local.proxy_faults import Fault, Seen
-from local.storage_proxy import Proxy
+from local.fault_proxy import Proxy
+from local.fault_rules import Fault, Seen
 from shared.clock import Deadline
 from shared.core.errors import StorageError
 from shared.core.ledger import State
@@ -168,7 +168,7 @@ def test_the_largest_set_that_is_taken_has_the_longest_deadline() -> None:
 class Magnifying(Proxy):
     """Tells of documents that they are of 900 MiB, and breaks off when all is sent that there is."""
 
-    def retell(self, seen: Seen, headers: dict[str, str], body: bytes | None) -> bytes | None:
+    def rewrite(self, seen: Seen, headers: dict[str, str], body: bytes | None) -> bytes | None:
         if seen.method == "GET" and seen.name.endswith(".pdf"):
             for header in [name for name in headers if name.lower() == "content-length"]:
                 headers[header] = str(900 * MIB)
@@ -198,7 +198,7 @@ def test_a_message_that_fails_too_often_ends_in_a_receipt(office: Office, kind: 
     message = Message(kind, name if kind == "record" else "x/PO.json").dump()  # type: ignore[arg-type]
     with behind_proxy(office) as (storage, blind):
         denied = Fault("status", status=403, code="Denied")
-        storage.order(denied, container=office.env["INCOMING_CONTAINER"], times=-1)
+        storage.inject(denied, container=office.env["INCOMING_CONTAINER"], times=-1)
         for _ in range(5):
             with suppress(StorageError):
                 blind.worker.work(message, str(uuid.uuid4()))

@@ -25,7 +25,7 @@ SHAPES: list[dict[str, Any]] = [
     {"list_order": "shuffled", "reply_lists_all": True},
     {"total_counts": "page"},
     {"null_when_empty": True},
-    {"make": "other"},
+    {"profile": "other"},
 ]
 UNREADABLE: list[dict[str, Any]] = [
     {"attachment_omits": ["attachmentId"]},

@@ -46,7 +46,7 @@ def owned(office: Office, key: str, **order: Any) -> str:
 
 SHAPES: list[dict[str, Any]] = [
     {},
-    {"make": "other"},
+    {"profile": "other"},
     {"order_casing": "pascal_items"},
     {"order_nulls": True},
     {"line_order": "reversed"},

@@ -58,11 +58,11 @@ def test_our_own_waiting_for_the_rate_limit_keeps_the_request_id(office: Office)
     assert len(set(office.request_ids("POST order"))) == 1
 
 
-@pytest.mark.parametrize("make", ["usual", "other"])
+@pytest.mark.parametrize("profile", ["usual", "other"])
 def test_a_server_that_repeats_its_first_error_gets_a_new_id_and_places_one_order(
-    office: Office, make: str
+    office: Office, profile: str
 ) -> None:
-    office.partner.configure(make=make, repeats_first_error=True)
+    office.partner.configure(profile=profile, repeats_first_error=True)
     fail(office, "POST order", **NOT_DONE)
     office.place()
     after: dict[int, int] = {}

@@ -11,7 +11,7 @@ import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
-from local.proxy_faults import Fault
+from local.fault_rules import Fault
 from shared.core.ledger import State
 from shared.core.receipts import Receipt, ReceiptState, supersedes
 from tests.services.conftest import PDF, Clock, Office, built
@@ -219,7 +219,7 @@ def test_a_storage_fault_of_a_later_look_takes_nothing_from_the_person(office: O
     before = office.receipt("x/PO.json")
     with behind_proxy(office) as (storage, faulty):
         incoming = office.env["INCOMING_CONTAINER"]
-        storage.order(Fault("status", status=403, code="Denied"), name="x/PO.json", container=incoming)
+        storage.inject(Fault("status", status=403, code="Denied"), name="x/PO.json", container=incoming)
         faulty.drops.process_or_report("x/PO.json", "c")
     assert office.receipt("x/PO.json") == before
     delete(office, "x/PO.json")

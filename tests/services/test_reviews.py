@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from local.proxy_faults import Fault
+from local.fault_rules import Fault
 from shared.core.errors import (
     DecisionWaitsError,
     InvalidInputError,
@@ -42,7 +42,7 @@ def test_who_decided_is_not_told_that_nothing_was_done_when_only_the_receipt_cou
 ) -> None:
     key = pair_in_review(office, office.order())
     with behind_proxy(office) as (storage, faulty):
-        storage.order(Fault("status", status=403, code="Denied"), container=office.env["RECEIPTS_CONTAINER"])
+        storage.inject(Fault("status", status=403, code="Denied"), container=office.env["RECEIPTS_CONTAINER"])
         asked = review_decision(b'{"decision": "give-up", "by": "Ada"}')
         own = faulty.reviews.decide(key, asked, str(uuid.uuid4()), office.deadline())[1]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.proxy_faults import Fault
-from local.storage_proxy import Proxy
+from local.fault_proxy import Proxy
+from local.fault_rules import Fault
 from shared.core.errors import PartnerCenterError, StorageError, StorageUnknownError
 from shared.core.ledger import State
 from shared.services.operation import Outcome
@@ -36,7 +36,7 @@ def break_ledger(office: Office, storage: Proxy, fault: Fault, method: str, **wh
     """Have requests about records suffer."""
     container = office.env["LEDGER_CONTAINER"]
     for names in ("orders/*", "attachments/*"):
-        storage.order(fault, method=method, container=container, name=names, **which)
+        storage.inject(fault, method=method, container=container, name=names, **which)
 
 
 def placed(office: Office) -> int:

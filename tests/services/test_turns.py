@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import BlobServiceClient, StandardBlobTier
 
-from local.proxy_faults import Seen
+from local.fault_rules import Seen
 from shared.bootstrap import build
 from shared.clock import Deadline
 from shared.core.errors import NotSentError, StorageError, TokenError

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from azure.storage.queue import QueueClient
 
-from local.proxy_faults import Fault
+from local.fault_rules import Fault
 from shared.core.errors import NotSentError, OrderBusyError, StorageError
 from shared.core.ledger import State
 from shared.services.bell import Message
@@ -94,7 +94,7 @@ def test_work_while_storage_cannot_be_read_does_not_end_a_drop(office: Office, c
     order = office.order()
     digest = waiting(office, order)
     with behind_proxy(office) as (storage, blind):
-        storage.order(Fault("status", status=403, code="Denied"), container=office.env[container], times=-1)
+        storage.inject(Fault("status", status=403, code="Denied"), container=office.env[container], times=-1)
         key = office.receipt(PAIR)["submission"].rpartition("/")[0]
         for message in (Message("record", key), Message("drop", PAIR)):
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from local.azurite.launcher import ACCOUNT, KEY
-from local.simulator.web import Asked, Said
+from local.simulator.web import Request, Response
 from shared.settings import Settings
 from shared.storage.blobs import BlobStore
 
@@ -16,24 +16,24 @@ ETAG = {"ETag": '"1"', "Last-Modified": DATE}
 class Storage:
     """A service that answers what the test says, the last of it for ever, and keeps what it was asked."""
 
-    def __init__(self, *said: Said) -> None:
-        self.asked: list[Asked] = []
+    def __init__(self, *said: Response) -> None:
+        self.asked: list[Request] = []
         self._said = list(said)
 
-    def __call__(self, asked: Asked) -> Said:
+    def __call__(self, asked: Request) -> Response:
         self.asked.append(asked)
         return self._said.pop(0) if len(self._said) > 1 else self._said[0]
 
 
-def blob(content: bytes = b"{}", **headers: str) -> Said:
-    return Said(200, content, headers={**ETAG, **headers})
+def blob(content: bytes = b"{}", **headers: str) -> Response:
+    return Response(200, content, headers={**ETAG, **headers})
 
 
-def refused(status: int, code: str, **headers: str) -> Said:
-    return Said(status, headers={"x-ms-error-code": code, **headers})
+def refused(status: int, code: str, **headers: str) -> Response:
+    return Response(status, headers={"x-ms-error-code": code, **headers})
 
 
-def busy(**headers: str) -> Said:
+def busy(**headers: str) -> Response:
     return refused(503, "ServerBusy", **headers)
 
 

@@ -9,7 +9,7 @@ import pytest
 from azure.storage.blob import BlobClient, StandardBlobTier
 
 from local.azurite.launcher import Azurite
-from local.simulator.web import Said
+from local.simulator.web import Response
 from shared.core.errors import (
     BlobArchivedError,
     BlobLeasedError,
@@ -149,9 +149,9 @@ def test_a_stream_of_unknown_size_is_a_fault_of_storage(play: Play) -> None:
 # --- listings ---
 
 
-def listing(properties: str) -> Said:
+def listing(properties: str) -> Response:
     body = f"<EnumerationResults><Blobs><Blob><Name>a</Name>{properties}</Blob></Blobs></EnumerationResults>"
-    return Said(200, body.encode(), content_type="application/xml")
+    return Response(200, body.encode(), content_type="application/xml")
 
 
 @pytest.mark.parametrize("name", ["OutOfRangeInput", "InvalidQueryParameterValue"])
@@ -168,23 +168,23 @@ def test_a_marker_that_storage_refuses_is_told_from_every_other_fault(serve: Ser
 @pytest.mark.parametrize(
     "said",
     [
-        Said(200, b"", content_type="application/xml"),
-        Said(200, b"<html><p>", content_type="application/xml"),
-        Said(200, b"<html>Sign in</html>", content_type="text/html"),
-        Said(200, b"{}"),
+        Response(200, b"", content_type="application/xml"),
+        Response(200, b"<html><p>", content_type="application/xml"),
+        Response(200, b"<html>Sign in</html>", content_type="text/html"),
+        Response(200, b"{}"),
         listing(""),
         listing("<Properties><Last-Modified>soon</Last-Modified><Etag>1</Etag></Properties>"),
         listing(f"<Properties><Last-Modified>{DATE}</Last-Modified></Properties>"),
     ],
     ids=["empty", "cut", "html", "json", "no-properties", "bad-date", "no-etag"],
 )
-def test_a_listing_that_cannot_be_read_is_a_fault_of_storage(serve: Serve, said: Said) -> None:
+def test_a_listing_that_cannot_be_read_is_a_fault_of_storage(serve: Serve, said: Response) -> None:
     with pytest.raises(StorageError, match="list incoming"):
         by_key(serve(Storage(said)).url).page("incoming")
 
 
 def test_a_query_that_cannot_be_read_is_a_fault_of_storage(serve: Serve) -> None:
-    client = by_key(serve(Storage(Said(200, b"<a/>", content_type="application/xml"))).url)
+    client = by_key(serve(Storage(Response(200, b"<a/>", content_type="application/xml"))).url)
 
     with pytest.raises(StorageError, match="query ledger"):
         list(client.due_before("ledger", datetime.now(UTC)))

@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from local.azurite.launcher import ACCOUNT
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.pki import Pki
-from local.simulator.web import Said
+from local.simulator.web import Response
 from shared.core.errors import (
     BlobArchivedError,
     BlobLeasedError,
@@ -39,7 +39,7 @@ from tests.storage.conftest import Play, Serve
 from tests.storage.parts import ETAG, Storage, busy, by_key, refused, store
 
 NO_CONTAINER = refused(404, "ContainerNotFound")
-CREATED = Said(201, headers=ETAG)
+CREATED = Response(201, headers=ETAG)
 
 
 def code(status: int, name: str) -> Script:
@@ -124,7 +124,7 @@ def test_a_write_that_is_answered_with_two_lengths_may_have_been_done(play: Play
 
 
 def test_a_write_whose_success_names_no_version_may_have_been_done(serve: Serve) -> None:
-    assert type(failed(by_key(serve(Storage(Said(201))).url))) is StorageUnknownError
+    assert type(failed(by_key(serve(Storage(Response(201))).url))) is StorageUnknownError
 
 
 @pytest.mark.parametrize("first", [reset_after_request, code(500, "InternalError")], ids=["reset", "500"])
@@ -300,7 +300,7 @@ def test_a_container_that_another_made_first_is_as_good(serve: Serve) -> None:
 
 
 def test_a_container_that_is_missing_again_is_missing(serve: Serve) -> None:
-    storage = Storage(NO_CONTAINER, Said(201), NO_CONTAINER)
+    storage = Storage(NO_CONTAINER, Response(201), NO_CONTAINER)
 
     assert type(failed(by_key(serve(storage).url))) is BlobMissingError
 

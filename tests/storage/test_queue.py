@@ -14,7 +14,7 @@ from azure.storage.queue import QueueClient, TextBase64DecodePolicy
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.pki import Pki
-from local.simulator.web import Asked, Said
+from local.simulator.web import Request, Response
 from shared.core.errors import NotConfiguredError, StorageError, StorageUnknownError
 from shared.settings import Settings
 from shared.storage.account import Account
@@ -23,7 +23,7 @@ from tests.contract.scripted_server import Connection, answer, reply, reset_afte
 from tests.storage.conftest import Play, Serve
 from tests.storage.parts import Storage, blob, by_key, refused, store
 
-CREATED = Said(201)
+CREATED = Response(201)
 MISSING = refused(404, "QueueNotFound")
 DAY = 24 * 3600
 
@@ -170,8 +170,8 @@ def test_a_queue_that_is_missing_is_made_once(serve: Serve) -> None:
     assert storage.asked[1].path == f"/{ACCOUNT}/work"
 
 
-@pytest.mark.parametrize("made", [Said(204), refused(409, "QueueAlreadyExists")], ids=["204", "409"])
-def test_a_queue_that_another_made_first_is_as_good(serve: Serve, made: Said) -> None:
+@pytest.mark.parametrize("made", [Response(204), refused(409, "QueueAlreadyExists")], ids=["204", "409"])
+def test_a_queue_that_another_made_first_is_as_good(serve: Serve, made: Response) -> None:
     storage = Storage(MISSING, made, CREATED)
     at(serve(storage).url).put("x")
 
@@ -322,7 +322,7 @@ def test_a_look_whose_answer_cannot_be_believed_is_a_fault_of_storage(
     serve: Serve, body: bytes, why: str
 ) -> None:
     with pytest.raises(StorageError, match=f"peek into work.*{why}"):
-        at(serve(Storage(Said(200, body, "application/xml"))).url).is_full()
+        at(serve(Storage(Response(200, body, "application/xml"))).url).is_full()
 
 
 @pytest.mark.parametrize("reset", [True, False], ids=["reset", "closed"])
@@ -342,11 +342,11 @@ def test_looks_share_one_connection(serve: Serve) -> None:
     body = LIST.format(ONE * 3).encode()
 
     class Counting(Storage):
-        def __call__(self, asked: Asked) -> Said:
+        def __call__(self, asked: Request) -> Response:
             used.add(threading.current_thread())
             return super().__call__(asked)
 
-    work = at(serve(Counting(Said(200, body, "application/xml"))).url)
+    work = at(serve(Counting(Response(200, body, "application/xml"))).url)
 
     assert [work.is_full(n) for n in (1, 3, 4)] == [True, True, False]
     assert len(used) == 1

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from local.azurite.launcher import Azurite
-from local.proxy_faults import Fault
-from local.storage_proxy import Proxy
+from local.fault_proxy import Proxy
+from local.fault_rules import Fault
 from shared.core.errors import SourceFailedError
 from shared.settings import Settings
 from shared.storage.blobs import BlobStore
@@ -64,7 +64,7 @@ def test_a_stream_that_breaks_is_resumed_on_the_same_version(
 ) -> None:
     name = stored(blobs)
     proxy.clear()
-    proxy.order(Fault("cut_body", bytes=after), method="GET", name=name)
+    proxy.inject(Fault("cut_body", bytes=after), method="GET", name=name)
 
     assert b"".join(opened(blobs, name).read()) == PDF
     assert [seen.status for seen in proxy.seen()] == [200, 206]
@@ -75,7 +75,7 @@ def test_a_stream_that_breaks_each_time_is_given_up_as_a_fault_of_the_source(
 ) -> None:
     name = stored(blobs)
     proxy.clear()
-    proxy.order(Fault("cut_body", bytes=HEAD), method="GET", name=name, times=-1)
+    proxy.inject(Fault("cut_body", bytes=HEAD), method="GET", name=name, times=-1)
 
     with pytest.raises(SourceFailedError, match="could not be read to its end"):
         list(opened(blobs, name).read())
@@ -97,7 +97,7 @@ def test_a_blob_that_is_replaced_while_it_breaks_is_not_patched_together(
     blobs: BlobStore, proxy: Proxy
 ) -> None:
     name = stored(blobs)
-    proxy.order(Fault("cut_body", bytes=CHUNK), method="GET", name=name)
+    proxy.inject(Fault("cut_body", bytes=CHUNK), method="GET", name=name)
     stream = opened(blobs, name)
     blobs.put("streams", name, bytes(len(PDF)), match="*")
 

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.pki import Pki
-from local.simulator.web import Said
+from local.simulator.web import Response
 from shared.core.errors import ConditionFailedError, StorageError
 from shared.http_pool import connections
 from shared.storage.blobs import BlobStore
@@ -63,7 +63,7 @@ def test_no_log_of_what_is_tried_again_holds_the_signature(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    url = serve(Storage(busy(), Said(0), blob())).url
+    url = serve(Storage(busy(), Response(0), blob())).url
 
     blobs = store({"DocumentStorage": f"BlobEndpoint={url}/{ACCOUNT};SharedAccessSignature=sv=1&sig=secret"})
     assert blobs.get("incoming", "a.json")
@@ -251,7 +251,7 @@ def test_a_server_that_stays_busy_is_given_up_with_its_own_words(serve: Serve) -
 
 def test_a_redirect_is_not_followed_with_our_signature(serve: Serve) -> None:
     elsewhere = Storage(blob())
-    storage = Storage(Said(302, headers={"Location": serve(elsewhere).url}))
+    storage = Storage(Response(302, headers={"Location": serve(elsewhere).url}))
 
     with pytest.raises(StorageError, match="302"):
         by_key(serve(storage).url).get("incoming", "a.json")
@@ -260,7 +260,7 @@ def test_a_redirect_is_not_followed_with_our_signature(serve: Serve) -> None:
 
 
 def test_content_is_taken_as_it_is_stored_whatever_its_encoding_says(serve: Serve) -> None:
-    stored = Said(200, b"%PDF-1.7 not gzip", headers={**blob().headers, "Content-Encoding": "gzip"})
+    stored = Response(200, b"%PDF-1.7 not gzip", headers={**blob().headers, "Content-Encoding": "gzip"})
     blobs = by_key(serve(Storage(stored)).url)
 
     stream = blobs.open("incoming", "a.pdf")

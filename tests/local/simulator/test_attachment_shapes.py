@@ -77,7 +77,7 @@ def test_the_items_of_an_empty_list_are_a_list_or_null(client: Client, null: boo
         ("empty", ""),
     ],
 )
-def test_a_name_is_listed_as_the_switch_says(client: Client, form: str, listed: str) -> None:
+def test_a_name_is_listed_as_the_option_says(client: Client, form: str, listed: str) -> None:
     client.partner_center.configure(listed_names=form)
     order = client.placed()
     body = part("metadata", METADATA.encode()) + part(
@@ -105,7 +105,7 @@ def test_kilobytes_are_of_1024_or_of_1000_bytes(client: Client, unit: str, liste
 
 
 @pytest.mark.parametrize(
-    ("switches", "second"),
+    ("behaviour", "second"),
     [
         ({}, ["1.pdf", "2.pdf"]),
         ({"reply_lists_all": True}, ["PO.pdf", "1.pdf", "2.pdf"]),
@@ -114,9 +114,9 @@ def test_kilobytes_are_of_1024_or_of_1000_bytes(client: Client, unit: str, liste
     ],
 )
 def test_an_upload_is_answered_with_its_files_with_all_or_with_none(
-    client: Client, switches: dict[str, Any], second: list[str]
+    client: Client, behaviour: dict[str, Any], second: list[str]
 ) -> None:
-    client.partner_center.configure(**switches)
+    client.partner_center.configure(**behaviour)
     order = client.placed()
     client.attach(order, ONE)
     told = client.attach(order, TWO).json()

@@ -164,7 +164,7 @@ def test_a_part_that_nothing_is_called_after_disappears_without_a_word(client: C
     assert client.partner_center.state.orders[order].submissions[0].dropped == ("Tender",)
 
 
-def test_the_tender_part_is_called_as_the_switch_says(client: Client) -> None:
+def test_the_tender_part_is_called_as_the_option_says(client: Client) -> None:
     client.partner_center.configure(tender_part_names=["Tender"])
     answer = client.attach(client.placed(), [("POFiles", PDF), ("Tender", pdf("T.pdf"))], TENDER)
     kinds = [item["attachmentType"] for item in answer.json()["items"]]

@@ -1,4 +1,4 @@
-"""The /_sim routes: what a test in another process, or a person, sees and turns."""
+"""The /_sim routes: what a test in another process, or a person, sees and changes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from local.simulator.behaviour import Behaviour
 from local.simulator.state import USUAL_RESELLERS
-from local.simulator.switches import Switches
 from tests.local.simulator.kit import CUSTOMER, PDF, USER_TOKEN, Client, attachment_path, line, sim
 
 ORDERS = f"/v1/customers/{CUSTOMER}/orders"
@@ -25,8 +25,8 @@ def test_the_state_shows_orders_with_every_submission(client: Client) -> None:
     assert shown["order"]["lineItems"][0]["offerId"] == "DG7GMGF0D7FV:0001:A"
     assert file["sha256"] == hashlib.sha256(PDF[1]).hexdigest()
     assert (file["fileName"], file["size"], file["kept"]) == ("PO.pdf", len(PDF[1]), True)
-    assert state["switches"]["list_lag"] == 0
-    assert state["faults"] == {"orders": [], "seed": 0, "rates": {}}
+    assert state["behaviour"]["list_lag"] == 0
+    assert state["faults"] == {"rules": [], "seed": 0, "rates": {}}
 
 
 def test_the_requests_show_what_came_and_never_a_token(client: Client) -> None:
@@ -72,12 +72,12 @@ def test_resellers_can_be_replaced(client: Client) -> None:
     assert client.order(lineItems=[line(partnerIdOnRecord="4847383")]).status_code == 404
 
 
-def test_switches_and_faults_are_turned_from_outside(client: Client) -> None:
+def test_options_and_faults_are_changed_from_outside(client: Client) -> None:
     shown = sim(client, "POST", "/config", {"every_order_needs_po": True, "throttled": {}}).json()
     assert shown["every_order_needs_po"]
     assert client.order().json()["status"] == "pending_po_upload"
     fault = {"on": "POST order", "times": -1, "do": {"kind": "status", "status": 502}}
-    assert len(sim(client, "POST", "/faults", [fault, fault]).json()["orders"]) == 2
+    assert len(sim(client, "POST", "/faults", [fault, fault]).json()["rules"]) == 2
     assert client.order().status_code == 502
     sim(client, "DELETE", "/faults")
     assert sim(client, "POST", "/faults", {"seed": 3, "rates": {"throttle": 1}}).json()["seed"] == 3
@@ -91,15 +91,15 @@ def test_reset_puts_everything_back_to_the_start(client: Client) -> None:
     client.attach(client.placed())
     assert sim(client, "POST", "/reset").status_code == 204
     state = client.partner_center.state
-    assert (state.orders, state.switches, state.resellers) == ({}, Switches(), USUAL_RESELLERS)
-    assert client.partner_center.faults.as_json() == {"orders": [], "seed": 0, "rates": {}}
+    assert (state.orders, state.behaviour, state.resellers) == ({}, Behaviour(), USUAL_RESELLERS)
+    assert client.partner_center.faults.as_json() == {"rules": [], "seed": 0, "rates": {}}
     assert sim(client, "GET", "/requests").json()["counts"] == {}
 
 
 @pytest.mark.parametrize(
     ("path", "body", "reason"),
     [
-        ("/config", {"lag": 1}, "there is no switch 'lag'; there are honours_request_id"),
+        ("/config", {"lag": 1}, "there is no option 'lag'; there are honours_request_id"),
         ("/config", {"list_lag": "1"}, "list_lag does not take '1'"),
         ("/config", {"list_lag": True}, "list_lag does not take True"),
         ("/config", {"honours_request_id": 1}, "honours_request_id does not take 1"),
@@ -109,7 +109,7 @@ def test_reset_puts_everything_back_to_the_start(client: Client) -> None:
         ("/config", [], "a JSON object is expected"),
         ("/faults", ["x"], "a JSON object is expected"),
         ("/faults", [{"on": "any"}], "do needs a kind"),
-        ("/faults", {"seed": 1}, "a list of fault orders is expected"),
+        ("/faults", {"seed": 1}, "a list of fault rules is expected"),
         ("/faults", {"rates": {"cut": "x"}}, "rates are numbers"),
         ("/orders", {"id": "x"}, "customerId is missing or not text"),
         ("/orders", {"customerId": "x", "state": "y"}, "there is no field 'state'"),

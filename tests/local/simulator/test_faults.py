@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from local.simulator.faults import KINDS, OPERATIONS, RANDOM, Faults, parse_order
+from local.simulator.faults import KINDS, OPERATIONS, RANDOM, Faults, parse_rule
 from tests.local.simulator.kit import CUSTOMER, OTHER_CUSTOMER, Client, attachment_path, head, raw
 
 ORDERS = f"/v1/customers/{CUSTOMER}/orders"
@@ -181,9 +181,9 @@ def test_a_random_schedule_reaches_requests_and_ends_without_rates(client: Clien
     assert client.get(ORDERS).status_code == 200
 
 
-def test_every_kind_can_be_ordered_and_every_random_fault_is_one_of_them() -> None:
+def test_every_kind_can_be_injected_and_every_random_fault_is_one_of_them() -> None:
     for kind in KINDS:
-        assert parse_order({"on": "any", "do": {"kind": kind}}).do.kind == kind
+        assert parse_rule({"on": "any", "do": {"kind": kind}}).do.kind == kind
     assert {fault.kind for fault in RANDOM.values()} <= set(KINDS)
 
 
@@ -208,7 +208,7 @@ def test_a_fault_order_that_makes_no_sense_is_refused_by_name(order: dict[str, A
     faults = Faults()
     with pytest.raises(ValueError, match=reason):
         faults.add({"on": "any", "do": {"kind": "refuse"}}, order)
-    assert faults.as_json()["orders"] == []
+    assert faults.as_json()["rules"] == []
 
 
 @pytest.mark.parametrize(

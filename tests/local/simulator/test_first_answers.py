@@ -126,7 +126,7 @@ def test_the_body_of_a_repeated_upload_is_read_and_the_connection_stays_usable(c
     assert len({entry.connection for entry in client.partner_center.journal.entries()}) == 1
 
 
-def test_without_the_switch_an_error_is_not_kept(client: Client) -> None:
+def test_without_the_option_an_error_is_not_kept(client: Client) -> None:
     client.partner_center.configure(repeats_first_error=False, honours_request_id=True)
     fault(client, "POST order", kind="status", status=500)
     assert [client.order().status_code for _ in range(2)] == [500, 201]

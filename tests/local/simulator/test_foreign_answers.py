@@ -13,7 +13,7 @@ JSON = "application/json; charset=utf-8"
 
 
 def under(client: Client, **do: Any) -> str:
-    """An order whose next upload suffers a fault."""
+    """An order whose next upload gets a fault."""
     client.partner_center.faults.add({"on": "POST attachment", "do": do})
     return client.placed()
 

@@ -62,7 +62,7 @@ WAYS: dict[str, Callable[[Client, str, requests.Response], requests.Response]] =
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_list_goes_on_in_the_way_of_the_switch_until_it_ends(client: Client, path: str, way: str) -> None:
+def test_a_list_goes_on_in_the_way_of_the_option_until_it_ends(client: Client, path: str, way: str) -> None:
     whole = client.get(path)
     client.partner_center.configure(page_size=2, continuation=way)
     pages = [client.get(path)]

@@ -70,7 +70,7 @@ def test_members_that_are_lacking_can_be_there_as_null(client: Client) -> None:
 @pytest.mark.parametrize(
     ("arranged", "numbers"), [("sent", [0, 1, 2]), ("reversed", [2, 1, 0]), ("shuffled", [1, 2, 0])]
 )
-def test_lines_come_in_the_order_of_the_switch_and_keep_their_numbers(
+def test_lines_come_in_the_order_of_the_option_and_keep_their_numbers(
     client: Client, arranged: str, numbers: list[int]
 ) -> None:
     client.partner_center.configure(line_order=arranged)

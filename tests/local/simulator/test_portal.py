@@ -121,7 +121,7 @@ def test_an_order_placed_by_hand_has_the_date_of_the_service(client: Client) -> 
     assert client.get(orders_path()).json()["items"] == []
 
 
-@pytest.mark.parametrize("shapes", [{}, {"make": "other", "order_nulls": True, "quantity_as": "text"}])
+@pytest.mark.parametrize("shapes", [{}, {"profile": "other", "order_nulls": True, "quantity_as": "text"}])
 @pytest.mark.parametrize("lines", [None, "x", 5, [None], ["x"], [{}], [{"quantity": True, "offerId": 5}]])
 def test_any_body_can_be_shown_in_every_shape(client: Client, shapes: dict[str, Any], lines: object) -> None:
     client.partner_center.configure(**shapes)

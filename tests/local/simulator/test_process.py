@@ -28,9 +28,9 @@ def command(directory: Path, *more: str) -> list[str]:
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    switches = json.dumps({"every_order_needs_po": True})
+    behaviour = json.dumps({"every_order_needs_po": True})
     with subprocess.Popen(
-        command(tmp_path, "--switches", switches), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(tmp_path, "--behaviour", behaviour), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             yield process

@@ -1,18 +1,22 @@
-"""Sequences of faults that one customer's requests suffer, one after the other: what goes wrong once is rare
-where chance decides, and what matters is what comes between two attempts."""
+"""Sequences of faults at one customer's requests: chance alone rarely makes two in a row, and what matters is
+what comes between two attempts."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping
 
-from local.soak.steps import Troubles
+from local.soak.steps import FaultRules
 
 _Fault = Mapping[str, object]
 
 
 def _status(status: int, code: str = "", *, commit: bool = False, gateway: bool = False) -> _Fault:
-    body = {"code": code, "description": "As it was ordered."} if code else "<html>As it was ordered.</html>"
+    body = (
+        {"code": code, "description": "Injected by the soak."}
+        if code
+        else "<html>Injected by the soak.</html>"
+    )
     return {"kind": "status", "status": status, "body": body, "commit": commit, "gateway": gateway}
 
 
@@ -51,7 +55,7 @@ _LISTS: tuple[_Fault, ...] = (
 )
 
 
-def of_posts(rng: random.Random, customer: str, operation: str, most: int = 3) -> Troubles:
+def of_posts(rng: random.Random, customer: str, operation: str, most: int = 3) -> FaultRules:
     """Silences with something between them, at the first POSTs; and lists that fail at times."""
     asked = "GET attachments" if operation == "POST attachment" else "GET orders"
     faults: list[_Fault] = []
@@ -66,12 +70,12 @@ def of_posts(rng: random.Random, customer: str, operation: str, most: int = 3) -
     return (*({"on": operation, "customer": customer, "do": fault} for fault in faults), *lists)
 
 
-def denied_list(customer: str) -> Troubles:
+def denied_list(customer: str) -> FaultRules:
     """The attachments of a customer's orders are not to be had, now or ever."""
     return ({"on": "GET attachments", "customer": customer, "times": -1, "do": _status(403, "900329")},)
 
 
-def lost_part(rng: random.Random, customer: str, skip: int = 0) -> Troubles:
+def lost_part(rng: random.Random, customer: str, skip: int = 0) -> FaultRules:
     """One POST of documents is accepted without some of them."""
     part = rng.choice(["POFiles", "TenderFiles"])
     fault = {"kind": "drop_part", "name": part}

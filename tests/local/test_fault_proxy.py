@@ -16,8 +16,8 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient
 
 from local.azurite.launcher import Azurite
-from local.proxy_faults import Fault
-from local.storage_proxy import Proxy
+from local.fault_proxy import Proxy
+from local.fault_rules import Fault
 from tests.local.hosts import eventually, running_host
 
 
@@ -78,11 +78,11 @@ def test_the_requests_of_a_message_can_be_told_apart(proxy: Proxy, queue: QueueC
 
 def test_a_write_to_a_queue_is_refused_lost_or_carried_out_unseen(proxy: Proxy, queue: QueueClient) -> None:
     target = {"method": "POST", "container": queue.queue_name, "name": "messages"}
-    proxy.order(Fault("status", status=503), **target)
-    proxy.order(Fault("cut"), **target)
-    proxy.order(Fault("cut", after=True), **target)
+    proxy.inject(Fault("status", status=503), **target)
+    proxy.inject(Fault("cut"), **target)
+    proxy.inject(Fault("cut", after=True), **target)
 
-    with pytest.raises(HttpResponseError, match=r"^As it was ordered"):
+    with pytest.raises(HttpResponseError, match=r"^Injected by the proxy"):
         queue.send_message("refused")
     for text in ("lost", "unseen"):
         with pytest.raises(ServiceResponseError):
@@ -126,7 +126,7 @@ def test_a_host_whose_lease_cannot_be_renewed_once_keeps_its_message(
         through = blobs.connection_string(azurite.connection_string, proxy)
         settings = {"DocumentStorage": through, "WORK_QUEUE": queue.queue_name, "SAMPLE_GATES": str(tmp_path)}
         encoding = {"AzureFunctionsJobHost__extensions__queues__messageEncoding": "none"}
-        proxy.order(Fault("status"), method="PUT", container=queue.queue_name, name="messages/*", times=2)
+        proxy.inject(Fault("status"), method="PUT", container=queue.queue_name, name="messages/*", times=2)
         queue.send_message("held")
         with running_host(azurite, tmp_path, "--lease", "4", **settings, **encoding) as host:
             eventually(lambda: [seen for seen in proxy.seen() if seen.method == "PUT" and not seen.fault])

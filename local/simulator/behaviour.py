@@ -1,7 +1,7 @@
 """How the simulated Partner Center behaves where the documents leave it open, or where a test wants more.
 
-What a switch of the shapes has first is what the documents show. All that is remembered keeps its documented
-shape; the switches change what answers say of it.
+Of an option of the shapes, the first value is what the documents show. All that is remembered keeps its
+documented shape; the options change what answers say of it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def _may_be_negative(usual: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Switches:
-    """All switches with their usual position; sizes in bytes, times in seconds."""
+class Behaviour:
+    """All options with their usual value; sizes in bytes, times in seconds."""
 
     honours_request_id: bool = False
     """Whether a repeated MS-RequestId gets the first answer and has no second effect. The documents promise
-    it without saying for which calls or how long, so the usual position is the harsher one.
+    it without saying for which calls or how long, so the usual value is the harsher one.
     https://learn.microsoft.com/en-us/partner-center/developer/headers"""
     repeats_first_error: bool = False
     """Whether each POST of an order or of attachments gets the first answer that its MS-RequestId got, for
@@ -154,34 +154,34 @@ _OTHER: Mapping[str, object] = {
     "honours_request_id": True,
     "repeats_first_error": True,
 }
-MAKES: Mapping[str, Mapping[str, object]] = {
-    "usual": {name: getattr(Switches(), name) for name in _OTHER},
+PROFILES: Mapping[str, Mapping[str, object]] = {
+    "usual": {name: getattr(Behaviour(), name) for name in _OTHER},
     "other": _OTHER,
 }
-"""Positions of several switches at once, by the name that `make` gives them: how the documents are usually
-read here, and a second reading that is as plausible."""
+"""Values of several options at once, by name: how the documents are usually read here, and a second reading
+that is as plausible."""
 
-_FIELDS = {item.name: item for item in dataclasses.fields(Switches)}
-_USUAL = Switches()
+_FIELDS = {item.name: item for item in dataclasses.fields(Behaviour)}
+_USUAL = Behaviour()
 
 
-def changed(switches: Switches, changes: Mapping[str, object]) -> Switches:
-    """Return `switches` with `changes`, as they come from JSON; raises ValueError that names the bad one.
+def changed(behaviour: Behaviour, changes: Mapping[str, object]) -> Behaviour:
+    """Return `behaviour` with `changes`, as they come from JSON; raises ValueError that names the bad one.
 
-    `make` (MAKES) among them comes first, wherever it stands: the others change what it sets.
+    `profile` (PROFILES) among them comes first, wherever it stands: the others change what it sets.
     """
     values: dict[str, object] = {}
     given = dict(changes)
-    make = given.pop("make", None)
-    if make is not None:
-        if not isinstance(make, str) or make not in MAKES:
-            raise ValueError(f"make does not take {make!r}; there are {', '.join(MAKES)}")
-        values |= MAKES[make]
+    profile = given.pop("profile", None)
+    if profile is not None:
+        if not isinstance(profile, str) or profile not in PROFILES:
+            raise ValueError(f"profile does not take {profile!r}; there are {', '.join(PROFILES)}")
+        values |= PROFILES[profile]
     for name, value in given.items():
         if name not in _FIELDS:
-            raise ValueError(f"there is no switch {name!r}; there are {', '.join((*_FIELDS, 'make'))}")
+            raise ValueError(f"there is no option {name!r}; there are {', '.join((*_FIELDS, 'profile'))}")
         values[name] = _fitting(name, value)
-    return dataclasses.replace(switches, **values)  # type: ignore[arg-type]  # each value was checked above
+    return dataclasses.replace(behaviour, **values)  # type: ignore[arg-type]  # each value was checked above
 
 
 def _fitting(name: str, value: object) -> object:

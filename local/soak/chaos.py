@@ -6,7 +6,7 @@ import random
 import threading
 from collections import Counter
 
-from local.proxy_faults import Fault, Seen
+from local.fault_rules import Fault, Seen
 from local.stack import Host, Stack
 
 _STORAGE_RATES = (
@@ -24,8 +24,8 @@ _IN_A_ROW = 6
 
 
 class StorageFaults:
-    """Decides for the proxy in front of blobs or queues; the n-th request of a kind for a blob or queue meets
-    its fate whenever it comes."""
+    """Decides for the proxy in front of blobs or queues: the n-th request of a kind for a blob or queue gets
+    the same fault in every run of the seed."""
 
     def __init__(self, seed: int, what: str) -> None:
         self._seed = f"{seed}/{what}"
@@ -33,7 +33,7 @@ class StorageFaults:
         self._nth: Counter[tuple[str, ...]] = Counter()
         self.active = True
         self.requests = 0
-        self.suffered: Counter[str] = Counter()
+        self.injected: Counter[str] = Counter()
 
     def decide(self, seen: Seen) -> Fault | None:
         """The fault of one request."""
@@ -46,7 +46,7 @@ class StorageFaults:
             fault = self._fault(place, nth) if self.active else None
             if fault:
                 kind = str(fault.status) if fault.kind == "status" else fault.kind
-                self.suffered[f"{kind}{' after' if fault.after else ''}"] += 1
+                self.injected[f"{kind}{' after' if fault.after else ''}"] += 1
         return fault
 
     def _fault(self, place: tuple[str, ...], nth: int) -> Fault | None:
@@ -81,7 +81,7 @@ class Killer:
             if back <= now:
                 self._down.remove((back, host))
                 self._stack.start_host(host)
-        self._mourn()
+        self._restart_dead()
         while self._moments and self._moments[0] <= now:
             self._moments.pop(0)
             self._kill(now)
@@ -101,7 +101,7 @@ class Killer:
             self._down.append((now + self._random.uniform(0, 2), host))
             self.kills += 1
 
-    def _mourn(self) -> None:
+    def _restart_dead(self) -> None:
         down = [host for _, host in self._down]
         for host in self._stack.hosts:
             if host not in down and host.child is not None and not host.child.running():

@@ -1,4 +1,4 @@
-"""What the proxy notes of a request, what it can do to one, and which one it does it to."""
+"""What the proxy notes of a request, which faults it can inject, and into which requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Seen:
     query `peekonly=true`, peek), `messages/{id}` (PUT: hide for longer; DELETE), or empty for the queue.
     https://learn.microsoft.com/en-us/rest/api/storageservices/operations-on-messages
 
-    `status` is what the server answered, None when it was never asked; `fault` is the kind it suffered.
+    `status` is what the server answered, None when it was never asked; `fault` is the kind that was injected.
     """
 
     method: str
@@ -54,8 +54,8 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Order:
-    """Which requests suffer `fault`: the first `skip` that match pass, the next `times` (-1: all) do not.
+class ProxyRule:
+    """Which requests get `fault`: the first `skip` that match pass, the next `times` (-1: all) do not.
 
     `container` and `name` are shell patterns; `query` must be part of the request's query.
     """
@@ -69,7 +69,7 @@ class Order:
     times: int = 1
 
     def hits(self, seen: Seen) -> bool:
-        """Count one request against this order; whether it is its turn."""
+        """Count one request against this rule; whether the fault is for it."""
         fits = (
             fnmatchcase(seen.method, self.method)
             and fnmatchcase(seen.container, self.container)

@@ -1,4 +1,4 @@
-"""What came of everything: pure judgement of what was asked for against what can be seen.
+"""What came of everything: compares what was asked for with what was observed, and does no I/O.
 
 Attached once    Partner Center has it once over the API, and the receipt says so with the right ids.
 Twice            a submission, or an order, is there more often than it was asked for.
@@ -19,18 +19,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.soak.causes import NOTHING_KNOWN, Causes
-from local.soak.flows import DONE, OPEN, REFUSED, REVIEW, Told, attach_asking
+from local.soak.flows import DONE, OPEN, REFUSED, REVIEW, ClientAnswer, attach_request
+from local.soak.observations import Observation, ObservedOrder, submission_of
 from local.soak.orders import OrderCase
 from local.soak.steps import Drop, Expect, Post
-from local.soak.world import Placed, World, submission_of
 
 ONCE, REJECTED, WITHDRAWN, UNSEEN = "once", "rejected as expected", "withdrawn", "waits for its order"
 RESIDUE = "residue"
 LOST, DISAGREE, UNEXPLAINED, TWICE = "lost", "disagree", "unexplained", "twice"
 VIOLATIONS = (TWICE, LOST, DISAGREE, UNEXPLAINED)
-_UNREST = (OPEN, LOST, DISAGREE)
+_UNSETTLED = (OPEN, LOST, DISAGREE)
 
-Last = Callable[[str], Told]
+Last = Callable[[str], ClientAnswer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class Finding:
     """One thing that was asked for, and what came of it."""
 
     what: str
-    fate: str
+    outcome: str
     why: str = ""
 
 
 @dataclass(slots=True)
-class Verdict:
+class CheckResult:
     """Findings about drops, documents sent over HTTP, and orders."""
 
     drops: list[Finding] = field(default_factory=list)
@@ -55,9 +55,9 @@ class Verdict:
         """Everything."""
         return [*self.drops, *self.posts, *self.orders]
 
-    def of(self, *fates: str) -> list[Finding]:
-        """Everything of these fates."""
-        return [f for f in self.all if f.fate in fates]
+    def of(self, *outcomes: str) -> list[Finding]:
+        """Everything of these outcomes."""
+        return [f for f in self.all if f.outcome in outcomes]
 
     @property
     def violations(self) -> list[Finding]:
@@ -65,43 +65,43 @@ class Verdict:
         return self.of(*VIOLATIONS)
 
     @property
-    def restless(self) -> list[Finding]:
+    def unsettled(self) -> list[Finding]:
         """What may still change by itself."""
-        return self.of(*_UNREST)
+        return self.of(*_UNSETTLED)
 
 
-def judge(
+def check(
     drops: Sequence[Drop],
     cases: Sequence[OrderCase],
     last: Last,
-    world: World,
+    observed: Observation,
     causes: Causes = NOTHING_KNOWN,
-) -> Verdict:
-    """Judge everything at one moment. Without `causes` every review with a reason is taken for explained."""
-    return Judge(drops, cases, last, world, causes).verdict()
+) -> CheckResult:
+    """Check everything at one moment. Without `causes` every review with a reason counts as explained."""
+    return Checker(drops, cases, last, observed, causes).result()
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
-    """What is judged, and by what."""
+class Checker:
+    """What is checked, and against what."""
 
     drops: Sequence[Drop]
     cases: Sequence[OrderCase]
     last: Last
-    world: World
+    observed: Observation
     causes: Causes
 
-    def verdict(self) -> Verdict:
+    def result(self) -> CheckResult:
         """All findings."""
         posts = [step for drop in self.drops for step in drop.steps if isinstance(step, Post)]
-        return Verdict(
+        return CheckResult(
             drops=[*(self._drop(drop) for drop in self.drops), *self._orders_with_documents()],
             posts=[self._post(post) for post in posts],
             orders=[*(self._order(case) for case in self.cases), *self._placed(), *self._shared()],
         )
 
     def _drop(self, drop: Drop) -> Finding:
-        receipt = self.world.receipts.get(drop.path)
+        receipt = self.observed.receipts.get(drop.path)
         if receipt is None:
             return _found(drop, LOST, "there is no receipt")
         state, why = str(receipt["state"]), _why(receipt)
@@ -114,8 +114,8 @@ class Judge:
             return _found(drop, OPEN, f"{state}: {why}")
         if drop.expects is Expect.EITHER:
             return _found(drop, WITHDRAWN)
-        if drop.expects is Expect.SPOILT:
-            return self._spoilt(drop, receipt)
+        if drop.expects is Expect.CORRUPTED:
+            return self._corrupted(drop, receipt)
         if drop.expects is Expect.REJECTED:
             return _found(drop, REJECTED if state == "rejected" else LOST, f"{state}: {why}")
         if state != "attached":
@@ -123,7 +123,7 @@ class Judge:
         return self._attached(drop, receipt)
 
     def _attached(self, drop: Drop, receipt: Mapping[str, Any]) -> Finding:
-        order = self.world.orders[drop.order]
+        order = self.observed.orders[drop.order]
         there = set[frozenset[str]]().union(*(order.ids_of(c.fingerprint) for c in drop.cases))
         if not there:
             return _found(drop, LOST, "the receipt says attached, Partner Center does not have it")
@@ -131,11 +131,11 @@ class Judge:
             return _found(drop, DISAGREE, "the receipt names other attachments than Partner Center has")
         return _found(drop, ONCE)
 
-    def _spoilt(self, drop: Drop, receipt: Mapping[str, Any]) -> Finding:
+    def _corrupted(self, drop: Drop, receipt: Mapping[str, Any]) -> Finding:
         """What was attached before the drop became junk must be told beside the faults of the junk, once the
         ledger has it for attached."""
         shown = {_ids(summary) for summary in (receipt, *receipt.get("previous", ()))}
-        record = self.world.records.get(f"attachments/{drop.customer}/{drop.order}", {})
+        record = self.observed.records.get(f"attachments/{drop.customer}/{drop.order}", {})
         for own in record.get("submissions", {}).values():
             if own["state"] == "done" and frozenset(own["ids"]) not in shown:
                 return _found(drop, DISAGREE, "what was attached before is not visible in the receipt")
@@ -151,7 +151,7 @@ class Judge:
             cases = (*drop.all_cases, *(s.case for s in drop.steps if isinstance(s, Post)))
             if drop.expects is not Expect.REJECTED:
                 allowed[drop.order] |= {c.fingerprint for c in cases}
-        for order in self.world.orders.values():
+        for order in self.observed.orders.values():
             what, counts = f"order {order.id}", Counter(name for name, _ in order.submissions)
             for name, count in counts.items():
                 if count > 1:
@@ -162,16 +162,16 @@ class Judge:
         yield from (found for drop in self.drops for found in self._signals(drop))
 
     def _signals(self, drop: Drop) -> Iterable[Finding]:
-        order = self.world.orders.get(drop.order)
+        order = self.observed.orders.get(drop.order)
         there = {name for name, _ in order.submissions} if order else set()
         sent = len(there & {c.fingerprint for c in drop.all_cases})
         if sent > drop.signals:
             why = f"{sent} sets of documents were sent, and the sidecar was dropped {drop.signals} times"
             yield Finding(f"order {drop.order}", TWICE, f"{drop.path}: {why}")
 
-    def _records(self, what: str, order: Placed) -> Iterable[Finding]:
+    def _records(self, what: str, order: ObservedOrder) -> Iterable[Finding]:
         """The ledger says of no submission that it is done whose documents are not there, or another's."""
-        record = self.world.records.get(f"attachments/{order.customer}/{order.id}", {})
+        record = self.observed.records.get(f"attachments/{order.customer}/{order.id}", {})
         there, owned = {ids for _, ids in order.submissions}, Counter[str]()
         for own in record.get("submissions", {}).values():
             if own["state"] == "done":
@@ -182,56 +182,56 @@ class Judge:
             yield Finding(what, DISAGREE, "two submissions of the ledger own one attachment")
 
     def _post(self, post: Post) -> Finding:
-        asking, order = attach_asking(post.case), self.world.orders[post.case.order]
-        told, there = self.last(asking.name), order.ids_of(post.case.fingerprint)
-        what = f"over HTTP: {asking.name}"
-        if told.state == REVIEW:
-            return self._review(what, told.detail, self.causes.of_order(order.id))
-        if told.state == REFUSED:
-            return Finding(what, LOST, f"refused with {told.status}: {told.detail}")
-        if told.state != DONE:
-            return Finding(what, OPEN, f"no final answer yet: {told.status} {told.detail}")
+        request, order = attach_request(post.case), self.observed.orders[post.case.order]
+        answer, there = self.last(request.name), order.ids_of(post.case.fingerprint)
+        what = f"over HTTP: {request.name}"
+        if answer.state == REVIEW:
+            return self._review(what, answer.detail, self.causes.of_order(order.id))
+        if answer.state == REFUSED:
+            return Finding(what, LOST, f"refused with {answer.status}: {answer.detail}")
+        if answer.state != DONE:
+            return Finding(what, OPEN, f"no final answer yet: {answer.status} {answer.detail}")
         if not there:
             return Finding(what, LOST, "answered 201, and not there")
-        if told.attachments not in there:
+        if answer.attachments not in there:
             return Finding(what, DISAGREE, "answered with other attachments")
         return Finding(what, ONCE)
 
     def _order(self, case: OrderCase) -> Finding:
-        told = self.last(case.key)
+        answer = self.last(case.key)
         if not case.placed:
-            fine = told.state == REFUSED
+            fine = answer.state == REFUSED
             return Finding(
-                case.key, REJECTED if fine else OPEN if told.state == OPEN else DISAGREE, told.detail
+                case.key, REJECTED if fine else OPEN if answer.state == OPEN else DISAGREE, answer.detail
             )
-        own = submission_of(case, self.world)
+        own = submission_of(case, self.observed)
         if own is None:
-            return Finding(case.key, LOST, f"no record; the client was told {told.status} {told.detail}")
+            return Finding(case.key, LOST, f"no record; the client was told {answer.status} {answer.detail}")
         state, why = str(own["state"]), str(own.get("detail", ""))
         if state == "review":
             return self._review(case.key, why, self.causes.of_customer(case.customer))
         if state != "done":
             waits = state in ("claimed", "unknown", "accepted", "pending")
             return Finding(case.key, OPEN if waits else LOST, f"{state}: {why}")
-        return self._done(case, told, str(own["ids"][0]))
+        return self._done(case, answer, str(own["ids"][0]))
 
-    def _done(self, case: OrderCase, told: Told, order_id: str) -> Finding:
-        order = self.world.orders.get(order_id)
+    def _done(self, case: OrderCase, answer: ClientAnswer, order_id: str) -> Finding:
+        order = self.observed.orders.get(order_id)
         if order is None or order.group != case.group or not order.placed:
             return Finding(case.key, DISAGREE, f"the record names order {order_id}, which is not this one")
-        if told.state == OPEN:
+        if answer.state == OPEN:
             return Finding(
-                case.key, OPEN, f"placed, and the client has not heard: {told.status} {told.detail}"
+                case.key, OPEN, f"placed, and the client has not heard: {answer.status} {answer.detail}"
             )
-        if told.state != DONE or told.order_id != order_id:
+        if answer.state != DONE or answer.order_id != order_id:
             return Finding(
-                case.key, DISAGREE, f"placed, and the client was told {told.status} {told.order_id}"
+                case.key, DISAGREE, f"placed, and the client was told {answer.status} {answer.order_id}"
             )
         return Finding(case.key, ONCE)
 
     def _placed(self) -> Iterable[Finding]:
         asked = Counter(case.group for case in self.cases if case.placed)
-        there = Counter(order.group for order in self.world.orders.values() if order.placed)
+        there = Counter(order.group for order in self.observed.orders.values() if order.placed)
         for group, count in there.items():
             if count > asked[group]:
                 why = f"asked for {asked[group]} times, placed {count} times"
@@ -240,7 +240,7 @@ class Judge:
     def _shared(self) -> Iterable[Finding]:
         owners: dict[str, list[str]] = defaultdict(list)
         for case in self.cases:
-            own = submission_of(case, self.world)
+            own = submission_of(case, self.observed)
             if own and own["state"] == "done":
                 owners[own["ids"][0]].append(case.key)
         for order_id, keys in owners.items():
@@ -256,8 +256,8 @@ class Judge:
         return Finding(what, RESIDUE if self.causes.excuses(names) else TWICE, why)
 
 
-def _ids(told: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(str(a["attachmentId"]) for a in told.get("attachments", ()))
+def _ids(receipt: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(str(a["attachmentId"]) for a in receipt.get("attachments", ()))
 
 
 def _why(receipt: Mapping[str, Any]) -> str:
@@ -265,5 +265,5 @@ def _why(receipt: Mapping[str, Any]) -> str:
     return faults or str(receipt.get("detail") or "") or ", ".join(receipt.get("waitingFor", ()))
 
 
-def _found(drop: Drop, fate: str, why: str = "") -> Finding:
-    return Finding(f"{drop.path} ({drop.kind})", fate, why)
+def _found(drop: Drop, outcome: str, why: str = "") -> Finding:
+    return Finding(f"{drop.path} ({drop.kind})", outcome, why)

@@ -1,15 +1,15 @@
-"""A reverse HTTP proxy with a will of its own: it counts what passes, and breaks what it is told to break.
+"""A reverse HTTP proxy that notes every request and injects faults into some.
 
     with Proxy(azurite.blob_endpoint) as storage, Proxy(azurite.queue_endpoint) as queues:
         connection_string = storage.connection_string(azurite.connection_string, queues)
-        storage.order(Fault("status", status=500, after=True), method="PUT", container="ledger", skip=1)
-        queues.order(Fault("cut"), method="POST", container="work", name="messages")
+        storage.inject(Fault("status", status=500, after=True), method="PUT", container="ledger", skip=1)
+        queues.inject(Fault("cut"), method="POST", container="work", name="messages")
         ...
         storage.seen()
 
 It stands in front of Azurite's blobs or queues (a shared key signs the path, not the host, so connection
 strings that point here work) or of the Partner Center simulator. What does not break streams through, over
-connections that are kept alive. What can be done, and to which requests: local/proxy_faults.py.
+connections that are kept alive. The faults, and how to choose requests: local/fault_rules.py.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from local.fault_rules import Fault, ProxyRule, Seen
 from local.loopback import Loopback
-from local.proxy_faults import Fault, Order, Seen
 
 _PIECE = 64 * 1024
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host"}
@@ -37,7 +37,7 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer",
 class Proxy(Loopback):
     """Forwards to `target` (a URL; its path is the path here too) from a free port of 127.0.0.1.
 
-    `decide` is asked about each request that no order hits; it returns a Fault or None.
+    `decide` is asked about each request that no rule hits; it returns a Fault or None.
     """
 
     def __init__(self, target: str, decide: Callable[[Seen], Fault | None] | None = None) -> None:
@@ -46,7 +46,7 @@ class Proxy(Loopback):
         self.path = parts.path.rstrip("/")
         self.decide = decide
         self._lock = threading.Lock()
-        self._orders: list[Order] = []
+        self._rules: list[ProxyRule] = []
         self._seen: list[Seen] = []
         super().__init__(lambda *args: _Connection(self, *args))
 
@@ -60,15 +60,15 @@ class Proxy(Loopback):
         through = re.sub(r"BlobEndpoint=[^;]*", f"BlobEndpoint={self.url}", direct)
         return re.sub(r"QueueEndpoint=[^;]*", f"QueueEndpoint={queues.url}", through) if queues else through
 
-    def order(self, fault: Fault, **matching: Any) -> None:  # noqa: ANN401 - the fields of Order
-        """Put a fault order in force; the first that hits a request wins."""
+    def inject(self, fault: Fault, **matching: Any) -> None:  # noqa: ANN401 - the fields of ProxyRule
+        """Put a rule in force; the first that hits a request wins."""
         with self._lock:
-            self._orders.append(Order(fault, **matching))
+            self._rules.append(ProxyRule(fault, **matching))
 
     def clear(self) -> None:
-        """Call off every order and forget what was seen."""
+        """Drop every rule, and forget what was seen."""
         with self._lock:
-            self._orders.clear()
+            self._rules.clear()
             self._seen.clear()
 
     def seen(self) -> list[Seen]:
@@ -76,18 +76,18 @@ class Proxy(Loopback):
         with self._lock:
             return list(self._seen)
 
-    def judge(self, seen: Seen) -> Fault | None:
+    def fault_for(self, seen: Seen) -> Fault | None:
         """Note a request, and say what happens to it."""
         with self._lock:
             self._seen.append(seen)
-            fault = next((order.fault for order in self._orders if order.hits(seen)), None)
+            fault = next((rule.fault for rule in self._rules if rule.hits(seen)), None)
         if fault is None and self.decide is not None:
             fault = self.decide(seen)
         seen.fault = fault.kind if fault else ""
         return fault
 
-    def retell(self, seen: Seen, headers: dict[str, str], body: bytes | None) -> bytes | None:
-        """For those who derive from this class: change an answer's headers, or the body of one that has no
+    def rewrite(self, seen: Seen, headers: dict[str, str], body: bytes | None) -> bytes | None:
+        """For subclasses: change an answer's headers, or the body of one that has no
         Content-Length (a listing); `body` is None when it streams."""
         return body
 
@@ -112,18 +112,18 @@ class _Connection(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         seen = _read_target(self.command, self.path, self.proxy.path)
-        fault = self.proxy.judge(seen)
+        fault = self.proxy.fault_for(seen)
         left = int(self.headers.get("Content-Length", "0"))
         try:
             if fault and not fault.after and fault.kind != "cut_body":
                 self._discard(left, fault)
-                self._suffer(fault)
+                self._apply_fault(fault)
                 return
             response = self._forward(left)
             seen.status = response.status
             if fault and fault.kind != "cut_body":
                 response.read()
-                self._suffer(fault)
+                self._apply_fault(fault)
                 return
             self._answer(seen, response, fault.bytes if fault else -1)
         except (_CutError, OSError, http.client.HTTPException):
@@ -138,9 +138,9 @@ class _Connection(http.server.BaseHTTPRequestHandler):
         while fault.kind == "status" and left > 0:
             left -= len(self.rfile.read(min(left, _PIECE))) or left
 
-    def _suffer(self, fault: Fault) -> None:
+    def _apply_fault(self, fault: Fault) -> None:
         if fault.kind == "status":
-            told = f"<Code>{fault.code}</Code><Message>As it was ordered.</Message>"
+            told = f"<Code>{fault.code}</Code><Message>Injected by the proxy.</Message>"
             body = f'<?xml version="1.0" encoding="utf-8"?><Error>{told}</Error>'.encode()
             headers = {"x-ms-error-code": fault.code, "Content-Type": "application/xml"}
             self._head(fault.status, {**headers, "Content-Length": str(len(body))}, body)
@@ -177,7 +177,7 @@ class _Connection(http.server.BaseHTTPRequestHandler):
         if not has_body:
             response.read()  # nothing, but http.client takes no other request before
         streams = not has_body or response.length is not None
-        body = self.proxy.retell(seen, headers, None if streams else response.read()) or b""
+        body = self.proxy.rewrite(seen, headers, None if streams else response.read()) or b""
         if not streams:
             headers["Content-Length"] = str(len(body))
         if most >= 0:

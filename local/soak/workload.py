@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from local.soak.drops import all_drops
-from local.soak.flows import OPEN, Asking, Flows, attach_asking, order_asking
+from local.soak.flows import OPEN, ClientRequest, Flows, attach_request, order_request
 from local.soak.options import Options
 from local.soak.orders import OrderCase, all_orders
 from local.soak.person import Person
@@ -21,7 +21,7 @@ _AT_ONCE = 48
 Act = tuple[float, Callable[[], object]]
 
 
-class Work:
+class Workload:
     """Everything that people and flows do. Files go straight to storage; only the hosts' way is faulty."""
 
     def __init__(self, options: Options, stack: Stack, person: Person) -> None:
@@ -37,7 +37,7 @@ class Work:
         self._incoming = Settings.read(stack.settings).storage.incoming
         self._pool = ThreadPoolExecutor(_AT_ONCE, "work")
         self._acts = sorted(self._planned(), key=lambda act: act[0])
-        self._asking: set[str] = set()
+        self._in_flight: set[str] = set()
 
     @property
     def left(self) -> int:
@@ -49,12 +49,12 @@ class Work:
         while self._acts and self._acts[0][0] <= now:
             self._pool.submit(self._guarded, self._acts.pop(0)[1])
 
-    def ask_again(self) -> None:
+    def resubmit_open(self) -> None:
         """Let the clients without a final answer ask again, as when somebody resubmits a failed flow."""
-        for asking in self._askings():
-            if asking.name not in self._asking and self.flows.last(asking.name).state == OPEN:
-                self._asking.add(asking.name)
-                self._pool.submit(self._guarded, partial(self._resubmit, asking))
+        for request in self._requests():
+            if request.name not in self._in_flight and self.flows.last(request.name).state == OPEN:
+                self._in_flight.add(request.name)
+                self._pool.submit(self._guarded, partial(self._resubmit, request))
 
     def end(self) -> None:
         """Stop all clients and wait for them."""
@@ -67,14 +67,14 @@ class Work:
         steps = [step for drop in self.drops for step in drop.steps]
         acts = [(step.at, self._act(step, latest)) for step in sorted(steps, key=lambda step: step.at)]
         for case in self.cases:
-            acts += [(case.at, partial(self.flows.insist, order_asking(case)))] * case.clients
+            acts += [(case.at, partial(self.flows.send_until_final, order_request(case)))] * case.clients
             acts += [(0.0, partial(self._person.place, case))] if case.by_hand else []
         return acts
 
     def _act(self, step: Step, latest: dict[str, threading.Event]) -> Callable[[], object]:
         match step:
             case Post():
-                return partial(self.flows.insist, attach_asking(step.case))
+                return partial(self.flows.send_until_final, attach_request(step.case))
             case Upload():
                 return partial(self._person.upload, step)
             case Appear():
@@ -82,15 +82,15 @@ class Work:
         before, latest[step.name] = latest.get(step.name), threading.Event()
         return partial(self._write, step, before, latest[step.name])
 
-    def _askings(self) -> list[Asking]:
-        posts = [attach_asking(s.case) for d in self.drops for s in d.steps if isinstance(s, Post)]
-        return [*posts, *(order_asking(case) for case in self.cases)]
+    def _requests(self) -> list[ClientRequest]:
+        posts = [attach_request(s.case) for d in self.drops for s in d.steps if isinstance(s, Post)]
+        return [*posts, *(order_request(case) for case in self.cases)]
 
-    def _resubmit(self, asking: Asking) -> None:
+    def _resubmit(self, request: ClientRequest) -> None:
         try:
-            self.flows.insist(asking)
+            self.flows.send_until_final(request)
         finally:
-            self._asking.discard(asking.name)
+            self._in_flight.discard(request.name)
 
     def _write(self, step: Put | Delete, before: threading.Event | None, done: threading.Event) -> None:
         """Write or delete a blob, once the step `before` it on the same blob is done."""

@@ -25,7 +25,7 @@ _NAMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class Document:
     """A document: its file name, its kind as Partner Center names it, its bytes."""
 
     name: str
@@ -45,23 +45,23 @@ class Case:
     customer: str
     order: str
     metadata: Mapping[str, Any]
-    papers: tuple[Paper, ...]
+    documents: tuple[Document, ...]
 
     @property
     def fingerprint(self) -> str:
         """The same for the same documents and metadata, whatever the files are called."""
-        return fingerprint(self.metadata, ((p.kind, p.sha256) for p in self.papers))
+        return fingerprint(self.metadata, ((p.kind, p.sha256) for p in self.documents))
 
     def files(self) -> dict[str, bytes]:
         """The documents as a set, with the metadata.json that names them."""
-        return {**{p.name: p.content for p in self.papers}, "metadata.json": self.sidecar(named=True)}
+        return {**{p.name: p.content for p in self.documents}, "metadata.json": self.sidecar(named=True)}
 
     def sidecar(self, *, named: bool) -> bytes:
         """The sidecar's JSON; `named` lists the files in it."""
         said: dict[str, Any] = {"customerId": self.customer, "orderId": self.order, **self.metadata}
         if named:
-            said["poFiles"] = [p.name for p in self.papers if p.kind == PO]
-            said["tenderFiles"] = [p.name for p in self.papers if p.kind == TENDER]
+            said["poFiles"] = [p.name for p in self.documents if p.kind == PO]
+            said["tenderFiles"] = [p.name for p in self.documents if p.kind == TENDER]
         return json.dumps(said).encode()
 
 
@@ -73,10 +73,10 @@ def fingerprint(metadata: Mapping[str, Any], files: Iterable[tuple[str, str]]) -
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def paper(rng: random.Random, name: str, kind: str = PO) -> Paper:
+def new_document(rng: random.Random, name: str, kind: str = PO) -> Document:
     """A new document; one in a hundred is large enough for a receipt that says `submitting`."""
     filler = _LARGE if rng.random() < 0.01 else rng.choice([0, 2_000, rng.randrange(60_000)])
-    return Paper(name, kind, one_page(f"{kind} {rng.getrandbits(64):x}", filler=filler))
+    return Document(name, kind, one_page(f"{kind} {rng.getrandbits(64):x}", filler=filler))
 
 
 def metadata(rng: random.Random, *, tender: bool = False) -> dict[str, Any]:
@@ -93,17 +93,17 @@ def metadata(rng: random.Random, *, tender: bool = False) -> dict[str, Any]:
 
 def single(rng: random.Random, customer: str, order: str) -> Case:
     """One purchase order for an order."""
-    return Case(customer, order, metadata(rng), (paper(rng, "PO.pdf"),))
+    return Case(customer, order, metadata(rng), (new_document(rng, "PO.pdf"),))
 
 
 def several(rng: random.Random, customer: str, order: str) -> Case:
     """One to three purchase orders, and up to two tenders."""
-    papers = [paper(rng, rng.choice(_NAMES).format(n)) for n in range(rng.randrange(1, 4))]
-    tenders = [paper(rng, f"Tender {n}.pdf", TENDER) for n in range(rng.randrange(0, 3))]
-    return Case(customer, order, metadata(rng, tender=bool(tenders)), (*papers, *tenders))
+    documents = [new_document(rng, rng.choice(_NAMES).format(n)) for n in range(rng.randrange(1, 4))]
+    tenders = [new_document(rng, f"Tender {n}.pdf", TENDER) for n in range(rng.randrange(0, 3))]
+    return Case(customer, order, metadata(rng, tender=bool(tenders)), (*documents, *tenders))
 
 
-def spoilt(rng: random.Random, case: Case) -> bytes:
+def invalid_sidecar(rng: random.Random, case: Case) -> bytes:
     """The sidecar of a purchase order as nobody can send it."""
     said = json.loads(case.sidecar(named=False))
     match rng.choice(["price", "currency", "tender", "cut off"]):

@@ -14,8 +14,8 @@ from typing import Any
 import requests
 from azure.core.exceptions import ResourceNotFoundError
 
+from local.soak.documents import fingerprint
 from local.soak.orders import OrderCase, group_of
-from local.soak.papers import fingerprint
 from local.soak.person import Person
 from local.stack import Host, Stack
 from shared.settings import Settings
@@ -24,7 +24,7 @@ _DELIVERY = re.compile(r"Executing blob_trigger \(Reason=New blob detected, deli
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class ObservedOrder:
     """An order at Partner Center: what came over the API, as (fingerprint, ids of its attachments).
 
     What was accepted and not kept whole (`dropped` of the simulator) is none of `submissions`. `placed` says
@@ -45,19 +45,19 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Observation:
     """Everything at one moment."""
 
     receipts: Mapping[str, dict[str, Any]]
     records: Mapping[str, dict[str, Any]]
-    orders: Mapping[str, Placed]
+    orders: Mapping[str, ObservedOrder]
     raw: Mapping[str, Any] = field(repr=False)
-    """Partner Center's orders as the simulator tells them, by id."""
+    """Partner Center's orders as the simulator shows them, by id."""
 
 
-def submission_of(case: OrderCase, world: World) -> dict[str, Any] | None:
+def submission_of(case: OrderCase, observed: Observation) -> dict[str, Any] | None:
     """What the ledger has of an order request."""
-    record = world.records.get(record_key(case), {})
+    record = observed.records.get(record_key(case), {})
     return next(iter(record.get("submissions", {}).values()), None)
 
 
@@ -66,8 +66,8 @@ def record_key(case: OrderCase) -> str:
     return f"orders/{case.customer}/{hashlib.sha256(case.key.encode()).hexdigest()}"
 
 
-class Reader:
-    """Looks at the world again and again, reading only what changed."""
+class Observer:
+    """Observes again and again, reading only what changed."""
 
     def __init__(self, stack: Stack, person: Person) -> None:
         storage = Settings.read(stack.settings).storage
@@ -78,10 +78,10 @@ class Reader:
         self._http.trust_env = False
         self._blobs = stack.blob_service()
 
-    def look(self) -> World:
-        """The world now."""
+    def observe(self) -> Observation:
+        """What can be seen now."""
         raw = {order["id"]: order for order in self._person.see("state")["orders"]}
-        return World(
+        return Observation(
             receipts=self._read("receipts", ""),
             records={**self._read("records", "attachments/"), **self._read("records", "orders/")},
             orders={name: _placed(order) for name, order in raw.items()},
@@ -122,7 +122,7 @@ def deliveries(logs: Sequence[Path]) -> Counter[str]:
     return found
 
 
-def _placed(order: Mapping[str, Any]) -> Placed:
+def _placed(order: Mapping[str, Any]) -> ObservedOrder:
     submissions = [
         (
             fingerprint(json.loads(s["metadata"]), ((f["attachmentType"], f["sha256"]) for f in s["files"])),
@@ -131,7 +131,7 @@ def _placed(order: Mapping[str, Any]) -> Placed:
         for s in order["submissions"]
         if not s["dropped"]
     ]
-    return Placed(
+    return ObservedOrder(
         order["id"],
         order["customerId"],
         group_of(order["order"]),

@@ -1,6 +1,6 @@
-"""Runs a command that dies when its parent does: `python tether.py PARENT_PID COMMAND…`.
+"""Runs a command that dies when its parent does: `python die_with_parent.py PARENT_PID COMMAND…`.
 
-The kernel keeps the wish across exec (PR_SET_PDEATHSIG, `man 2 prctl`), so it works for any program and no
+The kernel keeps the setting across exec (PR_SET_PDEATHSIG, `man 2 prctl`), so it works for any program and no
 code runs between fork and exec. Outside Linux the command just runs.
 """
 
