@@ -54,6 +54,11 @@ class Loopback:
             self._thread.start()
         return self
 
+    def refuse(self) -> None:
+        """Accept no more connections; those that are open go on."""
+        if self._server:
+            self._server.shutdown()
+
     def stop(self) -> None:
         """Close the port and every connection, and wait until all threads are through."""
         if self._server and self._thread:

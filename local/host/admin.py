@@ -14,7 +14,6 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from azure.core.exceptions import AzureError
 
@@ -23,7 +22,7 @@ from local.host.blob_trigger import BlobFunctions
 from local.host.http_trigger import presented_key
 from local.host.invoker import Running
 from local.host.keys import Keys
-from local.host.web import Request, Response
+from local.web import Request, Response, json_response
 
 log = logging.getLogger("host")
 
@@ -72,7 +71,7 @@ class Admin:
         try:
             events = json.loads(request.body or b"null")
             if kind == "subscriptionvalidation":
-                return _json(200, {"validationResponse": events[0]["data"]["validationCode"]})
+                return json_response(200, {"validationResponse": events[0]["data"]["validationCode"]})
             if kind == "notification":
                 self._blobs.notify(function, events if isinstance(events, list) else [events])
                 return Response(202)
@@ -96,9 +95,9 @@ class Admin:
                 raise ValueError("input must be a string")
             running = start(given or "")
         except (ValueError, AttributeError) as error:
-            return _json(400, {"message": str(error)})
+            return json_response(400, {"message": str(error)})
         if running is None:
-            return _json(400, {"message": "there is no such blob"})
+            return json_response(400, {"message": "there is no such blob"})
         threading.Thread(target=_see_through, args=(running,), name=f"by-hand-{name}", daemon=True).start()
         return Response(202)
 
@@ -108,7 +107,3 @@ def _see_through(running: Running) -> None:
     while outcome is None:
         outcome = running.outcome(threading.TIMEOUT_MAX)
     running.report(outcome)
-
-
-def _json(status: int, document: Mapping[str, Any]) -> Response:
-    return Response(status, [("Content-Type", "application/json")], json.dumps(document).encode())

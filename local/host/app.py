@@ -26,7 +26,7 @@ from local.host.queue_trigger import QueueFunction
 from local.host.runtime import Runtime
 from local.host.storage import HOST_CONNECTION, Accounts
 from local.host.timer_trigger import TimerFunction
-from local.host.web import Request, Response, Server
+from local.web import Request, Response, WebServer
 
 log = logging.getLogger("host")
 
@@ -71,7 +71,7 @@ class Host:
         self._listeners: list[Listener] = []
         self._stopped = threading.Event()
 
-    def start(self) -> tuple[Server, tuple[Function, ...]]:
+    def start(self) -> tuple[WebServer, tuple[Function, ...]]:
         """Load the app, open the port, start the listeners."""
         functions = self._runtime.start(self._env)
         http = HttpFunctions(
@@ -86,18 +86,22 @@ class Host:
         def handle(request: Request) -> Response:
             return (admin if admin.handles(request.path) else http).handle(request)
 
-        server = Server(self._options.port, handle)
-        threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+        server = WebServer(handle, port=self._options.port)
+        try:
+            server.start()
+        except OSError as error:
+            port, reason = self._options.port, error.strerror
+            raise HostError(f"port {port} cannot be used ({reason}); choose another with --port") from None
         for listener in self._listeners:
             threading.Thread(target=self._start, args=(listener,), daemon=True).start()
         return server, functions
 
-    def stop(self, server: Server, patience: float) -> int:
+    def stop(self, server: WebServer, patience: float) -> int:
         """Stop listening; the number of invocations that still run after `patience` seconds."""
         self._stopped.set()
         for listener in self._listeners:
             listener.stop()
-        server.shutdown()
+        server.refuse()
         return self._invoker.drain(patience)
 
     def _start(self, listener: Listener) -> None:

@@ -18,7 +18,7 @@ from local.host.functions import Function, HttpTrigger
 from local.host.invoker import Invoker
 from local.host.keys import HEADER, Keys
 from local.host.routes import Router
-from local.host.web import Request, Response
+from local.web import Request, Response
 
 log = logging.getLogger("host")
 
@@ -76,11 +76,16 @@ def _response(value: protos.TypedData | None) -> Response:
     if value is None or value.kind is None:
         return Response(204)
     if value.kind != "http":
-        return Response(200, [("Content-Type", "text/plain; charset=utf-8")], str(value.value).encode())
+        return Response(200, str(value.value).encode(), "text/plain; charset=utf-8")
     http: protos.RpcHttp = value.value
-    headers = [*http.headers.items(), *(("Set-Cookie", _cookie(cookie)) for cookie in http.cookies)]
     body = http.body.value
-    return Response(int(http.status_code), headers, body.encode() if isinstance(body, str) else body or b"")
+    return Response(
+        int(http.status_code),
+        body.encode() if isinstance(body, str) else body or b"",
+        content_type="",
+        headers=http.headers,
+        cookies=[_cookie(cookie) for cookie in http.cookies],
+    )
 
 
 def _cookie(cookie: protos.RpcHttpCookie) -> str:

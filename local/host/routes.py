@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from local.host.config import HostError
 from local.host.functions import Function, HttpTrigger
@@ -61,25 +60,6 @@ class Router:
                 groups = zip(route.names, found.groups(), strict=True)
                 return Match(route.function, {name: value for name, value in groups if value})
         return None
-
-
-def clean_path(raw: str) -> str:
-    """Decode a request path and remove its dot segments, as Kestrel does; `%2F` stays as it is.
-
-    https://github.com/dotnet/aspnetcore/blob/main/src/Shared/PathNormalizer/PathNormalizer.cs
-    """
-    decoded = "%2F".join(unquote(part) for part in re.split("%2[Ff]", raw))
-    kept: list[str] = []
-    segments = decoded.split("/")[1:]
-    for position, segment in enumerate(segments):
-        if segment == "..":
-            del kept[-1:]
-        elif segment != ".":
-            kept.append(segment)
-            continue
-        if position == len(segments) - 1:
-            kept.append("")
-    return "/" + "/".join(kept)
 
 
 def _route(function: Function, trigger: HttpTrigger, prefix: str) -> Route:

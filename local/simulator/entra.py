@@ -24,7 +24,7 @@ from typing import Self
 
 from local.simulator.directory import Directory, OAuthError, Registration
 from local.simulator.pki import Pki, make_pki
-from local.simulator.web import Request, Response, Web, json_response
+from local.web import Request, Response, WebServer, json_response
 
 _PAGE = """<!doctype html><title>Signed in</title>
 <form method="post" action="{action}">{fields}<button>Continue</button></form>
@@ -74,7 +74,7 @@ class TokenService:
         self.calls: list[TokenCall] = []
         self._lock = threading.Lock()
         self._silence = threading.Event()
-        self._web = Web(self._answer, port=port, tls=self.pki.server_context())
+        self._web = WebServer(self._answer, port=port, tls=self.pki.server_context())
 
     @property
     def authority(self) -> str:

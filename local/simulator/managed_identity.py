@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 
 from local.simulator.tokens import mint
-from local.simulator.web import Request, Response, Web, json_response
+from local.web import Request, Response, WebServer, json_response
 
 
-class ManagedIdentity(Web):
+class ManagedIdentity(WebServer):
     """Gives tokens for `object_id` to whoever sends `header`; a user-assigned one only by its `client_id`."""
 
     def __init__(self, key: bytes, object_id: str, *, header: str, client_id: str = "") -> None:

@@ -11,12 +11,12 @@ import time
 
 from local.simulator.pki import Pki
 from local.simulator.tokens import InvalidToken, read
-from local.simulator.web import Request, Response, Web, json_response
+from local.web import Request, Response, WebServer, json_response
 
 RESOURCE = "https://vault.azure.net"
 
 
-class Vault(Web):
+class Vault(WebServer):
     """Keeps every version of every secret. `fail_with` is an HTTP status that all requests get, or 0."""
 
     def __init__(self, pki: Pki, key: bytes, *, reader: str) -> None:

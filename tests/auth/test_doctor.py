@@ -11,7 +11,7 @@ import pytest
 from local.simulator.entra import TokenService
 from local.simulator.pki import Pki
 from local.simulator.tokens import mint, read
-from local.simulator.web import Request, Response, Web, json_response
+from local.web import Request, Response, WebServer, json_response
 from shared.auth.claims import claims_of
 from shared.auth.mode import Mode
 from shared.tools.doctor import judge_token, main
@@ -27,7 +27,7 @@ GOOD = {
 }
 
 
-class PartnerCenter(Web):
+class PartnerCenter(WebServer):
     """Answers as it is told and remembers what it was asked."""
 
     def __init__(self, pki: Pki) -> None:

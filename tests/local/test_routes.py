@@ -6,7 +6,8 @@ import pytest
 
 from local.host.config import HostError
 from local.host.functions import Function, HttpTrigger
-from local.host.routes import Router, clean_path
+from local.host.routes import Router
+from local.web import clean_path
 
 
 def router(*templates: str, methods: tuple[str, ...] = ()) -> Router:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from local.simulator.pki import Pki, make_pki
-from local.simulator.web import Web
+from local.web import WebServer
 from tests.contract.scripted_server import Script, ScriptedServer
 from tests.storage.parts import Storage
 
-Serve = Callable[..., Web]
+Serve = Callable[..., WebServer]
 Play = Callable[..., ScriptedServer]
 
 
@@ -24,10 +24,10 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Serve what a `Storage` says, with or without TLS."""
-    servers: list[Web] = []
+    servers: list[WebServer] = []
 
-    def start(storage: Storage, tls: ssl.SSLContext | None = None) -> Web:
-        servers.append(Web(storage, tls=tls).start())
+    def start(storage: Storage, tls: ssl.SSLContext | None = None) -> WebServer:
+        servers.append(WebServer(storage, tls=tls).start())
         return servers[-1]
 
     yield start

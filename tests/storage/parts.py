@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from local.azurite.launcher import ACCOUNT, KEY
-from local.simulator.web import Request, Response
+from local.web import Request, Response
 from shared.settings import Settings
 from shared.storage.blobs import BlobStore
 

@@ -9,7 +9,7 @@ import pytest
 from azure.storage.blob import BlobClient, StandardBlobTier
 
 from local.azurite.launcher import Azurite
-from local.simulator.web import Response
+from local.web import Response
 from shared.core.errors import (
     BlobArchivedError,
     BlobLeasedError,

@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from local.azurite.launcher import ACCOUNT
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.pki import Pki
-from local.simulator.web import Response
+from local.web import Response
 from shared.core.errors import (
     BlobArchivedError,
     BlobLeasedError,

@@ -14,7 +14,7 @@ from azure.storage.queue import QueueClient, TextBase64DecodePolicy
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.pki import Pki
-from local.simulator.web import Request, Response
+from local.web import Request, Response
 from shared.core.errors import NotConfiguredError, StorageError, StorageUnknownError
 from shared.settings import Settings
 from shared.storage.account import Account

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.pki import Pki
-from local.simulator.web import Response
+from local.web import Response
 from shared.core.errors import ConditionFailedError, StorageError
 from shared.http_pool import connections
 from shared.storage.blobs import BlobStore

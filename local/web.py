@@ -1,4 +1,4 @@
-"""HTTP/1.1 server on the standard library: reads a whole request, writes a whole response.
+"""A web server on the loopback address: it reads a whole request and writes a whole response.
 
 As on the real host, header names arrive in lower case, repeated header and query values joined with a
 comma, empty query values dropped, and a body without Content-Length (chunked) empty:
@@ -7,19 +7,17 @@ https://github.com/Azure/azure-functions-host/issues/7930
 
 from __future__ import annotations
 
-import logging
-import socketserver
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import json
+import re
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from local.host.config import HostError
-from local.host.routes import clean_path
-
-log = logging.getLogger("host")
+from local.loopback import Loopback
 
 BODY_LIMIT = 104_857_600
 """Largest request body: https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-http-webhook-trigger#limits"""
@@ -27,57 +25,71 @@ BODY_LIMIT = 104_857_600
 _BODYLESS = frozenset({204, 205, 304})
 _OURS = frozenset({"content-length", "transfer-encoding", "connection"})
 _LINGER_SECONDS = 5
+_TARGETS = ("/", "http://")
+"""A client of a proxy sends the absolute form: https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2"""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` is decoded and clean, header names are lower-case."""
+    """One request: `path` is decoded and clean, header names are in lower case."""
 
     method: str
     path: str
     url: str
     query: dict[str, str]
     headers: dict[str, str]
-    body: bytes
+    body: bytes = field(repr=False)
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The body as form fields."""
+        return dict(parse_qsl(self.body.decode("utf-8", "replace")))
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Status, headers in order (cookies among them) and body."""
+    """One answer. A status of 0 closes the connection without one."""
 
     status: int
-    headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
+    content_type: str | None = None
+    """None: JSON when there is a body. Empty: `headers` may name it."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: Sequence[str] = ()
+    """A Set-Cookie header for each."""
 
 
-Handle = Callable[[Request], Response]
+def json_response(status: int, value: object, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer with `value` as JSON."""
+    return Response(status, json.dumps(value).encode(), headers=headers or {})
 
 
-class Server(socketserver.ThreadingTCPServer):
-    """Listens on 127.0.0.1; a thread for each connection."""
+def clean_path(raw: str) -> str:
+    """Decode a request path and remove its dot segments, as Kestrel does; `%2F` stays as it is.
 
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 128
+    https://github.com/dotnet/aspnetcore/blob/main/src/Shared/PathNormalizer/PathNormalizer.cs
+    """
+    decoded = "%2F".join(unquote(part) for part in re.split("%2[Ff]", raw))
+    kept: list[str] = []
+    segments = decoded.split("/")[1:]
+    for position, segment in enumerate(segments):
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+            continue
+        if position == len(segments) - 1:
+            kept.append("")
+    return "/" + "/".join(kept)
 
-    def __init__(self, port: int, handle: Handle) -> None:
-        self.handle_request_for_app = handle
-        try:
-            super().__init__(("127.0.0.1", port), _Handler)
-        except OSError as error:
-            raise HostError(
-                f"port {port} cannot be used ({error.strerror}); choose another with --port"
-            ) from None
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A caller that hangs up is no news; anything else is logged."""
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
-            log.exception("a request could not be answered")
+class WebServer(Loopback):
+    """Answers with what `answer` returns."""
 
-    @property
-    def port(self) -> int:
-        """The port that is listened on."""
-        return int(self.server_address[1])
+    def __init__(
+        self, answer: Callable[[Request], Response], *, port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(lambda *args: _Handler(answer, *args), port, tls)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -85,7 +97,16 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 65536
     timeout = 130
-    server: Server
+
+    def __init__(self, answer: Callable[[Request], Response], *args: Any) -> None:  # noqa: ANN401 - as http.server has them
+        self.answer = answer
+        super().__init__(*args)
+
+    def setup(self) -> None:
+        if isinstance(self.request, ssl.SSLSocket):
+            self.request.settimeout(self.timeout)
+            self.request.do_handshake()
+        super().setup()
 
     def _serve(self) -> None:
         refusal = self._refusal()
@@ -100,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         if body is None:
             self.close_connection = True
             return
-        self._write(self.server.handle_request_for_app(self._request(body)))
+        self._write(self.answer(self._request(body)))
 
     do_GET = do_POST = do_PUT = do_PATCH = _serve  # noqa: N815 - the base class calls them by these names
     do_DELETE = do_HEAD = do_OPTIONS = _serve  # noqa: N815
@@ -113,8 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         query: dict[str, str] = {}
         for name, value in parse_qsl(target.query):
             _join(query, name, value)
-        url = f"http://{headers.get('host', '127.0.0.1')}{self.path}"
-        return Request(self.command, clean_path(target.path), url, query, headers, body)
+        own = "" if target.netloc else f"http://{headers.get('host', '127.0.0.1')}"
+        return Request(self.command, clean_path(target.path), own + self.path, query, headers, body)
 
     def _length(self) -> int:
         return int(self.headers.get("content-length") or 0)
@@ -122,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _refusal(self) -> int:
         """Status with which the request is turned away before its body is read; 0 when it is welcome."""
         length = self.headers.get("content-length") or "0"
-        if not (length.isascii() and length.isdigit()) or not self.path.startswith("/"):
+        if not (length.isascii() and length.isdigit()) or not self.path.startswith(_TARGETS):
             return 400
         if "transfer-encoding" in self.headers and "content-length" in self.headers:
             return 400
@@ -131,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, status: int) -> None:
         """Answer, then read on for a while: closing at once would reset the connection before it is read."""
         self.close_connection = True
-        self._write(Response(status, [("Connection", "close")]))
+        self._write(Response(status))
         self.connection.settimeout(_LINGER_SECONDS)
         try:
             while self.rfile.read1(65536):
@@ -169,7 +190,10 @@ class _Handler(BaseHTTPRequestHandler):
         return True
 
     def _write(self, response: Response) -> None:
-        headers = [(name, value) for name, value in response.headers if name.lower() not in _OURS]
+        if not response.status:
+            self.close_connection = True
+            return
+        headers = _headers(response)
         if not all(_printable(text) for pair in headers for text in pair):
             response, headers = Response(500), []
         if self.close_connection:
@@ -191,10 +215,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def version_string(self) -> str:
         """The Server header."""
-        return "local-functions-host"
+        return "local"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Requests are logged where they are handled."""
+        """Log nothing: requests hold secrets."""
+
+
+def _headers(response: Response) -> list[tuple[str, str]]:
+    kind = response.content_type
+    if kind is None:
+        kind = "application/json" if response.body else ""
+    typed = [("Content-Type", kind)] if kind else []
+    given = [(name, value) for name, value in response.headers.items() if name.lower() not in _OURS]
+    return [*typed, *given, *(("Set-Cookie", cookie) for cookie in response.cookies)]
 
 
 def _printable(text: str) -> bool:
