@@ -5,8 +5,10 @@ https://learn.microsoft.com/en-us/partner-center/developer/partner-center-authen
 
 from __future__ import annotations
 
+from jwt import InvalidTokenError
+
 from local.simulator.replies import refused, unauthorized
-from local.simulator.tokens import InvalidToken, read
+from local.simulator.tokens import read
 
 
 def identify(authorization: str, key: bytes, audience: str, now: float) -> str:
@@ -19,7 +21,7 @@ def identify(authorization: str, key: bytes, audience: str, now: float) -> str:
         raise refused("800001")
     try:
         claims = read(token.strip(), key)
-    except InvalidToken:
+    except InvalidTokenError:
         raise unauthorized() from None
     expires = claims.get("exp")
     if claims.get("aud") != audience:

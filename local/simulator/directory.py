@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import jwt
 from cryptography import x509
 
-from local.simulator.tokens import InvalidToken, mint, read
+from local.simulator.tokens import mint, read
 
 USER = "adele@partner.example"
 EXCHANGE = "api://AzureADTokenExchange"
@@ -171,7 +171,7 @@ class Directory:
         app = self.registration
         try:
             identity = read(assertion, self._key)
-        except InvalidToken:
+        except jwt.InvalidTokenError:
             self._check_certificate(assertion, endpoint)
             return
         if identity.get("aud") != EXCHANGE:
@@ -256,7 +256,7 @@ class Directory:
             raise OAuthError("invalid_request", 900144, "requested_token_use is missing.")
         try:
             user = read(form.get("assertion", ""), self._key)
-        except InvalidToken:
+        except jwt.InvalidTokenError:
             raise OAuthError("invalid_grant", 50013, "Assertion failed signature validation.") from None
         if user.get("aud") not in (self.registration.client_id, f"api://{self.registration.client_id}"):
             raise OAuthError("invalid_grant", 500131, "Assertion audience does not match the client app.")

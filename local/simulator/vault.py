@@ -9,8 +9,10 @@ import json
 import secrets
 import time
 
+from jwt import InvalidTokenError
+
 from local.simulator.pki import Pki
-from local.simulator.tokens import InvalidToken, read
+from local.simulator.tokens import read
 from local.web import Request, Response, WebServer, json_response
 
 RESOURCE = "https://vault.azure.net"
@@ -39,7 +41,7 @@ class Vault(WebServer):
             return json_response(401, _error("Unauthorized"), {"WWW-Authenticate": challenge})
         try:
             claims = read(token, self._key)
-        except InvalidToken:
+        except InvalidTokenError:
             return json_response(401, _error("Unauthorized"))
         if claims.get("aud") != RESOURCE or claims.get("sub") != self._reader:
             return json_response(403, _error("Forbidden"))
