@@ -2,8 +2,8 @@
 
 An order is placed for a customer of an indirect reseller and waits for its purchase order; the documents
 and their sidecar land in blob storage; they are paired and posted to the order as one request; the receipt
-is shown. Then everything is asked for once more, and nothing happens twice. Whatever goes otherwise than it
-should ends the demo with a sentence and exit code 1.
+is shown. Then the demo repeats every request, and nothing happens twice. When a step fails, the demo ends
+with a sentence and exit code 1.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class Scene:
-    """The demo's steps, each told as it happens."""
+    """The demo's steps. Each prints what happens."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
@@ -174,7 +174,7 @@ class Scene:
 
 
 def wait(look: Callable[[], T | None], otherwise: str) -> T:
-    """Look until there is something to see."""
+    """Call `look` until it returns something. Raises StackError with `otherwise` after PATIENCE seconds."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         found = look()
@@ -191,12 +191,12 @@ def expect(true: bool, otherwise: str) -> None:
 
 
 def step(title: str) -> None:
-    """Begin a step."""
+    """Print the title of a step."""
     print(f"\n{title}", flush=True)
 
 
 def say(line: str) -> None:
-    """Tell what happened."""
+    """Print what happened."""
     print(f"   {line}", flush=True)
 
 

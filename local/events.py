@@ -1,9 +1,9 @@
-"""Stands in for Event Grid, which Azurite lacks: tells hosts of new blobs, at least once and in any order.
+"""Stands in for Event Grid, which Azurite lacks: posts an event for each new blob to a host,
+at least once and in any order.
 
-It lists a container again and again; a blob with an ETag not seen before is one BlobCreated event, posted
-to the blob webhook of one host after the other until one answers 202. Blobs that are there at the start
-count as new unless told otherwise. Faults on request, from a seed: extra copies, delays that reorder,
-events that never arrive.
+It polls the list of a container. A blob with an ETag not seen before makes one BlobCreated event. The feeder
+posts it to the blob webhooks of the hosts in turn until one answers 202. Blobs that exist at the start count
+as new, except with --skip-existing. A seed decides the faults: copies, delays that reorder, lost events.
 
 `python -m local.events --container incoming --target URL [--target URL …]` reads DocumentStorage from the
 environment.
@@ -83,7 +83,7 @@ class EventFeeder:
         self._http.trust_env = False
 
     def skip_existing(self) -> None:
-        """Take what is in the container now as known."""
+        """Send no events for blobs that exist now."""
         self._news()
 
     def run(self, stop: threading.Event) -> None:
@@ -116,7 +116,7 @@ class EventFeeder:
                     heapq.heappush(self._pending, _Delivery(due, next(self._order), event))
 
     def _deliver(self, end: float, stop: threading.Event) -> None:
-        """Post what is due before `end`; what no host takes is tried again a little later."""
+        """Post what is due before `end`; what no host accepts is posted again a little later."""
         while self._pending and self._pending[0].due < end and not stop.is_set():
             delivery = heapq.heappop(self._pending)
             stop.wait(max(0.0, delivery.due - time.monotonic()))

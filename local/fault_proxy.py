@@ -37,7 +37,7 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer",
 class Proxy(Loopback):
     """Forwards to `target` (a URL; its path is the path here too) from a free port of 127.0.0.1.
 
-    `decide` is asked about each request that no rule hits; it returns a Fault or None.
+    `decide` is called for each request that no rule hits; it returns a Fault or None.
     """
 
     def __init__(self, target: str, decide: Callable[[Seen], Fault | None] | None = None) -> None:

@@ -1,7 +1,7 @@
 """The local stack never runs inside Azure.
 
-A simulator that answers in production would accept orders that nobody ever gets, so each part of the
-local stack calls `refuse_inside_azure` before it opens a port.
+A simulator that answered in production would accept orders and lose them, so each part of the local
+stack calls `refuse_inside_azure` before it opens a port.
 """
 
 from __future__ import annotations

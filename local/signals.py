@@ -1,7 +1,7 @@
-"""Waiting to be told to stop, by SIGTERM or Ctrl-C.
+"""Waits for SIGTERM or Ctrl-C.
 
-A handler that sets an event may run between the last look at the signals and the wait, and then wakes nobody;
-a signal that is blocked stays pending until somebody waits for it.
+A handler that sets an event may run between the last check of the event and the wait, and then the wait never
+ends. A blocked signal stays pending until `wait`.
 """
 
 from __future__ import annotations

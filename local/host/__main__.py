@@ -1,8 +1,8 @@
 """`python -m local.host --app DIR --port N`: runs one function app until SIGTERM or Ctrl-C.
 
 App settings are the environment, then `Values` of DIR/local.settings.json. Keys come from HOST_FUNCTION_KEY,
-HOST_MASTER_KEY and HOST_SYSTEM_KEY or are made up. When requests are answered, one JSON line on stdout tells
-port, keys and functions: {"ready": true, "url", "port", "key", "masterKey", "systemKey", "hostId",
+HOST_MASTER_KEY and HOST_SYSTEM_KEY, or are random. When the host listens, one JSON line on stdout gives port,
+keys and functions: {"ready": true, "url", "port", "key", "masterKey", "systemKey", "hostId",
 "functions"}. The log goes to stderr.
 """
 

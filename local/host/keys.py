@@ -23,7 +23,7 @@ class Keys:
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> Keys:
-        """From HOST_FUNCTION_KEY, HOST_MASTER_KEY and HOST_SYSTEM_KEY; what is not given is made up."""
+        """From HOST_FUNCTION_KEY, HOST_MASTER_KEY and HOST_SYSTEM_KEY; a missing one is random."""
         names = ("HOST_FUNCTION_KEY", "HOST_MASTER_KEY", "HOST_SYSTEM_KEY")
         return cls(*(env.get(name) or secrets.token_urlsafe(24) for name in names))
 

@@ -3,7 +3,7 @@
     python -m local.simulator --port 7072 --token-port 7073
 
 When both listen, one line of JSON goes to stdout: their URLs, and the settings with which an app finds them.
-The secret and the refresh token among them are made up and open nothing but these two.
+The secret and the refresh token among them work with these two services only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CLIENT_SECRET = "secret-of-the-local-stack"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until told to stop; return 0, or 1 with a sentence on stderr when a server cannot start."""
+    """Run until SIGTERM or Ctrl-C; return 0, or 1 with a sentence on stderr when a server cannot start."""
     options = _parser().parse_args(arguments)
     log_to_stderr()
     signals.hold()

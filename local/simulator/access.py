@@ -1,4 +1,4 @@
-"""Whose token a request carries, and whether it is good.
+"""Whose token a request carries, and whether it is valid.
 
 https://learn.microsoft.com/en-us/partner-center/developer/partner-center-authentication
 """
@@ -14,7 +14,7 @@ from local.simulator.tokens import read
 def identify(authorization: str, key: bytes, audience: str, now: float) -> str:
     """Return whose token the Authorization header holds, app or user; raises Refused.
 
-    `key` signs good tokens, `audience` is whom they are for, `now` is in seconds since 1970.
+    `key` signs valid tokens, `audience` is whom they are for, `now` is in seconds since 1970.
     """
     scheme, _, token = authorization.strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():

@@ -33,7 +33,7 @@ _FILES = "/_sim/attachments/"
 
 
 def control(simulation: Simulation, method: str, target: str, body: bytes) -> Reply:
-    """Answer one request to a route under /_sim; 400 with a sentence when its body is no good."""
+    """Answer one request to a route under /_sim; 400 with a sentence when its body is invalid."""
     path = urlsplit(target).path.rstrip("/")
     if method == "GET" and path.startswith(_FILES):
         return _file(simulation, path.removeprefix(_FILES))

@@ -1,4 +1,4 @@
-"""The page that shows a person what the simulated Partner Center holds and was asked."""
+"""The page that shows the orders, requests and faults of the simulated Partner Center."""
 
 from __future__ import annotations
 

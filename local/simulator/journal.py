@@ -26,7 +26,7 @@ class Entry:
     customer: str = ""
     number: int = 0
     caller: str = "none"
-    """Whose token it carried: app, user or none (absent, or no good)."""
+    """Whose token it carried: app, user or none (absent, or invalid)."""
     status: int | None = None
     code: str = ""
     fault: str = ""

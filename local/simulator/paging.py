@@ -1,4 +1,4 @@
-"""Lists of orders and attachments in pages, and the ways to tell that there is more.
+"""Lists of orders and attachments in pages, and the ways to say that there is more.
 
 For these two lists no paging is documented; for others it is, in more than one way.
 https://learn.microsoft.com/en-us/partner-center/developer/get-a-list-of-customers

@@ -1,11 +1,11 @@
-"""What people do by hand in Partner Center's portal, behind the back of whoever uses the API.
+"""What people do by hand in Partner Center's portal, unseen by the clients of the API.
 
     partner_center.portal.upload(order_id, "PO.pdf", "POAttachment", b"%PDF-1.7 …")
     partner_center.portal.change_order(order_id, {"lineItems": [{"lineItemNumber": 0, "quantity": 7}]})
     partner_center.portal.place_order(customer, {"lineItems": [{"lineItemNumber": 0, "offerId": "…"}]})
     partner_center.portal.pad_orders(customer, 10_000)
 
-In answers all of it looks like what came over the API; in the state it is told apart (state.Order).
+In answers all of it looks like what came over the API; the state keeps it apart (state.Order).
 """
 
 from __future__ import annotations

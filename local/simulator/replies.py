@@ -76,7 +76,7 @@ def refused(code: str, detail: str = "", status: int = 0) -> Refused:
 
 
 def unauthorized() -> Refused:
-    """Return the 401 of a token that is no good: an empty body, and the reason in a header only."""
+    """Return the 401 of an invalid token: an empty body, and the reason in a header only."""
     return Refused(Reply(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}))
 
 

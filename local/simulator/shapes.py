@@ -1,4 +1,4 @@
-"""The shapes in which answers tell of attachments and orders; the documents leave more than one open.
+"""The shapes of attachments and orders in answers; the documents leave more than one open.
 
 What is remembered keeps its documented shape. The options (behaviour.Behaviour) make of it what a client
 sees, so that an option that changes also changes what earlier requests left.
@@ -24,7 +24,7 @@ _ESCAPED = {"%22": '"', "%0D": "\r", "%0A": "\n"}
 
 
 def documented_date(seconds: float) -> str:
-    """Return a moment, in seconds since 1970, as orders are documented to tell it."""
+    """Return a moment, in seconds since 1970, in the format that the documents show."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
@@ -49,7 +49,7 @@ def shown_attachment(item: Attachment, behaviour: Behaviour) -> dict[str, object
 
 
 def shown_order(order: Order, behaviour: Behaviour) -> dict[str, object]:
-    """Return an order as every answer tells it, names in camelCase."""
+    """Return an order as every answer shows it, names in camelCase."""
     shown = order.resource()
     lines = shown.get("lineItems")
     if isinstance(lines, list):
@@ -148,4 +148,4 @@ _DATES: Mapping[str, Callable[[str], str]] = {
     "garbage": lambda text: "not a date",
     "unset": lambda text: "0001-01-01T00:00:00",
 }
-"""How each value of an option tells a name, a size in bytes, a quantity, an offer, a creationDate."""
+"""How each value of an option writes a name, a size in bytes, a quantity, an offer, a creationDate."""

@@ -42,7 +42,10 @@ def run(options: Options, folder: Path) -> int:
     """Run one campaign with its logs in `folder`, which is emptied first."""
     shutil.rmtree(folder, ignore_errors=True)
     print(f"seed {options.seed}: {options.drops} drops and {options.orders} orders to {options.hosts} hosts;")
-    print(f"faults for {options.seconds:g} s, then at most {options.settle:g} s to come to rest", flush=True)
+    print(
+        f"faults for {options.seconds:g} s, then at most {options.settle:g} s until everything is final",
+        flush=True,
+    )
     begun = time.monotonic()
     blobs, queues = StorageFaults(options.seed, "blobs"), StorageFaults(options.seed, "queues")
     with (

@@ -37,7 +37,7 @@ class StorageFaults:
 
     def decide(self, seen: Seen) -> Fault | None:
         """The fault of one request."""
-        # a message is known by its id, which nobody decides: those of a queue count together
+        # the ids of messages are random, so all messages of a queue count together
         place = (seen.method, seen.container, seen.name.partition("messages/")[0] or "message")
         with self._lock:
             self.requests += 1
@@ -73,7 +73,7 @@ class Killer:
         self._down: list[tuple[float, Host]] = []
         self.kills = 0
         self.died: list[str] = []
-        """Hosts that ended without being told to."""
+        """Hosts that ended by themselves."""
 
     def act(self, now: float) -> None:
         """Do what is due `now` seconds after the beginning."""

@@ -132,8 +132,8 @@ class Checker:
         return _found(drop, ONCE)
 
     def _corrupted(self, drop: Drop, receipt: Mapping[str, Any]) -> Finding:
-        """What was attached before the drop became junk must be told beside the faults of the junk, once the
-        ledger has it for attached."""
+        """The receipt must keep what was attached before the drop became junk, beside the faults of the junk,
+        once the ledger says that it is attached."""
         shown = {_ids(summary) for summary in (receipt, *receipt.get("previous", ()))}
         record = self.observed.records.get(f"attachments/{drop.customer}/{drop.order}", {})
         for own in record.get("submissions", {}).values():
@@ -206,7 +206,7 @@ class Checker:
             )
         own = submission_of(case, self.observed)
         if own is None:
-            return Finding(case.key, LOST, f"no record; the client was told {answer.status} {answer.detail}")
+            return Finding(case.key, LOST, f"no record; the client got {answer.status} {answer.detail}")
         state, why = str(own["state"]), str(own.get("detail", ""))
         if state == "review":
             return self._review(case.key, why, self.causes.of_customer(case.customer))
@@ -225,7 +225,7 @@ class Checker:
             )
         if answer.state != DONE or answer.order_id != order_id:
             return Finding(
-                case.key, DISAGREE, f"placed, and the client was told {answer.status} {answer.order_id}"
+                case.key, DISAGREE, f"placed, and the client got {answer.status} {answer.order_id}"
             )
         return Finding(case.key, ONCE)
 

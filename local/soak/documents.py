@@ -104,7 +104,7 @@ def several(rng: random.Random, customer: str, order: str) -> Case:
 
 
 def invalid_sidecar(rng: random.Random, case: Case) -> bytes:
-    """The sidecar of a purchase order as nobody can send it."""
+    """A sidecar with an error, which cannot be sent."""
     said = json.loads(case.sidecar(named=False))
     match rng.choice(["price", "currency", "tender", "cut off"]):
         case "price":

@@ -46,7 +46,7 @@ def overwritten(p: DropContext) -> list[Drop]:
 
 
 def corrected(p: DropContext) -> list[Drop]:
-    """A sidecar that is no good, and its correction under the same name."""
+    """An invalid sidecar, and its correction under the same name."""
     case = single(p.rng, p.customer, p.guid())
     files = {"PO.pdf": case.documents[0].content, "PO.json": invalid_sidecar(p.rng, case)}
     mended = Put(p.later(0, 4), f"{p.folder}/PO.json", case.sidecar(named=False))
@@ -55,7 +55,7 @@ def corrected(p: DropContext) -> list[Drop]:
 
 
 def rejected(p: DropContext) -> list[Drop]:
-    """A drop that nobody can send."""
+    """A drop that cannot be sent."""
     case = single(p.rng, p.customer, p.guid())
     document, sidecar = case.documents[0].content, case.sidecar(named=False)
     match p.rng.choice(["sidecar", "empty", "no PDF"]):

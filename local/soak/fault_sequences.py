@@ -35,7 +35,7 @@ _SILENT: tuple[_Fault, ...] = (
     {"kind": "truncate"},
     {"kind": "garbage"},
 )
-"""Answers, or none, that tell nothing about what was done."""
+"""Answers, or none, that leave open what was done."""
 
 _BETWEEN: tuple[_Fault, ...] = (
     {"kind": "throttle", "retry_after": 1},

@@ -92,10 +92,10 @@ class Flows:
         return answer
 
     def last(self, name: str) -> ClientAnswer:
-        """The best that was told under a name: the last answer that is final, else the last."""
+        """The last final answer to the request of a name, else its last answer."""
         with self._lock:
-            heard = [ClientAnswer(), *self.answers.get(name, [])]
-        return next((answer for answer in reversed(heard) if answer.state != OPEN), heard[-1])
+            answers = [ClientAnswer(), *self.answers.get(name, [])]
+        return next((answer for answer in reversed(answers) if answer.state != OPEN), answers[-1])
 
     def _ask(self, http: requests.Session, request: ClientRequest, before: ClientAnswer) -> ClientAnswer:
         with self._lock:

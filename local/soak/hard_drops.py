@@ -1,5 +1,5 @@
 """Ways in which documents arrive, and in which Partner Center and people meet them, at which earlier versions
-of the application did something twice, lost something or told an untruth."""
+of the application did something twice, lost something or reported it wrongly."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Options:
     seconds: float = 60.0
     """How long drops and orders come in, and faults go on."""
     settle: float = 420.0
-    """Most seconds for everything to come to rest afterwards."""
+    """Most seconds to wait afterwards until everything is final."""
     hosts: int = 3
     kills: int = 15
     lose: float = 0.25

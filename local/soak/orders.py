@@ -44,7 +44,7 @@ class OrderCase:
 
 
 def group_of(order: Mapping[str, Any]) -> str:
-    """What tells an order from those of other requests: the name of its first line, and how it is paid."""
+    """What distinguishes an order from others: the name of its first line, its billing cycle and its term."""
     line = (order.get("lineItems") or [{}])[0]
     said = (line.get("friendlyName"), order.get("billingCycle"), line.get("termDuration"))
     return " / ".join(str(x) for x in said if x)

@@ -1,4 +1,4 @@
-"""What people do in Partner Center's portal, behind the back of whoever uses the API."""
+"""What people do in Partner Center's portal, unseen by the clients of the API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from local.stack import Stack
 
 _AGO = 600.0
 _TELLING = ("offset", "z")
-"""Ways to tell a date that tell the moment."""
+"""Formats of a date that give the moment."""
 
 
 class Person:
@@ -31,12 +31,12 @@ class Person:
         self._changed: set[str] = set()
 
     def control(self, what: str, body: object) -> None:
-        """Turn one of the simulator's knobs."""
+        """POST to one of the simulator's own routes."""
         with self._lock:
             self._http.post(f"{self._url}/{what}", json=body, timeout=60).raise_for_status()
 
     def no_faults(self) -> None:
-        """Call off every fault at Partner Center."""
+        """End every fault at Partner Center."""
         with self._lock:
             self._http.delete(f"{self._url}/faults", timeout=60).raise_for_status()
 
@@ -59,7 +59,7 @@ class Person:
 
     def place(self, case: OrderCase) -> None:
         """Have the order that somebody is about to ask for be there already, as one of ten minutes ago. Where
-        Partner Center does not tell when an order was created nobody could tell the two apart."""
+        Partner Center does not give the moment of creation, no client could tell the two apart."""
         behaviour = self.see("state")["behaviour"]
         if behaviour["creation_date"] not in _TELLING:
             return

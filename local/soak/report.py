@@ -27,7 +27,7 @@ from local.soak.options import Options
 _EVERY = 10.0
 _OUTCOMES = (ONCE, REJECTED, WITHDRAWN, UNSEEN, REVIEW, OPEN, TWICE, LOST, DISAGREE, UNEXPLAINED, RESIDUE)
 _NONE_ASKED = (TWICE, RESIDUE)
-"""Fates of what nobody asked for: they stand beside what was asked for."""
+"""Outcomes that do not count as requests: nobody asked for them."""
 
 
 class Progress:
@@ -102,7 +102,9 @@ def table(options: Options, result: CheckResult, stats: Statistics, seconds: flo
     ]
     rows += _told("In review, each with its reason:", result.of(REVIEW))
     rows += _told("Still open, each with a next attempt:", result.of(OPEN))
-    rows += _told("There twice, since lists were late for longer than is believed:", result.of(RESIDUE))
+    rows += _told(
+        "Twice, because lists were late for longer than the application expects:", result.of(RESIDUE)
+    )
     rows += _told("VIOLATIONS:", result.violations)
     return "\n".join(rows)
 

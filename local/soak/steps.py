@@ -24,7 +24,7 @@ class Expect(StrEnum):
     UNSEEN = "unseen"
     """Partner Center does not know its order: it is tried again for 20 minutes."""
     EITHER = "either"
-    """Its documents are taken away again: attached or not, but told either way."""
+    """Its documents are taken away again: attached or not, the receipt must say which."""
 
 
 @dataclass(frozen=True, slots=True)
