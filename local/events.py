@@ -169,6 +169,14 @@ def created_event(container_url: str, blob: BlobProperties) -> dict[str, Any]:
     }
 
 
+_FAULTS = (
+    ("--duplicates", 0, "N", "Send each event N times more. Default: 0."),
+    ("--delay", 0.0, "S", "Hold each copy back for up to S seconds. Default: 0."),
+    ("--lose", 0.0, "SHARE", "Lose this share of the copies, 0 to 1. Default: 0."),
+    ("--seed", 0, "N", "Delays and losses follow from this number. Default: 0."),
+)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local.events",
@@ -191,30 +199,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--skip-existing", action="store_true", help="Send no events for blobs that exist already."
     )
-    parser.add_argument(
-        "--duplicates",
-        type=int,
-        default=0,
-        metavar="N",
-        help="Send each event so many times more. Default: 0.",
-    )
-    parser.add_argument(
-        "--delay",
-        type=float,
-        default=0.0,
-        metavar="SECONDS",
-        help="Hold each copy back for up to so many seconds. Default: 0.",
-    )
-    parser.add_argument(
-        "--lose",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="Lose this share of the copies, 0 to 1. Default: 0.",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="Delays and losses follow from this number. Default: 0."
-    )
+    for name, default, metavar, what in _FAULTS:
+        parser.add_argument(name, type=type(default), default=default, metavar=metavar, help=what)
     return parser
 
 

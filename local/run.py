@@ -18,7 +18,7 @@ _TEXT = """
 The stack is up. Ctrl-C stops it, and everything in it is forgotten then.
 This text is kept in {guide}.
 
-  API                 {api}
+  API                 {api}   (process {pid}; a host that ends is started again)
   function key        {key}
   master key          {master}   (for POST reviews)
   dashboard           {dashboard}   (what Partner Center holds and received)
@@ -112,6 +112,7 @@ def _guide(stack: Stack) -> str:
     return _TEXT.format(
         guide=_short(folder / _GUIDE),
         api=f"{host.url}/api",
+        pid=host.pid,
         key=host.key,
         master=host.master_key,
         dashboard=stack.simulator["dashboard"],

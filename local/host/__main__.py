@@ -90,6 +90,22 @@ def _host_id(app: Path) -> str:
     return re.sub(r"[^a-z0-9]+", "-", app.name.lower()).strip("-")[:32].strip("-") or "app"
 
 
+_OPTIONS = (
+    ("--port", 7071, "PORT", "Listen on this port of 127.0.0.1; 0 takes a free one. Default: 7071."),
+    ("--storage", "", "STRING", "Use this connection string as AzureWebJobsStorage."),
+    ("--key", "", "KEY", "Accept this function key. Default: a random one."),
+    ("--host-id", "", "ID", "Share the queues with hosts of the same id. Default: the name of the folder."),
+    (
+        "--lease",
+        30,
+        "S",
+        "Hide a message for S seconds while a function works on it. Default: 30; Azure: 600.",
+    ),
+    ("--scan-interval", 2.0, "S", "List a scanned container every S seconds. Default: 2; Azure: 10."),
+    ("--response-limit", 230.0, "S", "Answer 504 after S seconds. Default: 230, as in Azure."),
+)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local.host",
@@ -98,43 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--app", type=Path, required=True, metavar="DIR", help="Run the function_app.py of this folder."
     )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=7071,
-        help="Listen on this port of 127.0.0.1; 0 takes a free one. Default: 7071.",
-    )
-    parser.add_argument(
-        "--storage", default="", metavar="STRING", help="Use this connection string as AzureWebJobsStorage."
-    )
-    parser.add_argument("--key", default="", help="Accept this function key. Default: a random one.")
-    parser.add_argument(
-        "--host-id",
-        default="",
-        metavar="ID",
-        help="Share the queues with hosts of the same id. Default: the name of the folder.",
-    )
-    parser.add_argument(
-        "--lease",
-        type=int,
-        default=30,
-        metavar="SECONDS",
-        help="Hide a message for so long while a function works on it. Default: 30; Azure: 600.",
-    )
-    parser.add_argument(
-        "--scan-interval",
-        type=float,
-        default=2.0,
-        metavar="SECONDS",
-        help="List a scanned container again after so long. Default: 2; Azure: 10.",
-    )
-    parser.add_argument(
-        "--response-limit",
-        type=float,
-        default=230.0,
-        metavar="SECONDS",
-        help="Answer 504 when a function takes longer. Default: 230, as in Azure.",
-    )
+    for name, default, metavar, what in _OPTIONS:
+        parser.add_argument(name, type=type(default), default=default, metavar=metavar, help=what)
     parser.add_argument("--no-local-settings", action="store_true", help="Do not read local.settings.json.")
     return parser
 

@@ -75,52 +75,41 @@ a blob younger than two minutes to its event and what is due to its message for 
 a killed host lasts 76 seconds for an HTTP request, two minutes for a drop."""
 
 
+_OPTIONS = (
+    ("drops", "N", "Drop N sets of documents."),
+    ("orders", "N", "Send N requests to order."),
+    ("seconds", "S", "Let work come in, and faults go on, for S seconds."),
+    ("settle", "S", "Wait afterwards for S seconds at most until everything is final."),
+    ("hosts", "N", "Run N Functions hosts."),
+    ("lose", "SHARE", "Lose this share of the copies of events, 0 to 1; each event has two copies."),
+    (
+        "lag",
+        "S",
+        "Show what is new in Partner Center's lists S seconds late; "
+        f"from {ATTACHMENTS_SEEN_AFTER:g} on the application may send it twice.",
+    ),
+)
+_CHOSEN = (
+    ("kills", int, "Kill N hosts. Default: one every 4 seconds.", -1),
+    ("scale", float, "Multiply drops, orders and seconds by N. Default: 1.", 1.0),
+    ("seed", int, "Repeat what this number decides. Default: a new one.", -1),
+)
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Describe the campaign's parameters to the command line."""
     usual = Options()
-    for name, metavar, what in (
-        ("drops", "N", "Drop so many sets of documents."),
-        ("orders", "N", "Send so many requests to order."),
-        ("seconds", "S", "Let work come in, and faults go on, for so many seconds."),
-        ("settle", "S", "Wait afterwards for so many seconds at most until everything is final."),
-        ("hosts", "N", "Run so many Functions hosts."),
-        ("lose", "SHARE", "Lose this share of the copies of events, 0 to 1; each event has two copies."),
-        (
-            "lag",
-            "S",
-            f"Show what is new in lists so late; from {ATTACHMENTS_SEEN_AFTER:g} on it may be sent twice.",
-        ),
-    ):
+    for name, metavar, what in _OPTIONS:
         default = getattr(usual, name)
-        parser.add_argument(
-            f"--{name}",
-            type=type(default),
-            default=default,
-            metavar=metavar,
-            help=f"{what} Default: {default:g}.",
-        )
-    parser.add_argument(
-        "--kills", type=int, default=-1, metavar="N", help="Kill so many hosts. Default: one every 4 seconds."
-    )
+        described = f"{what} Default: {default:g}."
+        parser.add_argument(f"--{name}", type=type(default), default=default, metavar=metavar, help=described)
+    for name, kind, what, default in _CHOSEN:
+        parser.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=what)
     parser.add_argument(
         "--profile",
         choices=PROFILES,
         help="Partner Center answers as its documents are usually read, in a second plausible way, or each "
         "detail by the seed. Default: the seed decides.",
-    )
-    parser.add_argument(
-        "--scale",
-        type=float,
-        default=1.0,
-        metavar="X",
-        help="Multiply drops, orders and seconds. Default: 1.",
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=-1,
-        metavar="N",
-        help="Repeat what this number decides. Default: a new one.",
     )
 
 

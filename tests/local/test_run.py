@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -112,6 +113,16 @@ def test_every_printed_line_works_and_the_console_says_what_it_did(run: Run) -> 
     )
     assert "Executing" not in shown
     assert "Executing" in (run.folder / "host-1.log").read_text()
+
+
+def test_a_host_that_ends_comes_back_and_the_console_says_so(run: Run) -> None:
+    pid = re.search(r"\(process (\d+)", run.guide)
+    assert pid
+
+    os.kill(int(pid[1]), signal.SIGKILL)
+
+    eventually(lambda: [line for line in run.lines if "host-1 had ended and is running again" in line])
+    assert requests.get(f"{run.value('API')}/health", timeout=10).ok
 
 
 @pytest.mark.parametrize(
