@@ -16,12 +16,9 @@ https://learn.microsoft.com/en-us/partner-center/developer/order-resources
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
-
-Json = Mapping[str, Any]
+from typing import TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +74,3 @@ def pairing(
         return None
     paired = {one: index for index, one in holder.items()}
     return [paired[one] for one in range(len(left))]
-
-
-def number(value: object) -> Decimal | None:
-    """A number by its value, whether it is told as one or as text; None when it is none."""
-    try:
-        told = Decimal(str(value))
-    except (InvalidOperation, ValueError):  # ValueError: an integer of thousands of digits
-        return None
-    return told if told.is_finite() else None

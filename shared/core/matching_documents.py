@@ -8,50 +8,19 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil, floor
 from urllib.parse import unquote
 
 from shared.core.ledger_parts import DocumentFacts
-from shared.core.matching import Absent, Ambiguous, Json, Ours, Verdict, number, pairing
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An entry of an order's list of attachments, as far as it can be read.
-
-    `kind` is the attachment type in lower case, "" when it cannot be read; `size` the number that `sizeInKB`
-    told, in whatever unit, None when there is none.
-    """
-
-    id: str
-    kind: str
-    name: str
-    size: Decimal | None
-
-
-_KINDS = ("poattachment", "tenderattachment")
-
-
-def read_listed(item: Json) -> Listed | None:
-    """Read one entry, member names without regard to case; None when it has no id to know it by. Enumerations
-    are told in Pascal case or with underscores, as others of Partner Center's are."""
-    members = {str(name).lower(): value for name, value in item.items()}
-    attachment_id, name = members.get("attachmentid"), members.get("filename")
-    if not isinstance(attachment_id, str) or not attachment_id.strip():
-        return None
-    kind = str(members.get("attachmenttype")).strip().lower().replace("_", "")
-    return Listed(
-        id=attachment_id,
-        kind=kind if kind in _KINDS else "",
-        name=name if isinstance(name, str) else "",
-        size=number(members.get("sizeinkb")),
-    )
+from shared.core.matching import Absent, Ambiguous, Ours, Verdict, pairing
+from shared.core.resources import ListedAttachment
 
 
 def match_documents(
-    sent: Sequence[DocumentFacts], new: Sequence[Listed], siblings: Iterable[Sequence[DocumentFacts]] = ()
+    sent: Sequence[DocumentFacts],
+    new: Sequence[ListedAttachment],
+    siblings: Iterable[Sequence[DocumentFacts]] = (),
 ) -> Verdict:
     """Judge the entries, each with an id of its own, that are new since the snapshot and owned by no other
     submission.
@@ -78,7 +47,7 @@ def match_documents(
     return Ours(ids, tuple(entry.id for entry in left if entry.id not in ids), fits is _is_exactly)
 
 
-def match_without_base(sent: Sequence[DocumentFacts], unowned: Sequence[Listed]) -> Verdict:
+def match_without_base(sent: Sequence[DocumentFacts], unowned: Sequence[ListedAttachment]) -> Verdict:
     """Judge the entries that no submission owns when nobody knows which of them are older than the POST: what
     fits may have been there before."""
     if not unowned:
@@ -93,20 +62,20 @@ def match_without_base(sent: Sequence[DocumentFacts], unowned: Sequence[Listed])
 def look_alike(some: Sequence[DocumentFacts], others: Sequence[DocumentFacts]) -> bool:
     """Whether a list of attachments may show a document of the one as it shows one of the other."""
     listed = [
-        Listed("", d.kind.lower(), d.file_name, Decimal(ceil(d.size / unit)))
+        ListedAttachment("", d.kind.lower(), d.file_name, Decimal(ceil(d.size / unit)))
         for d in others
         for unit in (1, 1024)
     ]
     return any(_may_be(document, entry) for document in some for entry in listed)
 
 
-def counts_suffice(sent: Sequence[DocumentFacts], listed: Sequence[Listed]) -> bool:
+def counts_suffice(sent: Sequence[DocumentFacts], listed: Sequence[ListedAttachment]) -> bool:
     """Whether a list holds at least as many entries of each kind as were sent."""
     there = Counter(entry.kind for entry in listed)
     return all(there[kind] >= n for kind, n in Counter(d.kind.lower() for d in sent).items())
 
 
-def nearest(sent: Sequence[DocumentFacts], listed: Sequence[Listed]) -> tuple[str, ...]:
+def nearest(sent: Sequence[DocumentFacts], listed: Sequence[ListedAttachment]) -> tuple[str, ...]:
     """The ids that a person means who says that the documents are there: kind and name or size fit, and what
     agrees in all three comes first. None when there is not one for each document."""
     pairs = pairing(sent, listed, _is_exactly, _may_be)
@@ -114,15 +83,15 @@ def nearest(sent: Sequence[DocumentFacts], listed: Sequence[Listed]) -> tuple[st
 
 
 def _unexplained(
-    sent: Sequence[DocumentFacts], new: Sequence[Listed], theirs: Sequence[DocumentFacts]
-) -> list[Listed]:
+    sent: Sequence[DocumentFacts], new: Sequence[ListedAttachment], theirs: Sequence[DocumentFacts]
+) -> list[ListedAttachment]:
     """The entries but for those that are documents of siblings; each of these explains one."""
     others = [entry for entry in new if not any(_may_be(document, entry) for document in sent)]
     explained = pairing(others, theirs, lambda entry, document: _is_exactly(document, entry)) is not None
     return [entry for entry in new if not explained or entry not in others]
 
 
-def _exact(sent: Sequence[DocumentFacts], entries: Sequence[Listed]) -> tuple[str, ...]:
+def _exact(sent: Sequence[DocumentFacts], entries: Sequence[ListedAttachment]) -> tuple[str, ...]:
     """An id for each document, when each has exactly one entry that agrees in everything; else none."""
     ids = []
     for document in sent:
@@ -133,12 +102,12 @@ def _exact(sent: Sequence[DocumentFacts], entries: Sequence[Listed]) -> tuple[st
     return tuple(ids) if len(set(ids)) == len(ids) else ()
 
 
-def _is_exactly(document: DocumentFacts, entry: Listed) -> bool:
+def _is_exactly(document: DocumentFacts, entry: ListedAttachment) -> bool:
     same_kind = entry.kind == document.kind.lower()
     return same_kind and _same_name(document.file_name, entry.name) and _same_size(document.size, entry.size)
 
 
-def _may_be(document: DocumentFacts, entry: Listed) -> bool:
+def _may_be(document: DocumentFacts, entry: ListedAttachment) -> bool:
     """Whether kind and name agree and the size, in whatever unit, does not contradict (0 may be no size at
     all); or kind and size."""
     if entry.kind != document.kind.lower():
@@ -173,7 +142,7 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().strip()
 
 
-def _difference(sent: Sequence[DocumentFacts], left: Sequence[Listed]) -> str:
+def _difference(sent: Sequence[DocumentFacts], left: Sequence[ListedAttachment]) -> str:
     missing = [d.file_name for d in sent if not any(_may_be(d, entry) for entry in left)]
     extra = len(left) - len(sent)
     if missing and len(missing) < len(sent):

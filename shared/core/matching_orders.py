@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from shared.core.matching import Absent, Ambiguous, Json, Ours, Verdict, number, pairing
+from shared.core.matching import Absent, Ambiguous, Ours, Verdict, pairing
 from shared.core.moments import iso_moment
+from shared.core.resources import Json, PartnerOrder, by_lower_name, number
 
 DATE_MARGIN = timedelta(hours=1)
 """Clocks, and moments that are told of an order's beginning or its end, may differ by this."""
@@ -31,7 +32,7 @@ _YEARS = range(2010, 9999)
 class Twin:
     """Another open request of the customer: what it sent, and whether its POST is under way right now."""
 
-    sent: Json
+    sent: PartnerOrder
     under_way: bool
 
 
@@ -40,14 +41,14 @@ class UnderWay:
     """What is there may be that of a request which is being sent right now: ask again."""
 
 
-def is_older(order: Json, since: datetime, skew: timedelta | None) -> bool:
+def is_older(order: PartnerOrder, since: datetime, skew: timedelta | None) -> bool:
     """Whether an order was provably created well before `since`, on our clock.
 
     `skew` is Partner Center's clock minus ours, None when it told none; a clock that is ahead makes nothing
     older. A date that cannot be read proves nothing; one without a zone, or without a time, counts as late
     as it can be.
     """
-    created = _latest(_members(order).get("creationdate"))
+    created = _latest(order.created)
     if created is None:
         return False
     if skew is None:
@@ -55,31 +56,25 @@ def is_older(order: Json, since: datetime, skew: timedelta | None) -> bool:
     return since - created + min(skew, timedelta()) > DATE_MARGIN
 
 
-def tells_moment(order: Json) -> bool:
+def tells_moment(order: PartnerOrder) -> bool:
     """Whether an order tells when it was created: date, time and zone."""
     return _exact_moment(order) is not None
 
 
-def is_early(order: Json, since: datetime, skew: timedelta | None) -> bool:
+def is_early(order: PartnerOrder, since: datetime, skew: timedelta | None) -> bool:
     """Whether an order says, to the moment and by Partner Center's own clock, that it was created before
     `since`: not ours, although it is not well before it."""
     created = _exact_moment(order)
     return skew is not None and created is not None and created + EARLY < since + skew
 
 
-def _exact_moment(order: Json) -> datetime | None:
-    told = _members(order).get("creationdate")
-    moment = iso_moment(told.strip()) if isinstance(told, str) else None
-    exact = moment is not None and moment.tzinfo is not None and _latest(told) == moment
+def _exact_moment(order: PartnerOrder) -> datetime | None:
+    moment = iso_moment(order.created)
+    exact = moment is not None and moment.tzinfo is not None and _latest(order.created) == moment
     return moment if exact else None
 
 
-def id_of(order: Json) -> str:
-    """What Partner Center calls an order, "" when it does not tell."""
-    return _text(_members(order).get("id"))
-
-
-def shares_product(order: Json, sent: Json) -> bool:
+def shares_product(order: PartnerOrder, sent: PartnerOrder) -> bool:
     """Whether an order may hold a product that was sent: the product is what stands before the first `:` of
     an offer id. https://learn.microsoft.com/en-us/partner-center/developer/product-resources"""
     there, ours = _products(order), _products(sent)
@@ -87,7 +82,10 @@ def shares_product(order: Json, sent: Json) -> bool:
 
 
 def match_order(
-    sent: Json, candidates: Sequence[Json], twins: Sequence[Twin] = (), early: Sequence[Json] = ()
+    sent: PartnerOrder,
+    candidates: Sequence[PartnerOrder],
+    twins: Sequence[Twin] = (),
+    early: Sequence[PartnerOrder] = (),
 ) -> Verdict | UnderWay:
     """Judge the orders that are new, owned by no request, and share a product with what was sent.
 
@@ -112,19 +110,17 @@ def match_order(
     mine = [order for order in exact if not any(_agrees(order, rival) for rival in rivals)]
     if not mine:
         return Ambiguous("the customer has a new order like this one that may be another request's")
-    ids = tuple(id_of(order) for order in mine)
+    ids = tuple(order.id for order in mine)
     return Ours(ids) if all(ids) else Ambiguous("the id of a new order like this one cannot be read")
 
 
-def _agrees(order: Json, sent: Json) -> bool:
+def _agrees(order: PartnerOrder, sent: PartnerOrder) -> bool:
     """Whether an order is exactly what was sent: every field that was sent and comes back is compared, on the
     order and on its lines, in whatever order these come; what does not come back says nothing, but offer and
     quantity must."""
-    there, ours = _members(order), _members(sent)
-    lines, own_lines = _lines(there), _lines(ours)
-    if not lines or len(lines) != len(own_lines) or not _same_members(ours, there, "lineitems"):
-        return False
-    return pairing(own_lines, lines, _same_line) is not None
+    lines, own_lines = order.lines, sent.lines
+    same_lines = len(lines) == len(own_lines) and _same_members(sent.members, order.members, "lineitems")
+    return bool(lines) and same_lines and pairing(own_lines, lines, _same_line) is not None
 
 
 def _same_line(own: Json, line: Json) -> bool:
@@ -147,7 +143,7 @@ _CHOOSE = "unknown"
 
 def _same(name: str, sent: Any, there: Any) -> bool:  # noqa: ANN401 - any JSON
     if isinstance(sent, Mapping) and isinstance(there, Mapping):
-        ours, theirs = _members(sent), _members(there)
+        ours, theirs = by_lower_name(sent), by_lower_name(there)
         return all(member in theirs and _same(member, ours[member], theirs[member]) for member in ours)
     if isinstance(sent, list) and isinstance(there, list):
         return len(sent) == len(there) and pairing(sent, there, partial(_same, name)) is not None
@@ -165,29 +161,17 @@ def _plain(value: object) -> object:
     return iso_moment(text) or text.casefold()
 
 
-def _members(order: Json) -> dict[str, Any]:
-    return {str(name).lower(): value for name, value in order.items()}
-
-
-def _lines(members: Json) -> list[dict[str, Any]]:
-    """The lines of an order, none when they cannot be read."""
-    lines = members.get("lineitems")
-    if not isinstance(lines, list) or not all(isinstance(line, Mapping) for line in lines):
-        return []
-    return [_members(line) for line in lines]
-
-
-def _products(order: Json) -> frozenset[str]:
+def _products(order: PartnerOrder) -> frozenset[str]:
     """The products of an order, none when not all of them can be read."""
-    offers = [line.get("offerid") for line in _lines(_members(order))]
+    offers = [line.get("offerid") for line in order.lines]
     told = [offer.partition(":")[0].strip() if isinstance(offer, str) else "" for offer in offers]
     return frozenset(map(str.casefold, told)) if all(told) else frozenset()
 
 
-def _latest(told: object) -> datetime | None:
+def _latest(created: str) -> datetime | None:
     """The latest moment that a date can mean; None when it cannot be read. A full quarter of an hour may
     stand for the whole day: in some zone it is midnight."""
-    moment = iso_moment(told.strip()) if isinstance(told, str) else None
+    moment = iso_moment(created)
     if moment is None or moment.year not in _YEARS:
         return None
     if moment.minute % 15 == moment.second == moment.microsecond == 0:

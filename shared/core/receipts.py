@@ -5,29 +5,20 @@ A drop has one receipt: what became of it, for those who have nothing but storag
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
 
 from shared.core.conclusions import GIVE_UP, hours
 from shared.core.errors import AppError
 from shared.core.ledger import Record, State, Submission
 from shared.core.moments import iso_moment
-
-
-class ReceiptState(StrEnum):
-    """Where a drop stands, as its receipt tells."""
-
-    WAITING = "waiting"
-    SUBMITTING = "submitting"
-    ATTACHED = "attached"
-    REJECTED = "rejected"
-    RETRYING = "retrying"
-    REVIEW = "review"
-
+from shared.core.receipt_parts import (
+    PartnerCenterAnswer,
+    PreviousAttachment,
+    Receipt,
+    ReceiptBody,
+    ReceiptState,
+)
+from shared.core.resources import Attachment, attachments_in
 
 STATES = {
     State.DONE: ReceiptState.ATTACHED,
@@ -45,34 +36,6 @@ RETRIED = "nothing to do: it is tried again at nextAttempt"
 DECIDE = "look at the order in Partner Center, then decide: docs/operations.md"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What is reported of a drop. `seen` is the moment of its newest input; `body` what a person reads;
-    `step` the moment of the submission that it reports, None when it reports none."""
-
-    path: str
-    state: ReceiptState
-    seen: datetime
-    sidecar_etag: str
-    body: Mapping[str, Any]
-    due: datetime | None = None
-    step: datetime | None = None
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """Name to ETag of the files that it reports, those that wait for a new signal last."""
-        return dict(self._files())
-
-    @property
-    def etags(self) -> frozenset[str]:
-        """The versions of files that it reports."""
-        return frozenset(etag for _, etag in self._files())
-
-    def _files(self) -> list[tuple[str, str]]:
-        files = (*self.body.get("files", ()), *self.body.get("newer", {}).get("files", ()))
-        return [(str(f.get("fileName")), str(f.get("etag"))) for f in files]
-
-
 _RANK = {
     ReceiptState.WAITING: 0,
     ReceiptState.SUBMITTING: 1,
@@ -81,11 +44,6 @@ _RANK = {
     ReceiptState.REVIEW: 3,
     ReceiptState.ATTACHED: 4,
 }
-
-
-def file_entry(name: str, kind: str, size: int, md5: str, etag: str) -> dict[str, Any]:
-    """A file as receipts tell it."""
-    return {"fileName": name, "kind": kind, "size": size, "md5": md5, "etag": etag}
 
 
 def supersedes(new: Receipt, there: Receipt | None) -> bool:
@@ -101,7 +59,7 @@ def supersedes(new: Receipt, there: Receipt | None) -> bool:
     known = there.versions
     if any(known.get(name, etag) != etag for name, etag in new.versions.items()):
         return True  # overwritten within the second; should a late look win, the sweep sees the other ETag
-    same = new.body.get("submission") == there.body.get("submission")
+    same = new.body.submission == there.body.submission
     final = there.state is ReceiptState.ATTACHED is not new.state
     if there.step and same and new.step != there.step and not final:
         return new.step is not None and new.step > there.step
@@ -111,63 +69,72 @@ def supersedes(new: Receipt, there: Receipt | None) -> bool:
 
 
 MOST_PREVIOUS = 10
-_SUMMARY = ("submission", "attachments", "files", "submittedBy", "correlationId", "changed")
 
 
-def with_previous(body: Mapping[str, Any], there: Receipt) -> dict[str, Any]:
+def with_previous(body: ReceiptBody, there: Receipt) -> ReceiptBody:
     """A receipt's body that replaces the receipt `there`: what was attached before stays visible."""
-    earlier = [dict(p) for told in (body, there.body) for p in told.get("previous", ())]
-    if there.state is ReceiptState.ATTACHED and "submission" in there.body:
-        earlier.insert(0, {name: there.body[name] for name in _SUMMARY if name in there.body})
-    kept: dict[Any, dict[str, Any]] = {}
+    earlier = [*body.previous, *there.body.previous]
+    if there.state is ReceiptState.ATTACHED and there.body.submission is not None:
+        earlier.insert(0, _summary(there.body, there.body.submission))
+    kept: dict[str, PreviousAttachment] = {}
     for summary in earlier:
-        kept.setdefault(summary.get("submission"), summary)
-    kept.pop(body.get("submission"), None)
-    previous = list(kept.values())[:MOST_PREVIOUS]
-    return {**body, "previous": previous} if previous else dict(body)
+        kept.setdefault(summary.submission, summary)
+    kept.pop(body.submission or "", None)
+    return body.with_changes(previous=tuple(kept.values())[:MOST_PREVIOUS])
 
 
-def report(record: Record, submission: Submission) -> dict[str, Any]:
+def _summary(body: ReceiptBody, submission: str) -> PreviousAttachment:
+    return PreviousAttachment(
+        submission=submission,
+        attachments=body.attachments,
+        files=body.files,
+        submitted_by=body.submitted_by,
+        correlation_id=body.correlation_id,
+        changed=body.changed,
+    )
+
+
+def report(record: Record, submission: Submission) -> ReceiptBody:
     """What a submission says to those who look at a receipt."""
-    body: dict[str, Any] = {
-        "customerId": record.customer_id,
-        "orderId": record.order_id,
-        "submission": record.name_of(submission),
-        "detail": submission.detail,
-        "correlationId": submission.correlation_id,
-        "attempts": submission.attempt,
-    }
-    answer = submission.answer
-    if answer is not None:
-        told = {"status": answer.status, "code": answer.code, "description": answer.description}
-        ids = answer.ids.model_dump(by_alias=True, exclude_defaults=True)
-        body["partnerCenter"] = {name: value for name, value in (told | {"ids": ids}).items() if value}
+    body = ReceiptBody(
+        customer_id=record.customer_id,
+        order_id=record.order_id,
+        submission=record.name_of(submission),
+        detail=submission.detail,
+        correlation_id=submission.correlation_id,
+        attempts=submission.attempt,
+        partner_center=_partner_center(submission),
+        next_attempt=to_text(submission.due) if submission.open and submission.due else None,
+    )
     if submission.state is State.DONE:
-        body["attachments"] = _attachments(submission)
-        body["submittedBy"] = submission.sources[0].drop if submission.sources else "http"
-        body |= {} if submission.verified else {"verified": False}
-    elif submission.state is State.REVIEW:
+        by = submission.sources[0].drop if submission.sources else "http"
+        return body.with_changes(
+            attachments=_attachments(submission), submitted_by=by, verified=submission.verified
+        )
+    if submission.state is State.REVIEW:
         first = f"{submission.remedy.rstrip('.')}; then " if submission.remedy else ""
-        body |= {"actor": "operator", "remedy": f"{first}{DECIDE}"}
-    else:
-        body |= {"actor": submission.actor or NOBODY, "remedy": submission.remedy or RETRIED}
-    if submission.open and submission.due:
-        body["nextAttempt"] = to_text(submission.due)
-    return body
+        return body.with_changes(actor="operator", remedy=f"{first}{DECIDE}")
+    return body.with_changes(actor=submission.actor or NOBODY, remedy=submission.remedy or RETRIED)
 
 
-def _attachments(submission: Submission) -> object:
-    try:
-        items = json.loads(submission.answer.body)["items"] if submission.answer else []
-    except (ValueError, KeyError, TypeError):
-        items = []
-    return items or [{"attachmentId": i} for i in submission.ids]
+def _partner_center(submission: Submission) -> PartnerCenterAnswer | None:
+    answer = submission.answer
+    if answer is None:
+        return None
+    return PartnerCenterAnswer(
+        status=answer.status, code=answer.code, description=answer.description, ids=answer.ids
+    )
+
+
+def _attachments(submission: Submission) -> tuple[Attachment, ...]:
+    answered = attachments_in(submission.answer.body) if submission.answer else ()
+    return answered or tuple(Attachment(attachment_id=i) for i in submission.ids)
 
 
 def reports_on(kept: Receipt, record: Record, submission: Submission) -> bool:
     """Whether a receipt is of that submission: it says so, or was left by a look at the same versions."""
-    if "submission" in kept.body:
-        return bool(kept.body["submission"] == record.name_of(submission))
+    if kept.body.submission is not None:
+        return kept.body.submission == record.name_of(submission)
     versions = set(kept.versions.values())
     return any(
         source.drop == kept.path
@@ -177,12 +144,9 @@ def reports_on(kept: Receipt, record: Record, submission: Submission) -> bool:
     )
 
 
-_KEPT = ("files", "customerId", "orderId", "submission")
-
-
 def is_deferral(kept: Receipt) -> bool:
     """Whether it tells of a drop of which nothing was sent, and no record but this one."""
-    return kept.state is ReceiptState.RETRYING and "since" in kept.body
+    return kept.state is ReceiptState.RETRYING and kept.body.since is not None
 
 
 def deferred_before(kept: Receipt | None, seen: datetime, sidecar_etag: str) -> bool:
@@ -190,54 +154,62 @@ def deferred_before(kept: Receipt | None, seen: datetime, sidecar_etag: str) -> 
     while the drop's inputs are the same."""
     if kept is None or is_deferral(kept):
         return kept is not None
-    over = kept.state is ReceiptState.REVIEW and "since" in kept.body
+    over = kept.state is ReceiptState.REVIEW and kept.body.since is not None
     return over and (seen, sidecar_etag) == (kept.seen, kept.sidecar_etag)
 
 
 def deferral(
     kept: Receipt | None,
-    facts: Mapping[str, Any],
+    facts: ReceiptBody,
     error: AppError,
     wait: float | None,
     since: datetime,
     now: datetime,
-) -> tuple[ReceiptState, dict[str, Any], datetime | None]:
+) -> tuple[ReceiptState, ReceiptBody, datetime | None]:
     """A receipt's state, body and next attempt when nothing was sent, `since` when: the longer it lasts the
-    rarer, and after a day it is a person's."""
-    body = {**still_true(kept), **facts, "actor": error.actor or NOBODY, "since": to_text(since)}
+    rarer, and after a day it is a person's. `facts` is what is known of the drop."""
+    body = still_true(kept).updated_by(facts)
+    body = body.with_changes(actor=error.actor or NOBODY, since=to_text(since))
     if now - since > GIVE_UP:
-        said = f"not sent within {hours(GIVE_UP)}: {error}"
-        return ReceiptState.REVIEW, {**body, "detail": said, "remedy": error.remedy or DECIDE}, None
+        detail = f"not sent within {hours(GIVE_UP)}: {error}"
+        return ReceiptState.REVIEW, body.with_changes(detail=detail, remedy=error.remedy or DECIDE), None
     waited = max(30.0, min((now - since).total_seconds() / 4, 900.0))
     due = now + timedelta(seconds=waited if wait is None else max(wait, 1.0))
-    body |= {"detail": str(error), "remedy": error.remedy or RETRIED, "nextAttempt": to_text(due)}
+    body = body.with_changes(detail=str(error), remedy=error.remedy or RETRIED, next_attempt=to_text(due))
     return ReceiptState.RETRYING, body, due
 
 
-def still_true(kept: Receipt | None) -> dict[str, Any]:
+def still_true(kept: Receipt | None) -> ReceiptBody:
     """What stays true in a receipt when its drop comes to another state."""
-    return {name: kept.body[name] for name in _KEPT if name in kept.body} if kept else {}
+    if kept is None:
+        return ReceiptBody()
+    body = kept.body
+    return ReceiptBody(
+        files=body.files,
+        customer_id=body.customer_id,
+        order_id=body.order_id,
+        submission=body.submission,
+    )
 
 
 def with_attached(kept: Receipt, record: Record, submission: Submission) -> Receipt | None:
     """A rejected receipt that tells what was attached from its drop after all, and before it was spoilt."""
-    told = {summary.get("submission") for summary in kept.body.get("previous", ())}
+    name = record.name_of(submission)
     if (
         submission.state is not State.DONE
         or kept.state is not ReceiptState.REJECTED
-        or record.name_of(submission) in told
+        or any(summary.submission == name for summary in kept.body.previous)
         or not any(source.drop == kept.path for source in submission.sources)
     ):
         return None
-    said = report(record, submission)
-    summary = {name: said[name] for name in ("submission", "attachments", "submittedBy", "correlationId")}
-    body = {**kept.body, "previous": [summary]}
+    previous = (_summary(report(record, submission), name),)
+    body = kept.body.with_changes(previous=previous)
     return Receipt(kept.path, kept.state, kept.seen, kept.sidecar_etag, body, step=kept.step)
 
 
 def since_of(kept: Receipt | None, now: datetime) -> datetime:
     """Since when a drop has been where its receipt says that it is; `now` when that cannot be read."""
-    return (iso_moment(str(kept.body.get("since"))) if kept else None) or now
+    return (iso_moment(kept.body.since or "") if kept else None) or now
 
 
 def to_text(moment: datetime) -> str:

@@ -20,6 +20,7 @@ from shared.core.matching_documents import (
     nearest,
 )
 from shared.core.models import DocumentSet
+from shared.core.resources import items_of
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.multipart import attachment_body
 from shared.partner_center.wire import Answer, RequestIds
@@ -160,8 +161,7 @@ class AttachmentOperation:
 
     def accepted(self, record: Record, submission: Submission, answer: Answer) -> Found | None:
         """Judge a 201: it lists this call's files, or the whole order; the documents leave it open."""
-        items = answer.json().get("items")
-        order = read_list(items if isinstance(items, list) else [], complete=True, answer=answer)
+        order = read_list(items_of(answer.json()), complete=True, answer=answer)
         others = record.ids_of_others(self.digest)
         if submission.base is None:
             left = order.beyond(others)

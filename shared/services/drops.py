@@ -128,7 +128,7 @@ class Drops:
         for candidate in paths:
             kept = self.receipts.store.read(candidate) if candidate else None
             if kept:
-                return dict(kept.body)
+                return dict(kept.document)
         raise NotFoundError("there is no receipt for a drop of that name (yet): the path is the sidecar's")
 
     def process(self, path: str, task: Task) -> bool:

@@ -28,7 +28,6 @@ from shared.core.matching import Absent, Ours, Verdict
 from shared.core.matching_orders import (
     Twin,
     UnderWay,
-    id_of,
     is_early,
     is_older,
     match_order,
@@ -36,6 +35,7 @@ from shared.core.matching_orders import (
     tells_moment,
 )
 from shared.core.models import OrderRequest
+from shared.core.resources import PartnerOrder, id_of, read_order
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.wire import Answer, Listing, RequestIds
 from shared.services.executor import Executor
@@ -127,7 +127,7 @@ class OrderOperation:
     def accepted(self, record: Record, submission: Submission, answer: Answer) -> Found:
         """An answer with an id is the order. A MS-RequestId that is sent again may be answered with what the
         first sending did; when another request has adopted that meanwhile, nothing of our own was done."""
-        order_id = str(answer.json()["id"])
+        order_id = id_of(answer.json())
         adoption = self._adopt(order_id, record) if submission.attempt > 1 else Adoption.OURS
         if adoption is Adoption.THEIRS:
             raise ForeignAnswerError("Partner Center answered with an order that belongs to another request.")
@@ -142,11 +142,12 @@ class OrderOperation:
         https://learn.microsoft.com/en-us/partner-center/developer/get-all-of-a-customer-s-orders
         """
         assert submission.order is not None
-        sent = json.loads(submission.order.body)
+        sent = _sent(submission.order)
         since = submission.first_silent or submission.changed
         ids = RequestIds(self.new_id(), submission.correlation_id)
 
-        def keep(order: Mapping[str, Any]) -> bool:
+        def keep(item: Mapping[str, Any]) -> bool:
+            order = read_order(item)
             return shares_product(order, sent) and not is_older(order, since - _KEPT, None)
 
         listing = self.partner.list_orders(self.blank.customer_id, ids, deadline, keep=keep)
@@ -170,11 +171,12 @@ class OrderOperation:
         return answer.model_copy(update={"status": 201})
 
     def _judge(
-        self, record: Record, sent: Mapping[str, Any], since: datetime, listing: Listing
+        self, record: Record, sent: PartnerOrder, since: datetime, listing: Listing
     ) -> Verdict | UnderWay:
         """The verdict; of equal orders one that no other request has adopted is taken."""
         skew = listing.date - self.clock() if listing.date else None
-        candidates = [order for order in listing.items if not is_older(order, since, skew)]
+        listed = map(read_order, listing.items)
+        candidates = [order for order in listed if not is_older(order, since, skew)]
         # an order that does not tell when it was created may be that of any earlier request
         dated = all(tells_moment(order) for order in candidates)
         # read after the list: a request whose order is in the list has its record by now
@@ -186,11 +188,11 @@ class OrderOperation:
         ]
         owned = {segment(i) for own in neighbours if own.state is State.DONE for i in own.ids}
         twins = [
-            Twin(json.loads(own.order.body), own.state is State.CLAIMED)
+            Twin(_sent(own.order), own.state is State.CLAIMED)
             for own in neighbours
             if own.order is not None and own.state in (State.CLAIMED, State.UNKNOWN)
         ]
-        candidates = [order for order in candidates if segment(id_of(order)) not in owned]
+        candidates = [order for order in candidates if segment(order.id) not in owned]
         early = [order for order in candidates if is_early(order, since, skew)]
         while True:
             verdict = match_order(sent, candidates, twins, early)
@@ -199,7 +201,7 @@ class OrderOperation:
             chosen = self._chosen(verdict.ids, record)
             if chosen is not None:
                 return chosen
-            candidates = [o for o in candidates if id_of(o) not in verdict.ids]
+            candidates = [o for o in candidates if o.id not in verdict.ids]
 
     def _chosen(self, equal: Sequence[str], record: Record) -> Ours | UnderWay | None:
         """One of equal orders that belongs to nobody else; None when each is another's."""
@@ -290,6 +292,10 @@ class Orders:
             new_id=self.executor.new_id,
             auto_retry=False,
         )
+
+
+def _sent(order: OrderContent) -> PartnerOrder:
+    return read_order(json.loads(order.body))
 
 
 def only(record: Record) -> Submission:

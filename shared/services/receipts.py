@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from shared.audit_log import log_event
 from shared.clock import Clock
 from shared.core.drops import receipt_of_document, stem_sidecar
 from shared.core.errors import AppError, StorageError, Violation
 from shared.core.ledger import Record, State, Submission
+from shared.core.receipt_parts import (
+    FileEntry,
+    NewerFiles,
+    Receipt,
+    ReceiptBody,
+    ReceiptState,
+    ReceiptViolation,
+    StoredReceipt,
+)
 from shared.core.receipts import (
     STATES,
-    Receipt,
-    ReceiptState,
     deferral,
     deferred_before,
-    file_entry,
     is_deferral,
     report,
     reports_on,
@@ -32,7 +36,7 @@ from shared.core.receipts import (
 from shared.services.bell import Bell
 from shared.services.snapshot import DropSnapshot
 from shared.storage.blobs import Listed
-from shared.storage.receipts import Build, KeptReceipt, ReceiptStore
+from shared.storage.receipts import Build, ReceiptStore
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +67,7 @@ class Receipts:
         waits: bool,
     ) -> None:
         """What became of the submission that a drop is. `waits`: it is likely that its receipt waits."""
-        body = {**report(record, submission), "files": snapshot.files()}
+        body = report(record, submission).with_changes(files=snapshot.files())
         receipt = self._of_submission(snapshot, submission, body)
         if read_first or not waits:
             self._write(receipt, read_first=read_first)
@@ -74,36 +78,42 @@ class Receipts:
         """The drop has newer documents, which wait for the sidecar: it stays what it was."""
         source = next((s for s in submission.sources if s.drop == snapshot.path), None)
         etags = {path.rpartition("/")[2]: etag for path, etag in source.files.items()} if source else {}
-        body = report(record, submission)
-        body["files"] = [
-            file_entry(d.file_name, d.kind, d.size, d.md5, etags.get(d.file_name, ""))
-            for d in submission.documents
-        ]
         sent = {(d.file_name, d.md5) for d in submission.documents}
-        newer = [f for f in snapshot.files() if (f["fileName"], f["md5"]) not in sent]
-        body["newer"] = {
-            "files": newer or snapshot.files(),
-            "detail": "these files changed after the sidecar was used; they were not sent",
-            "remedy": f"upload {snapshot.path.rpartition('/')[2]} again to send them",
-        }
+        changed = tuple(f for f in snapshot.files() if (f.file_name, f.md5) not in sent)
+        body = report(record, submission).with_changes(
+            files=tuple(
+                FileEntry(
+                    file_name=d.file_name,
+                    kind=d.kind,
+                    size=d.size,
+                    md5=d.md5,
+                    etag=etags.get(d.file_name, ""),
+                )
+                for d in submission.documents
+            ),
+            newer=NewerFiles(
+                files=changed or snapshot.files(),
+                detail="these files changed after the sidecar was used; they were not sent",
+                remedy=f"upload {snapshot.path.rpartition('/')[2]} again to send them",
+            ),
+        )
         self._write(self._of_submission(snapshot, submission, body), read_first=True)
 
     def report_waiting(self, snapshot: DropSnapshot, missing: tuple[str, ...], correlation_id: str) -> None:
         """Files are missing. How long it has waited is told by the receipt that it left before."""
         now = self.clock()
 
-        def build(kept: KeptReceipt | None) -> Receipt | None:
+        def build(kept: StoredReceipt | None) -> Receipt | None:
             since = now
             if kept and kept.state is ReceiptState.WAITING and kept.sidecar_etag == snapshot.etag:
                 since = since_of(kept, now)
-            body = {
-                **snapshot.facts(),
-                "waitingFor": list(missing),
-                "since": to_text(since),
-                "actor": "caller",
-                "remedy": "upload the missing files; the drop is sent when all of them are there",
-                "correlationId": correlation_id,
-            }
+            body = snapshot.facts().with_changes(
+                waiting_for=missing,
+                since=to_text(since),
+                actor="caller",
+                remedy="upload the missing files; the drop is sent when all of them are there",
+                correlation_id=correlation_id,
+            )
             due = now + min(max(RECHECK_AFTER, (now - since) / 4), A_DAY)
             receipt = self._of(snapshot, ReceiptState.WAITING, body, due)
             return receipt if supersedes(receipt, kept) else None
@@ -114,19 +124,18 @@ class Receipts:
         self, snapshot: DropSnapshot, violations: tuple[Violation, ...], correlation_id: str
     ) -> None:
         """It cannot be sent as it is: every fault at once."""
-        body = {
-            **snapshot.facts(),
-            "detail": f"{len(violations)} faults; `errors` names each",
-            "actor": "caller",
-            "errors": [{"pointer": v.pointer, "detail": v.detail} for v in violations],
-            "remedy": "fix the listed errors and upload the named files again",
-            "correlationId": correlation_id,
-        }
+        body = snapshot.facts().with_changes(
+            detail=f"{len(violations)} faults; `errors` names each",
+            actor="caller",
+            errors=tuple(ReceiptViolation(pointer=v.pointer, detail=v.detail) for v in violations),
+            remedy="fix the listed errors and upload the named files again",
+            correlation_id=correlation_id,
+        )
         self._write(self._of(snapshot, ReceiptState.REJECTED, body), read_first=True)
 
     def report_submitting(self, snapshot: DropSnapshot, submission: str, correlation_id: str) -> None:
         """It is large, and is being sent."""
-        body = {**snapshot.facts(), "submission": submission, "correlationId": correlation_id}
+        body = snapshot.facts().with_changes(submission=submission, correlation_id=correlation_id)
         due = self.clock() + RECHECK_AFTER
         self._write(self._of(snapshot, ReceiptState.SUBMITTING, body, due))
 
@@ -143,12 +152,12 @@ class Receipts:
         """Nothing was sent, and nothing recorded but here. `wait` is in seconds, None when only time tells;
         `behind` is the record of the order that is busy."""
 
-        def build(kept: KeptReceipt | None) -> Receipt | None:
-            facts, now = snapshot.facts() | {"correlationId": correlation_id}, self.clock()
+        def build(kept: StoredReceipt | None) -> Receipt | None:
+            facts, now = snapshot.facts(), self.clock()
+            facts = facts.updated_by(ReceiptBody(correlation_id=correlation_id))
             since = since_of(kept, now) if deferred_before(kept, snapshot.newest, snapshot.etag) else now
             state, body, due = deferral(kept, facts, error, wait, since, now)
-            body.pop("submission", None)
-            receipt = self._of(snapshot, state, body, due)
+            receipt = self._of(snapshot, state, body.with_changes(submission=None), due)
             return receipt if (kept and is_deferral(kept)) or supersedes(receipt, kept) else None
 
         self._replace(snapshot.path, build, read_first=read_first, behind=behind)
@@ -159,8 +168,8 @@ class Receipts:
         Raises StorageError when not even that can be written.
         """
 
-        def build(kept: KeptReceipt | None) -> Receipt:
-            facts, now = {"correlationId": correlation_id}, self.clock()
+        def build(kept: StoredReceipt | None) -> Receipt:
+            facts, now = ReceiptBody(correlation_id=correlation_id), self.clock()
             if isinstance(error, StorageError):
                 if kept and kept.state is ReceiptState.REVIEW:
                     # a look that sees nothing takes nothing from the person
@@ -168,29 +177,28 @@ class Receipts:
                 since = since_of(kept, now) if kept and is_deferral(kept) else now
                 state, body, due = deferral(kept, facts, error, None, since, now)
                 if kept and kept.state is ReceiptState.ATTACHED:
-                    body.pop("submission", None)
+                    body = body.with_changes(submission=None)
                 return self._over(kept, path, state, body, due)
-            body = {
-                **still_true(kept),
-                **facts,
-                "detail": f"processing fails with {type(error).__name__}",
-                "actor": "operator",
-                "remedy": "look up the correlation id in the log, mend the cause, upload the sidecar again",
-            }
+            body = still_true(kept).with_changes(
+                correlation_id=correlation_id,
+                detail=f"processing fails with {type(error).__name__}",
+                actor="operator",
+                remedy="look up the correlation id in the log, mend the cause, upload the sidecar again",
+            )
             return self._over(kept, path, ReceiptState.REVIEW, body)
 
         self._replace(path, build)
 
     def report_orphan(self, document: Listed) -> None:
         """No sidecar has claimed a document within a day."""
-        files = [{"fileName": document.name.rpartition("/")[2], "size": document.size, "etag": document.etag}]
-        body = {
-            "detail": "no sidecar has claimed this document within a day",
-            "actor": "caller",
-            "files": files,
-            "remedy": f"upload its sidecar, for example {stem_sidecar(document.name)}",
-            "changed": to_text(self.clock()),
-        }
+        file = FileEntry(file_name=document.name.rpartition("/")[2], size=document.size, etag=document.etag)
+        body = ReceiptBody(
+            detail="no sidecar has claimed this document within a day",
+            actor="caller",
+            files=(file,),
+            remedy=f"upload its sidecar, for example {stem_sidecar(document.name)}",
+            changed=to_text(self.clock()),
+        )
         path = receipt_of_document(document.name)
         self._write(Receipt(path, ReceiptState.REVIEW, document.last_modified, "", body), read_first=True)
 
@@ -201,8 +209,8 @@ class Receipts:
             if path == snapshot.path or self.clock() - stream.last_modified < A_DAY:
                 continue
             kept = self.store.read(path)
-            if kept and kept.state is ReceiptState.REVIEW and "submission" not in kept.body:
-                body = {"detail": f"it was claimed by {snapshot.path}", "files": kept.body.get("files", [])}
+            if kept and kept.state is ReceiptState.REVIEW and kept.body.submission is None:
+                body = ReceiptBody(detail=f"it was claimed by {snapshot.path}", files=kept.body.files or ())
                 receipt = Receipt(path, ReceiptState.ATTACHED, kept.seen, kept.sidecar_etag, body)
                 self.store.write(receipt, expected=kept)
 
@@ -210,13 +218,12 @@ class Receipts:
         """Bring a receipt up to date by the submission of its drop. A receipt that a look at newer inputs has
         left is not that submission's; but what was attached is told there too."""
 
-        def build(kept: KeptReceipt | None) -> Receipt | None:
+        def build(kept: StoredReceipt | None) -> Receipt | None:
             if kept is None:
                 return None
             if not reports_on(kept, record, submission):
                 return with_attached(kept, record, submission)
-            keep = {name: kept.body[name] for name in ("files", "newer") if name in kept.body}
-            body = {**report(record, submission), **keep}
+            body = report(record, submission).with_changes(files=kept.body.files, newer=kept.body.newer)
             due, step = self._due(submission), submission.changed
             receipt = replace(self._over(kept, path, STATES[submission.state], body, due), step=step)
             return receipt if supersedes(receipt, kept) else None
@@ -238,15 +245,14 @@ class Receipts:
     def report_deleted(self, path: str) -> None:
         """The sidecar was deleted before its drop was complete."""
 
-        def build(kept: KeptReceipt | None) -> Receipt | None:
+        def build(kept: StoredReceipt | None) -> Receipt | None:
             if kept is None or kept.state in (ReceiptState.ATTACHED, ReceiptState.REJECTED):
                 return None
-            body = {
-                **still_true(kept),
-                "detail": "the sidecar was deleted before the drop was complete; nothing was sent",
-                "actor": "caller",
-                "remedy": "upload the sidecar and its documents again",
-            }
+            body = still_true(kept).with_changes(
+                detail="the sidecar was deleted before the drop was complete; nothing was sent",
+                actor="caller",
+                remedy="upload the sidecar and its documents again",
+            )
             return replace(self._over(kept, path, ReceiptState.REJECTED, body), step=None)
 
         self._replace(path, build)
@@ -262,16 +268,14 @@ class Receipts:
         self,
         snapshot: DropSnapshot,
         state: ReceiptState,
-        body: Mapping[str, Any],
+        body: ReceiptBody,
         due: datetime | None = None,
     ) -> Receipt:
         """The receipt of what was seen just now."""
-        stamped = {**body, "changed": to_text(self.clock())}
+        stamped = body.with_changes(changed=to_text(self.clock()))
         return Receipt(snapshot.path, state, snapshot.newest, snapshot.etag, stamped, due)
 
-    def _of_submission(
-        self, snapshot: DropSnapshot, submission: Submission, body: Mapping[str, Any]
-    ) -> Receipt:
+    def _of_submission(self, snapshot: DropSnapshot, submission: Submission, body: ReceiptBody) -> Receipt:
         receipt = self._of(snapshot, STATES[submission.state], body, self._due(submission))
         return replace(receipt, step=submission.changed)
 
@@ -280,12 +284,13 @@ class Receipts:
         kept: Receipt | None,
         path: str,
         state: ReceiptState,
-        body: Mapping[str, Any],
+        body: ReceiptBody,
         due: datetime | None = None,
     ) -> Receipt:
         """A receipt of the same inputs as the one that lies there."""
         seen, etag, step = (kept.seen, kept.sidecar_etag, kept.step) if kept else (_LONG_AGO, "", None)
-        return Receipt(path, state, seen, etag, {**body, "changed": to_text(self.clock())}, due, step)
+        stamped = body.with_changes(changed=to_text(self.clock()))
+        return Receipt(path, state, seen, etag, stamped, due, step)
 
     def _write(self, receipt: Receipt, *, read_first: bool = False) -> None:
         if self.store.write(receipt, read_first=read_first):
@@ -303,7 +308,17 @@ class Receipts:
 
 def _log(receipt: Receipt) -> None:
     bad = receipt.state in (ReceiptState.REJECTED, ReceiptState.REVIEW)
-    names = ("customerId", "orderId", "submission", "correlationId", "detail", "actor", "errors")
-    fields = {name: receipt.body[name] for name in names if name in receipt.body}
     level = logging.WARNING if bad else logging.INFO
-    log_event(f"drop {receipt.state}", level, drop=receipt.path, **fields)
+    body = receipt.body
+    log_event(
+        f"drop {receipt.state}",
+        level,
+        drop=receipt.path,
+        customerId=body.customer_id,
+        orderId=body.order_id,
+        submission=body.submission,
+        correlationId=body.correlation_id,
+        detail=body.detail,
+        actor=body.actor,
+        errors=[{"pointer": v.pointer, "detail": v.detail} for v in body.errors] or None,
+    )

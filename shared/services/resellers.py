@@ -22,6 +22,7 @@ from typing import Any
 from shared.clock import Deadline
 from shared.core.errors import NotSentError, ResellerError, Violation
 from shared.core.models import OrderRequest
+from shared.core.resources import by_lower_name, items_of
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.paging import total_of
 from shared.partner_center.wire import RequestIds
@@ -166,13 +167,13 @@ def _list(collection: Mapping[str, Any]) -> _List:
         defaultdict[str, list[_Reseller]](list),
         defaultdict[str, list[_Reseller]](list),
     )
-    for item in collection["items"]:
+    for item in items_of(collection):
         if isinstance(item, dict):
-            reseller = _reseller(_by_lower_name(item))
+            reseller = _reseller(by_lower_name(item))
             by_tenant[reseller.tenant].append(reseller)
             by_partner_id[reseller.partner_id].append(reseller)
     # a page, or fewer than the total, is no answer to the client; a total that cannot be read proves nothing
-    complete = total_of(collection) is not None or _by_lower_name(collection).get("totalcount") is None
+    complete = total_of(collection) is not None or by_lower_name(collection).get("totalcount") is None
     return _List(by_tenant, by_partner_id, complete)
 
 
@@ -183,10 +184,6 @@ def _reseller(members: Mapping[str, Any]) -> _Reseller:
         partner_id=partner_id if isinstance(partner_id, str) and _PARTNER_ID.fullmatch(partner_id) else "",
         state="" if state is None else str(state).lower(),
     )
-
-
-def _by_lower_name(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.lower(): value for name, value in members.items()}
 
 
 def _usable_id(found: Sequence[_Reseller]) -> str:

@@ -8,7 +8,6 @@ decided again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import Answer as KeptAnswer
 from shared.core.matching import Ambiguous
 from shared.core.matching_documents import nearest
+from shared.core.resources import named_attachments_text, named_order_text
 from shared.partner_center.wire import RequestIds
 from shared.services.attachment_operation import is_denial
 from shared.services.attachments import Attachments
@@ -151,10 +151,8 @@ class Reviews:
         except PartnerCenterError as error:
             if not is_denial(error):
                 raise
-            named = json.dumps({"items": [{"attachmentId": i} for i in asked.attachment_ids]})
-            return Found(
-                KeptAnswer(status=201, body=named), asked.attachment_ids, verified=False
-            ), _NOT_VERIFIED
+            named = KeptAnswer(status=201, body=named_attachments_text(asked.attachment_ids))
+            return Found(named, asked.attachment_ids, verified=False), _NOT_VERIFIED
         unowned = order.beyond(record.ids_of_others(own.digest))
         chosen = asked.attachment_ids or nearest(own.documents, unowned)
         missing = set(chosen) - {entry.id for entry in unowned}
@@ -183,8 +181,7 @@ class Reviews:
         except PartnerCenterError as error:
             if not is_denial(error):
                 raise
-            body = json.dumps({"id": asked.order_id})
-            kept = KeptAnswer(status=201, body=body)
+            kept = KeptAnswer(status=201, body=named_order_text(asked.order_id))
             return Found(kept, (asked.order_id,), verified=False), _NOT_VERIFIED
         kept = kept_answer(answer).model_copy(update={"status": 201})
         return Found(kept, (asked.order_id,)), ""

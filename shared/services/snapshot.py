@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from shared.core.drops import FoundFile, RequiredFile, required_files
 from shared.core.errors import InvalidInputError, SourceFailedError, StorageError, Violation
 from shared.core.ledger_parts import Source
 from shared.core.models import Document
-from shared.core.receipts import file_entry
+from shared.core.receipt_parts import FileEntry, ReceiptBody
 from shared.settings import Limits
 from shared.storage.blobs import BlobStore
 from shared.storage.stream import BlobStream
@@ -54,19 +53,20 @@ class DropSnapshot:
         """Bytes of all documents together."""
         return sum(f.size for f in self.found.values())
 
-    def files(self) -> list[dict[str, Any]]:
-        """The files that were found, in the versions that were found, as receipts tell them."""
-        return [
-            file_entry(f.name, f.role, f.size, self.streams[name].md5, f.etag)
+    def files(self) -> tuple[FileEntry, ...]:
+        """The files that were found, in the versions that were found."""
+        return tuple(
+            FileEntry(file_name=f.name, kind=f.role, size=f.size, md5=self.streams[name].md5, etag=f.etag)
             for name, f in self.found.items()
-        ]
+        )
 
-    def facts(self) -> dict[str, Any]:
-        """Which order the drop is for, and its files, as receipts tell it."""
-        body: dict[str, Any] = {"files": self.files()}
-        if self.sidecar:
-            body |= {"customerId": self.sidecar.customer_id, "orderId": self.sidecar.order_id}
-        return body
+    def facts(self) -> ReceiptBody:
+        """Which order the drop is for, and its files."""
+        if self.sidecar is None:
+            return ReceiptBody(files=self.files())
+        return ReceiptBody(
+            files=self.files(), customer_id=self.sidecar.customer_id, order_id=self.sidecar.order_id
+        )
 
     def documents(self) -> tuple[Document, ...]:
         """The files as documents to send. Raises SourceFailedError when one cannot be read."""

@@ -18,7 +18,8 @@ from shared.clock import Clock, Deadline
 from shared.core.conclusions import GIVE_UP, hours
 from shared.core.errors import StorageError
 from shared.core.ledger import Record, State, Submission
-from shared.core.receipts import RETRIED, ReceiptState
+from shared.core.receipt_parts import ReceiptState
+from shared.core.receipts import RETRIED
 from shared.services.attachments import Attachments
 from shared.services.bell import Bell, Message
 from shared.services.drops import Drops
@@ -124,7 +125,7 @@ class Worker:
         kept = self.receipts.store.read(name)
         if kept is None:
             return
-        key, _, digest = str(kept.body.get("submission", "")).rpartition("/")
+        key, _, digest = (kept.body.submission or "").rpartition("/")
         stored = self.ledger.read(key) if key else None
         own = stored.record.submissions.get(digest) if stored else None
         if stored and own and own.state in (State.DONE, State.REVIEW):
@@ -232,7 +233,8 @@ class Worker:
         for source in own.sources:
             kept = self.receipts.store.read(source.drop)
             if kept and kept.state is ReceiptState.RETRYING:
-                return _Reason(*(str(kept.body.get(name, "")) for name in _Reason._fields))
+                body = kept.body
+                return _Reason(body.detail or "", body.actor or "", body.remedy or "")
         return _Reason(own.detail, own.actor, own.remedy)
 
 

@@ -146,7 +146,7 @@ class Office:
     def receipt(self, path: str) -> dict[str, Any]:
         kept = self.services.drops.receipts.store.read(path)
         assert kept is not None, f"no receipt for {path}"
-        return dict(kept.body)
+        return dict(kept.document)
 
     def submissions(self, order: str) -> dict[str, Submission]:
         """The attachment submissions of an order, by their digests."""

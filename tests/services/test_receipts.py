@@ -13,7 +13,8 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.fault_rules import Fault
 from shared.core.ledger import State
-from shared.core.receipts import Receipt, ReceiptState, supersedes
+from shared.core.receipt_parts import Receipt, ReceiptBody, ReceiptState
+from shared.core.receipts import supersedes
 from tests.services.conftest import PDF, Clock, Office, built
 from tests.services.steps import (
     UNREADABLE,
@@ -58,7 +59,7 @@ def test_what_a_late_look_at_the_record_saw_does_not_hide_where_it_stands_now(of
 
     def told(state: ReceiptState, minutes: float) -> bool:
         step = now + timedelta(minutes=minutes)
-        return store.write(Receipt("x/a.json", state, now, "etag", {"submission": "s"}, step=step))
+        return store.write(Receipt("x/a.json", state, now, "etag", ReceiptBody(submission="s"), step=step))
 
     assert told(ReceiptState.REVIEW, 1)
     assert not told(ReceiptState.SUBMITTING, 0)
@@ -185,7 +186,7 @@ def test_what_was_told_as_attached_is_not_taken_back(office: Office) -> None:
     later = now + timedelta(minutes=5)
 
     def told(state: ReceiptState, step: datetime) -> Receipt:
-        return Receipt("x/a.json", state, now, "etag", {"submission": "s"}, step=step)
+        return Receipt("x/a.json", state, now, "etag", ReceiptBody(submission="s"), step=step)
 
     assert not supersedes(told(ReceiptState.RETRYING, later), told(ReceiptState.ATTACHED, now))
     assert supersedes(told(ReceiptState.ATTACHED, later), told(ReceiptState.ATTACHED, now))
@@ -194,8 +195,8 @@ def test_what_was_told_as_attached_is_not_taken_back(office: Office) -> None:
 def test_a_drop_whose_newest_file_was_deleted_before_it_was_sent_waits_again(office: Office) -> None:
     now = office.clock.now()
     older = now - timedelta(minutes=5)
-    waits = Receipt("x/a.json", ReceiptState.WAITING, older, "etag", {})
-    begun = Receipt("x/a.json", ReceiptState.SUBMITTING, now, "etag", {})
+    waits = Receipt("x/a.json", ReceiptState.WAITING, older, "etag", ReceiptBody())
+    begun = Receipt("x/a.json", ReceiptState.SUBMITTING, now, "etag", ReceiptBody())
 
     assert supersedes(waits, begun)
     assert not supersedes(waits, replace(begun, step=now))

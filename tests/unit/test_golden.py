@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from shared.core.ledger import FORMAT, Record, State, Submission
 from shared.core.ledger_parts import Answer, OrderContent, PartnerIds
 from shared.core.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
+from shared.core.receipt_parts import RECEIPT_FORMAT, load_receipt
 
 GOLDEN = Path(__file__).with_name("golden")
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
@@ -73,6 +74,22 @@ def test_an_order_request_is_what_it_was() -> None:
 
     assert json.loads(own.order.body)["lineItems"][0]["quantity"] == 5
     assert (own.state, own.order.mode) == (State.UNKNOWN, "app+user")
+
+
+@pytest.mark.parametrize("number", range(len(json.loads(golden("receipts.json")))))
+def test_a_receipt_that_was_written_once_is_read_and_written_as_it_was(number: int) -> None:
+    document = json.loads(golden("receipts.json"))[number]
+    receipt = load_receipt(document["drop"], json.dumps(document).encode(), "etag")
+
+    assert document["v"] == RECEIPT_FORMAT
+    assert json.loads(receipt.dump()) == document == receipt.document
+    assert unrecognized(receipt.body) == []
+
+
+def test_what_a_later_version_adds_to_a_receipt_is_carried_through() -> None:
+    document = json.loads(golden("receipts.json"))[0] | {"later": {"x": 1}}
+
+    assert json.loads(load_receipt("p", json.dumps(document).encode(), "e").dump())["later"] == {"x": 1}
 
 
 def test_what_a_record_does_not_tell_means_what_it_meant() -> None:

@@ -22,14 +22,13 @@ from hypothesis import strategies as st
 from shared.core.ledger_parts import DocumentFacts
 from shared.core.matching import Absent, Ambiguous, Ours, Verdict
 from shared.core.matching_documents import (
-    Listed,
     counts_suffice,
     look_alike,
     match_documents,
     match_without_base,
     nearest,
-    read_listed,
 )
+from shared.core.resources import ListedAttachment, read_attachment
 
 SIZE = 2_000_000
 KIB = 1954
@@ -41,8 +40,8 @@ def sent(name: str = "PO.pdf", size: int = SIZE, kind: str = "POAttachment") -> 
 
 def there(
     attachment_id: str = "1", name: str = "PO.pdf", size: float | str | None = KIB, kind: str = "poattachment"
-) -> Listed:
-    return Listed(attachment_id, kind, name, None if size is None else Decimal(str(size)))
+) -> ListedAttachment:
+    return ListedAttachment(attachment_id, kind, name, None if size is None else Decimal(str(size)))
 
 
 TENDER = "TenderAttachment"
@@ -68,7 +67,7 @@ def unknown_before(among: str) -> Ambiguous:
 class Row:
     says: str
     sent: Sequence[DocumentFacts]
-    new: Sequence[Listed]
+    new: Sequence[ListedAttachment]
     verdict: Verdict
     in_review: Sequence[Sequence[DocumentFacts]] = ()
 
@@ -429,7 +428,7 @@ def test_renamed_documents_of_nearly_equal_size_are_all_found_in_any_order(order
         ("what cannot be read is not absent", [there(kind="")], unknown_before("is not")),
     ],
 )
-def test_without_a_snapshot(says: str, unowned: list[Listed], verdict: Verdict) -> None:
+def test_without_a_snapshot(says: str, unowned: list[ListedAttachment], verdict: Verdict) -> None:
     assert verdict == match_without_base([PO], unowned)
 
 
@@ -443,7 +442,7 @@ def test_without_a_snapshot(says: str, unowned: list[Listed], verdict: Verdict) 
         ("nothing", [], False),
     ],
 )
-def test_how_many_of_each_kind_a_201_lists(says: str, listed: list[Listed], suffices: bool) -> None:
+def test_how_many_of_each_kind_a_201_lists(says: str, listed: list[ListedAttachment], suffices: bool) -> None:
     assert counts_suffice([PO, OFFER], listed) is suffices
 
 
@@ -475,7 +474,7 @@ def test_which_documents_a_list_may_show_alike(says: str, others: list[DocumentF
     ],
 )
 def test_what_a_person_means_who_says_that_it_is_there(
-    says: str, listed: list[Listed], ids: tuple[str, ...]
+    says: str, listed: list[ListedAttachment], ids: tuple[str, ...]
 ) -> None:
     assert nearest([PO], listed) == ids
 
@@ -492,7 +491,7 @@ DOCUMENTED = {
     "sizeInKB": 1391,
     "attachmentType": "POAttachment",
 }
-READ = Listed("88d4e3b4b9d74c", "poattachment", "PO_Part1.pdf", Decimal(1391))
+READ = ListedAttachment("88d4e3b4b9d74c", "poattachment", "PO_Part1.pdf", Decimal(1391))
 
 
 @pytest.mark.parametrize(
@@ -519,17 +518,17 @@ READ = Listed("88d4e3b4b9d74c", "poattachment", "PO_Part1.pdf", Decimal(1391))
     ],
 )
 def test_an_entry_of_the_list_is_read_as_far_as_it_can_be(
-    says: str, changes: dict[str, object], listed: Listed | None
+    says: str, changes: dict[str, object], listed: ListedAttachment | None
 ) -> None:
-    assert read_listed(DOCUMENTED | changes) == listed
+    assert read_attachment(DOCUMENTED | changes) == listed
 
 
 def test_members_of_an_entry_may_be_spelt_in_any_case() -> None:
-    assert read_listed({name.upper(): value for name, value in DOCUMENTED.items()}) == READ
+    assert read_attachment({name.upper(): value for name, value in DOCUMENTED.items()}) == READ
 
 
 def test_an_entry_without_members_is_none() -> None:
-    assert read_listed({}) is None
+    assert read_attachment({}) is None
 
 
 # --- what holds for all of them -----------------------------------------------------------------------------
@@ -555,7 +554,7 @@ entries = st.builds(
 
 
 @st.composite
-def rendered(draw: st.DrawFn, document: DocumentFacts) -> Listed:
+def rendered(draw: st.DrawFn, document: DocumentFacts) -> ListedAttachment:
     """An entry as Partner Center may tell a document: with its name or its size, or both, changed."""
     name, unit = document.file_name, draw(st.sampled_from([1, 1000, 1024]))
     shown = draw(
@@ -577,12 +576,14 @@ def rendered(draw: st.DrawFn, document: DocumentFacts) -> Listed:
     return there("", name, size, document.kind.lower())
 
 
-def numbered(listed: Sequence[Listed]) -> list[Listed]:
+def numbered(listed: Sequence[ListedAttachment]) -> list[ListedAttachment]:
     return [replace(entry, id=str(n)) for n, entry in enumerate(listed)]
 
 
 @st.composite
-def situations(draw: st.DrawFn) -> tuple[list[DocumentFacts], list[Listed], list[list[DocumentFacts]]]:
+def situations(
+    draw: st.DrawFn,
+) -> tuple[list[DocumentFacts], list[ListedAttachment], list[list[DocumentFacts]]]:
     """What was sent; what is new: most of it, as it may be told, and more; what is in review."""
     ours = draw(document_sets)
     of_review = st.one_of([relatives(document) for document in ours])
@@ -607,7 +608,7 @@ def relatives(draw: st.DrawFn, document: DocumentFacts) -> DocumentFacts:
 @settings(deadline=None)
 @given(st.data(), documents, document_sets, st.lists(entries, max_size=3))
 def test_what_may_be_a_document_of_ours_is_never_absent(
-    data: st.DataObject, document: DocumentFacts, rest: list[DocumentFacts], others: list[Listed]
+    data: st.DataObject, document: DocumentFacts, rest: list[DocumentFacts], others: list[ListedAttachment]
 ) -> None:
     listed = numbered([data.draw(rendered(document)), *others])
     in_review = data.draw(st.lists(relatives(document), max_size=3))
@@ -636,7 +637,7 @@ def test_documents_that_are_there_alone_under_their_names_and_in_their_sizes_are
 @settings(deadline=None)
 @given(situations())
 def test_ours_are_as_many_different_entries_as_documents_and_the_rest_is_foreign(
-    situation: tuple[list[DocumentFacts], list[Listed], list[list[DocumentFacts]]],
+    situation: tuple[list[DocumentFacts], list[ListedAttachment], list[list[DocumentFacts]]],
 ) -> None:
     ours, listed, in_review = situation
     verdict = match_documents(ours, listed, in_review)
@@ -650,7 +651,7 @@ def test_ours_are_as_many_different_entries_as_documents_and_the_rest_is_foreign
 @settings(deadline=None)
 @given(situations(), st.randoms())
 def test_the_order_in_which_entries_are_listed_does_not_count(
-    situation: tuple[list[DocumentFacts], list[Listed], list[list[DocumentFacts]]], random: Random
+    situation: tuple[list[DocumentFacts], list[ListedAttachment], list[list[DocumentFacts]]], random: Random
 ) -> None:
     ours, listed, in_review = situation
     verdict = match_documents(ours, listed, in_review)
@@ -669,7 +670,7 @@ def essence(verdict: Verdict) -> object:
 @settings(deadline=None)
 @given(situations())
 def test_what_is_in_review_only_ever_explains_the_rest(
-    situation: tuple[list[DocumentFacts], list[Listed], list[list[DocumentFacts]]],
+    situation: tuple[list[DocumentFacts], list[ListedAttachment], list[list[DocumentFacts]]],
 ) -> None:
     """Nothing is ours for its sake."""
     ours, listed, in_review = situation
@@ -687,7 +688,9 @@ def test_what_is_in_review_only_ever_explains_the_rest(
         ("without a size", there("1", size=None), False),
     ],
 )
-def test_what_came_back_changed_is_ours_and_not_exactly(says: str, listed: Listed, exact: bool) -> None:
+def test_what_came_back_changed_is_ours_and_not_exactly(
+    says: str, listed: ListedAttachment, exact: bool
+) -> None:
     verdict = match_documents([PO], [listed])
 
     assert isinstance(verdict, Ours), says

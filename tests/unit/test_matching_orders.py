@@ -19,19 +19,43 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.core import matching_orders
 from shared.core.matching import Absent, Ambiguous, Ours, Verdict
-from shared.core.matching_orders import (
-    Twin,
-    UnderWay,
-    id_of,
-    is_early,
-    is_older,
-    match_order,
-    shares_product,
-    tells_moment,
-)
+from shared.core.matching_orders import UnderWay
+from shared.core.resources import id_of, read_order
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    sent: Mapping[str, Any]
+    under_way: bool
+
+
+def match_order(
+    sent: Mapping[str, Any], new: Sequence[Json], twins: Sequence[Twin] = (), early: Sequence[Json] = ()
+) -> Verdict | UnderWay:
+    others = [matching_orders.Twin(read_order(twin.sent), twin.under_way) for twin in twins]
+    there, before = [read_order(one) for one in new], [read_order(one) for one in early]
+    return matching_orders.match_order(read_order(sent), there, others, before)
+
+
+def is_older(there: Json, since: datetime, skew: timedelta | None) -> bool:
+    return matching_orders.is_older(read_order(there), since, skew)
+
+
+def is_early(there: Json, since: datetime, skew: timedelta | None) -> bool:
+    return matching_orders.is_early(read_order(there), since, skew)
+
+
+def shares_product(there: Json, sent: Json) -> bool:
+    return matching_orders.shares_product(read_order(there), read_order(sent))
+
+
+def tells_moment(there: Json) -> bool:
+    return matching_orders.tells_moment(read_order(there))
+
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 OFFICE = "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P"

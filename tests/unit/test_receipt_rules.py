@@ -30,7 +30,8 @@ from shared.core.drops import (
 )
 from shared.core.errors import Violation
 from shared.core.models import Role
-from shared.core.receipts import Receipt, ReceiptState, supersedes, with_previous
+from shared.core.receipt_parts import Receipt, ReceiptBody, ReceiptState
+from shared.core.receipts import supersedes, with_previous
 
 # --- names --------------------------------------------------------------------------------------------------
 
@@ -276,12 +277,14 @@ def receipt(
     submission: str = "a",
     **body: Any,
 ) -> Receipt:
-    told = [{"fileName": name, "etag": version} for name, version in (files or {"PO.pdf": "d1"}).items()]
+    told = [{"file_name": name, "etag": version} for name, version in (files or {"PO.pdf": "d1"}).items()]
+    members: dict[str, Any] = {"files": told, "submission": submission} | body
     at = None if step is None else NOW + step * SECOND
-    return Receipt("a/PO.json", state, seen, etag, {"files": told, "submission": submission} | body, step=at)
+    return Receipt("a/PO.json", state, seen, etag, ReceiptBody(**members), step=at)
 
 
-NEWER_FILES = {"files": [{"fileName": "PO.pdf", "etag": "d2"}]}
+OLD_FILES = [{"file_name": "old", "etag": "d0"}]
+NEWER_FILES = {"files": [{"file_name": "PO.pdf", "etag": "d2"}], "detail": "", "remedy": ""}
 
 
 @pytest.mark.parametrize(
@@ -369,7 +372,7 @@ def test_a_receipt_knows_the_files_that_were_sent_and_those_that_wait() -> None:
 
 
 def test_a_receipt_of_nothing_knows_no_files() -> None:
-    nothing = Receipt("a/PO.json", WAITING, NOW, "s1", {})
+    nothing = Receipt("a/PO.json", WAITING, NOW, "s1", ReceiptBody())
 
     assert (nothing.versions, nothing.etags) == ({}, frozenset())
 
@@ -395,29 +398,35 @@ def test_whoever_comes_late_with_a_step_of_a_submission_the_last_one_stays(
 
 
 def test_what_was_attached_before_stays_visible() -> None:
-    known = {
+    known: dict[str, Any] = {
         "submission": "a",
-        "attachments": [{"attachmentId": "1"}],
-        "files": [],
+        "attachments": ({"attachmentId": "1"},),
+        "files": (),
         "submittedBy": "http",
         "correlationId": "c",
         "changed": "2027-03-31T12:00:00+00:00",
     }
-    there = Receipt("a/PO.json", ATTACHED, NOW, "s1", known | {"detail": "accepted", "orderId": "o"})
+    there = Receipt(
+        "a/PO.json",
+        ATTACHED,
+        NOW,
+        "s1",
+        ReceiptBody.model_validate(known | {"detail": "accepted", "orderId": "o"}),
+    )
 
-    assert with_previous({"submission": "b"}, there) == {"submission": "b", "previous": [known]}
-    assert with_previous({"detail": "waits"}, there) == {"detail": "waits", "previous": [known]}
-    assert with_previous({"submission": "a", "detail": "again"}, there) == {
-        "submission": "a",
-        "detail": "again",
-    }
+    def replaced(**members: str) -> dict[str, Any]:
+        return with_previous(ReceiptBody.model_validate(members), there).to_json()
+
+    assert replaced(submission="b") == {"submission": "b", "previous": (known,)}
+    assert replaced(detail="waits") == {"detail": "waits", "previous": (known,)}
+    assert replaced(submission="a", detail="again") == {"submission": "a", "detail": "again"}
 
 
 @pytest.mark.parametrize(
     ("says", "there", "previous"),
     [
         ("nothing was", receipt(RETRYING), None),
-        ("nothing was that can be named", Receipt("a/PO.json", ATTACHED, NOW, "s1", {}), None),
+        ("nothing was that can be named", Receipt("a/PO.json", ATTACHED, NOW, "s1", ReceiptBody()), None),
         (
             "before that one",
             receipt(RETRYING, previous=[{"submission": "x"}, {"submission": "y"}]),
@@ -426,7 +435,7 @@ def test_what_was_attached_before_stays_visible() -> None:
         ("that one, and before it", receipt(ATTACHED, previous=[{"submission": "x"}]), ["a", "x"]),
         (
             "each is told once, by its newest",
-            receipt(ATTACHED, previous=[{"submission": "x"}, {"submission": "a", "files": ["old"]}]),
+            receipt(ATTACHED, previous=[{"submission": "x"}, {"submission": "a", "files": OLD_FILES}]),
             ["a", "x"],
         ),
         ("this one is not told twice", receipt(ATTACHED, previous=[{"submission": "new"}]), ["a"]),
@@ -438,8 +447,8 @@ def test_what_was_attached_before_stays_visible() -> None:
     ],
 )
 def test_what_was_attached_before(says: str, there: Receipt, previous: list[str] | None) -> None:
-    body = with_previous({"submission": "new"}, there)
+    body = with_previous(ReceiptBody(submission="new"), there)
 
-    assert (body.get("previous") and [one["submission"] for one in body["previous"]]) == previous
-    assert ("previous" in body) is (previous is not None)
-    assert all(one.get("files") != ["old"] for one in body.get("previous", ()))
+    assert ([one.submission for one in body.previous] or None) == previous
+    assert ("previous" in body.to_json()) is (previous is not None)
+    assert all([file.file_name for file in one.files or ()] != ["old"] for one in body.previous)

@@ -12,15 +12,13 @@ from shared.core.errors import NotSentError
 from shared.core.ledger import FORMAT, Record, State, Submission
 from shared.core.ledger_parts import Answer, PartnerIds, Source
 from shared.core.moments import http_date, iso_moment
+from shared.core.receipt_parts import FileEntry, Receipt, ReceiptBody, ReceiptState
 from shared.core.receipts import (
     DECIDE,
     NOBODY,
     RETRIED,
-    Receipt,
-    ReceiptState,
     deferral,
     deferred_before,
-    file_entry,
     report,
     reports_on,
     since_of,
@@ -31,7 +29,7 @@ from shared.core.receipts import (
 NOW = datetime(2027, 3, 31, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SOURCE = Source(drop="a/PO.json", sidecar_etag="s1", files={"a/PO.pdf": "p1"})
-FILES = [file_entry("a/PO.pdf", "POAttachment", 9, "md5", "p1")]
+FILES = (FileEntry(file_name="a/PO.pdf", kind="POAttachment", size=9, md5="md5", etag="p1"),)
 
 
 def submission(state: State = State.DONE, **fields: Any) -> Submission:
@@ -55,11 +53,11 @@ def record(own: Submission) -> Record:
 
 
 def said(own: Submission) -> dict[str, Any]:
-    return report(record(own), own)
+    return report(record(own), own).to_json()
 
 
 def receipt(state: ReceiptState = ReceiptState.ATTACHED, **body: Any) -> Receipt:
-    return Receipt("a/PO.json", state, NOW, "s1", body)
+    return Receipt("a/PO.json", state, NOW, "s1", ReceiptBody(**body))
 
 
 def test_what_is_attached_is_told_as_partner_center_told_it() -> None:
@@ -67,7 +65,7 @@ def test_what_is_attached_is_told_as_partner_center_told_it() -> None:
     body = '{"items": [{"attachmentId": "1", "fileName": "PO.pdf"}]}'
     told = said(submission(answer=Answer(status=201, body=body, ids=PartnerIds(request_id="m")), ids=("1",)))
 
-    assert (told["attachments"], told["submittedBy"], told["submission"]) == (
+    assert ([*told["attachments"]], told["submittedBy"], told["submission"]) == (
         items,
         "a/PO.json",
         "attachments/c/o/d",
@@ -81,9 +79,9 @@ def test_what_is_attached_is_told_as_partner_center_told_it() -> None:
 def test_where_the_answer_tells_nothing_the_ids_are_told(body: str) -> None:
     told = said(submission(answer=Answer(status=201, body=body), ids=("1", "2"), verified=False, sources=()))
 
-    assert told["attachments"] == [{"attachmentId": "1"}, {"attachmentId": "2"}]
+    assert [*told["attachments"]] == [{"attachmentId": "1"}, {"attachmentId": "2"}]
     assert (told["verified"], told["submittedBy"]) == (False, "http")
-    assert said(submission(ids=("1",)))["attachments"] == [{"attachmentId": "1"}]
+    assert [*said(submission(ids=("1",)))["attachments"]] == [{"attachmentId": "1"}]
 
 
 @pytest.mark.parametrize(
@@ -115,9 +113,9 @@ def test_the_next_attempt_is_told_while_there_is_one() -> None:
         (receipt(submission="attachments/c/o/d"), True),
         (receipt(submission="attachments/c/o/other"), False),
         (receipt(files=FILES), True),
-        (receipt(files=[{"fileName": "a/PO.pdf", "etag": "p2"}]), False),
-        (Receipt("b/PO.json", ReceiptState.WAITING, NOW, "s1", {}), False),
-        (Receipt("a/PO.json", ReceiptState.WAITING, NOW, "s2", {}), False),
+        (receipt(files=(FileEntry(file_name="a/PO.pdf", etag="p2"),)), False),
+        (Receipt("b/PO.json", ReceiptState.WAITING, NOW, "s1", ReceiptBody()), False),
+        (Receipt("a/PO.json", ReceiptState.WAITING, NOW, "s2", ReceiptBody()), False),
     ],
 )
 def test_a_receipt_is_of_a_submission_that_it_names_or_whose_versions_it_tells(
@@ -142,12 +140,14 @@ def test_a_rejected_receipt_tells_nothing_else_of_what_was_not_attached_or_is_to
 
 
 def test_a_rejected_receipt_tells_what_was_attached_after_all() -> None:
-    kept = receipt(ReceiptState.REJECTED, errors=["x"])
+    errors = [{"pointer": "/poFiles", "detail": "x"}]
+    kept = receipt(ReceiptState.REJECTED, errors=errors)
     told = with_attached(kept, record(submission()), submission(ids=("1",)))
 
     assert told
-    assert (told.state, told.body["errors"]) == (ReceiptState.REJECTED, ["x"])
-    assert [p["attachments"] for p in told.body["previous"]] == [[{"attachmentId": "1"}]]
+    body = told.body.to_json()
+    assert (told.state, [*body["errors"]]) == (ReceiptState.REJECTED, errors)
+    assert [[*p["attachments"]] for p in body["previous"]] == [[{"attachmentId": "1"}]]
 
 
 @pytest.mark.parametrize(
@@ -164,21 +164,22 @@ def test_what_cannot_be_sent_is_tried_again_ever_more_rarely(
     lasted: timedelta, wait: float | None, seconds: int
 ) -> None:
     error = NotSentError("no answer")
-    state, body, due = deferral(receipt(files=FILES, x=1), {"y": 2}, error, wait, NOW - lasted, NOW)
+    kept, facts = receipt(files=FILES, attempts=1), ReceiptBody(correlation_id="c")
+    state, body, due = deferral(kept, facts, error, wait, NOW - lasted, NOW)
 
     assert (state, due) == (ReceiptState.RETRYING, NOW + timedelta(seconds=seconds))
-    assert (body["files"], body["y"], "x" in body) == (FILES, 2, False)
-    assert (body["remedy"], bool(body["nextAttempt"])) == (error.remedy or RETRIED, True)
+    assert (body.files, body.correlation_id, body.attempts) == (FILES, "c", None)
+    assert (body.remedy, bool(body.next_attempt)) == (error.remedy or RETRIED, True)
 
 
 def test_what_could_not_be_sent_for_a_day_is_a_persons() -> None:
     error = NotSentError("no answer")
-    on_time = deferral(None, {}, error, None, NOW - GIVE_UP, NOW)[0]
-    state, body, due = deferral(None, {}, error, None, NOW - GIVE_UP - HOUR, NOW)
+    on_time = deferral(None, ReceiptBody(), error, None, NOW - GIVE_UP, NOW)[0]
+    state, body, due = deferral(None, ReceiptBody(), error, None, NOW - GIVE_UP - HOUR, NOW)
 
     assert (on_time, state, due) == (ReceiptState.RETRYING, ReceiptState.REVIEW, None)
-    assert (body["detail"], "nextAttempt" in body) == ("not sent within 24 hours: no answer", False)
-    assert body["remedy"] == (error.remedy or DECIDE)
+    assert (body.detail, body.next_attempt) == ("not sent within 24 hours: no answer", None)
+    assert body.remedy == (error.remedy or DECIDE)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_what_could_not_be_sent_for_a_day_is_a_persons() -> None:
         (receipt(ReceiptState.RETRYING), False),
         (receipt(ReceiptState.REVIEW, since="2027-03-31T11:00:00+00:00"), True),
         (receipt(ReceiptState.REVIEW), False),
-        (Receipt("a/PO.json", ReceiptState.REVIEW, NOW, "s2", {"since": "x"}), False),
+        (Receipt("a/PO.json", ReceiptState.REVIEW, NOW, "s2", ReceiptBody(since="x")), False),
     ],
 )
 def test_a_drop_that_cannot_be_sent_is_so_since_its_receipt_says_so(
@@ -205,7 +206,7 @@ def test_the_first_receipt_needs_nothing_to_replace() -> None:
 def test_of_two_sidecars_within_one_second_the_one_that_is_looked_at_now_is_the_newer() -> None:
     there = receipt(ReceiptState.REVIEW)
 
-    assert supersedes(Receipt("a/PO.json", ReceiptState.WAITING, NOW, "s2", {}), there)
+    assert supersedes(Receipt("a/PO.json", ReceiptState.WAITING, NOW, "s2", ReceiptBody()), there)
 
 
 def test_since_when_is_read_or_is_now() -> None:
