@@ -27,7 +27,7 @@ from shared.settings import Limits
 from shared.validation import ids
 from shared.validation.attachments import PO_FILES, metadata, metadata_of
 from shared.validation.collecting import Collector
-from shared.validation.files import document_faults, file_name
+from shared.validation.files import PDF_HEAD, document_faults, file_name
 from shared.validation.shapes import build, member
 
 PIECE = 256 * 1024
@@ -265,7 +265,7 @@ def _document(upload: _Upload, limits: Limits, faults: Collector) -> Document | 
     view = upload.content
     if view is None:
         return None
-    head = bytes(view[:1024])
+    head = bytes(view[:PDF_HEAD])
     for fault in document_faults(name or "the file", view.nbytes, head, limits.max_file):
         faults.add(upload.place, fault)
     if name is None:

@@ -26,7 +26,7 @@ from bench.server import FAR_LIST_SECONDS, FAR_POST_SECONDS
 from local.azurite.launcher import Azurite
 from local.stack import Plan, Stack
 from shared.bootstrap import Services
-from shared.core.ledger import FORMAT, Record, State, Submission
+from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission
 from shared.core.ledger_parts import DocumentFacts, Source
 from shared.core.models import Document, DocumentSet, Role, order_attachments_key
 
@@ -125,6 +125,6 @@ def _throttled(services: Services, stem: str) -> None:
         detail="Partner Center answered 429.",
     )
     key = order_attachments_key(parts.CUSTOMER, order)
-    blank = Record(v=FORMAT, kind="attachments", key=key, customer_id=parts.CUSTOMER, order_id=order)
+    blank = Record(v=LEDGER_FORMAT, kind="attachments", key=key, customer_id=parts.CUSTOMER, order_id=order)
     record = blank.put(own)
     drops.blobs.put("ledger", f"{key}.json", record.dump(), due=record.due)

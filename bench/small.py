@@ -21,7 +21,7 @@ from bench.server import POST_SECONDS, STORAGE_SECONDS
 from local.azurite.launcher import Azurite
 from shared.bootstrap import Services
 from shared.clock import Deadline
-from shared.core.ledger import FORMAT, Record, State, Submission
+from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission
 from shared.core.ledger_parts import DocumentFacts
 from shared.core.models import Document, Role, order_attachments_key
 from shared.partner_center.client import PartnerCenter
@@ -107,7 +107,9 @@ def _bare(store: BlobStore, client: PartnerCenter, stem: str, ending: str) -> No
 def _record() -> bytes:
     pdf = DocumentFacts(kind=Role.PURCHASE_ORDER, file_name="PO.pdf", size=len(PDF), md5="00" * 16)
     now, key = datetime.now(UTC), order_attachments_key(parts.CUSTOMER, parts.ORDER)
-    blank = Record(v=FORMAT, kind="attachments", key=key, customer_id=parts.CUSTOMER, order_id=parts.ORDER)
+    blank = Record(
+        v=LEDGER_FORMAT, kind="attachments", key=key, customer_id=parts.CUSTOMER, order_id=parts.ORDER
+    )
     claim = Submission(
         digest="00" * 32,
         state=State.CLAIMED,

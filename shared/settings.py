@@ -7,10 +7,10 @@ missing setting fails with NotConfiguredError before anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from shared.clock import seconds_to_send
 from shared.settings_table import DEFAULTS, DOCUMENT_STORAGE, queue_binding
@@ -46,6 +46,32 @@ CLOUDS: Mapping[str, Cloud] = {
 }
 
 
+CREDENTIALS = ("PARTNER_CLIENT_SECRET", "PARTNER_CLIENT_CERTIFICATE", "PARTNER_FEDERATED_CREDENTIAL")
+"""Each proves that we are the application; one of them is given."""
+TOKEN_STORES = ("PARTNER_REFRESH_TOKEN_VAULT", "PARTNER_REFRESH_TOKEN_FILE")
+"""Each keeps the refresh token; App+User needs one of them."""
+
+
+def only_one(names: Sequence[str]) -> str:
+    """What is wrong when more than one of these settings is given."""
+    return f"give only one of {', '.join(names)}"
+
+
+def is_https(url: str) -> bool:
+    """Whether a URL is one of https, and can be read."""
+    return _split(url).scheme == "https"
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a URL; empty ones when it cannot be read."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
 @dataclass(frozen=True, slots=True)
 class IdentitySettings:
     """Who we are at Entra. What is not configured is an empty string."""
@@ -60,6 +86,18 @@ class IdentitySettings:
     vault: str
     vault_secret: str
     token_file: str
+
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """Which of CREDENTIALS are given."""
+        values = (self.client_secret, self.certificate, self.federated_credential)
+        return tuple(name for name, value in zip(CREDENTIALS, values, strict=True) if value)
+
+    @property
+    def token_stores(self) -> tuple[str, ...]:
+        """Which of TOKEN_STORES are given."""
+        values = (self.vault, self.token_file)
+        return tuple(name for name, value in zip(TOKEN_STORES, values, strict=True) if value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +206,9 @@ class _Reader:
 
     def url(self, name: str, default: str, *, plain_on_loopback: bool = True) -> str:
         value = (self.env.get(name, "").strip() or default).rstrip("/")
-        try:
-            parts = urlsplit(value)
-            _ = parts.port
-        except ValueError:
-            parts = urlsplit("")
+        parts = _split(value)
         loopback = plain_on_loopback and parts.hostname in ("localhost", "127.0.0.1", "::1")
-        if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+        if not is_https(value) and not (parts.scheme == "http" and loopback):
             allowed = " (http only on loopback)" if plain_on_loopback else ""
             self.problems[name] = f"must be an https URL{allowed}"
         return value
@@ -224,33 +258,26 @@ class _Reader:
         )
 
     def identity(self) -> IdentitySettings:
-        secret = self.env.get("PARTNER_CLIENT_SECRET", "")
         certificate = self.env.get("PARTNER_CLIENT_CERTIFICATE", "").strip()
-        federated = self.env.get("PARTNER_FEDERATED_CREDENTIAL", "").strip()
-        given = [bool(secret), bool(certificate), bool(federated)]
-        if not any(given):
-            self.problems["PARTNER_CLIENT_SECRET"] = (
-                "is missing (or PARTNER_CLIENT_CERTIFICATE, or PARTNER_FEDERATED_CREDENTIAL)"
-            )
-        if sum(given) > 1:
-            self.problems["PARTNER_CLIENT_SECRET"] = (
-                "give one of PARTNER_CLIENT_SECRET, PARTNER_CLIENT_CERTIFICATE, PARTNER_FEDERATED_CREDENTIAL"
-            )
         if certificate and not Path(certificate).is_file():
             self.problems["PARTNER_CLIENT_CERTIFICATE"] = "names a file that does not exist"
         vault = self.env.get("PARTNER_REFRESH_TOKEN_VAULT", "").strip()
-        token_file = self.env.get("PARTNER_REFRESH_TOKEN_FILE", "").strip()
-        if vault and token_file:
-            self.problems["PARTNER_REFRESH_TOKEN_FILE"] = "give a vault or a file, not both"
-        return IdentitySettings(
+        identity = IdentitySettings(
             cloud=self.cloud(),
             tenant_id=self.required("PARTNER_TENANT_ID"),
             client_id=self.required("PARTNER_CLIENT_ID"),
-            client_secret=secret,
+            client_secret=self.env.get("PARTNER_CLIENT_SECRET", ""),
             certificate=certificate,
             certificate_password=self.env.get("PARTNER_CLIENT_CERTIFICATE_PASSWORD", ""),
-            federated_credential=federated,
+            federated_credential=self.env.get("PARTNER_FEDERATED_CREDENTIAL", "").strip(),
             vault=self.url("PARTNER_REFRESH_TOKEN_VAULT", "") if vault else "",
             vault_secret=self.text("PARTNER_REFRESH_TOKEN_SECRET"),
-            token_file=token_file,
+            token_file=self.env.get("PARTNER_REFRESH_TOKEN_FILE", "").strip(),
         )
+        if not identity.credentials:
+            self.problems["PARTNER_CLIENT_SECRET"] = f"is missing (or {', or '.join(CREDENTIALS[1:])})"
+        if len(identity.credentials) > 1:
+            self.problems["PARTNER_CLIENT_SECRET"] = only_one(CREDENTIALS)
+        if len(identity.token_stores) > 1:
+            self.problems["PARTNER_REFRESH_TOKEN_FILE"] = only_one(TOKEN_STORES)
+        return identity

@@ -17,7 +17,7 @@ from shared.auth.failures import EntraError
 from shared.auth.secret import AccessToken
 from shared.core.errors import TokenError
 
-EARLY = 300.0
+RENEW_BEFORE_END = 300.0
 """Seconds before its end at which a token is renewed."""
 PAUSE = 2.0
 """Seconds for which a passing failure is believed (longer when Entra says Retry-After)."""
@@ -99,5 +99,5 @@ class TokenSlot:
             _log.warning("no new token: %s", failure, extra={"event": "token_not_renewed"})
         else:
             now = self._clock()
-            self._renew_at = max(token.expires_on - EARLY, (now + token.expires_on) / 2)
+            self._renew_at = max(token.expires_on - RENEW_BEFORE_END, (now + token.expires_on) / 2)
             self._token, self._failure = token, None

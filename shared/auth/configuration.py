@@ -6,10 +6,7 @@ from urllib.parse import urlsplit
 
 from shared.auth.mode import Mode
 from shared.core.errors import NotConfiguredError
-from shared.settings import IdentitySettings
-
-_CREDENTIALS = ("PARTNER_CLIENT_SECRET", "PARTNER_CLIENT_CERTIFICATE", "PARTNER_FEDERATED_CREDENTIAL")
-_STORES = ("PARTNER_REFRESH_TOKEN_VAULT", "PARTNER_REFRESH_TOKEN_FILE")
+from shared.settings import CREDENTIALS, TOKEN_STORES, IdentitySettings, is_https, only_one
 
 MICROSOFT_AUTHORITIES = frozenset(
     {
@@ -45,9 +42,9 @@ def shortcoming(identity: IdentitySettings, mode: Mode) -> NotConfiguredError | 
         )
         if not value
     ]
-    choices: list[tuple[str, ...]] = [] if any(_credentials(identity)) else [_CREDENTIALS]
-    if mode is Mode.APP_USER and not (identity.vault or identity.token_file):
-        choices.append(_STORES)
+    choices: list[tuple[str, ...]] = [] if identity.credentials else [CREDENTIALS]
+    if mode is Mode.APP_USER and not identity.token_stores:
+        choices.append(TOKEN_STORES)
     if absent or choices:
         wanted = [*absent, *(f"one of {', '.join(names)}" for names in choices)]
         names = (*absent, *(name for group in choices for name in group))
@@ -56,8 +53,8 @@ def shortcoming(identity: IdentitySettings, mode: Mode) -> NotConfiguredError | 
 
 
 def _contradiction(identity: IdentitySettings, mode: Mode) -> NotConfiguredError | None:
-    if sum(_credentials(identity)) > 1:
-        return NotConfiguredError(f"Give only one of {', '.join(_CREDENTIALS)}.", _CREDENTIALS)
+    if len(identity.credentials) > 1:
+        return NotConfiguredError(only_one(CREDENTIALS), CREDENTIALS)
     if identity.federated_credential == "system":
         # https://learn.microsoft.com/en-us/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity
         return NotConfiguredError(
@@ -65,15 +62,11 @@ def _contradiction(identity: IdentitySettings, mode: Mode) -> NotConfiguredError
             "takes no system-assigned one as a credential of an application.",
             ("PARTNER_FEDERATED_CREDENTIAL",),
         )
-    if mode is Mode.APP_USER and identity.vault and identity.token_file:
-        return NotConfiguredError(f"Give only one of {', '.join(_STORES)}.", _STORES)
-    if urlsplit(identity.cloud.authority).scheme != "https":
+    if mode is Mode.APP_USER and len(identity.token_stores) > 1:
+        return NotConfiguredError(only_one(TOKEN_STORES), TOKEN_STORES)
+    if not is_https(identity.cloud.authority):
         return NotConfiguredError(
             "PARTNER_CENTER_AUTHORITY must be an https URL, on loopback as well.",
             ("PARTNER_CENTER_AUTHORITY",),
         )
     return None
-
-
-def _credentials(identity: IdentitySettings) -> tuple[bool, bool, bool]:
-    return bool(identity.client_secret), bool(identity.certificate), bool(identity.federated_credential)

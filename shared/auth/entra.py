@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 
 ATTEMPTS = 2
 """A passing fault is tried once more; beyond that the caller's own retries are the better place."""
-PATIENCE = 2.0
+LONGEST_PAUSE = 2.0
 """Longest Retry-After, in seconds, that is waited for here."""
 
 
@@ -84,7 +84,7 @@ class Entra:
                 return ask()
             except EntraError as error:
                 pause = error.retry_after or 0.5
-                if not error.retryable or pause > PATIENCE:
+                if not error.retryable or pause > LONGEST_PAUSE:
                     raise
             self._sleep(pause)
         return ask()

@@ -7,11 +7,13 @@ middle holds a token. So an unreadable answer ends here, before they see it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import requests
 
 from shared.auth.failures import Refusal
+from shared.core.moments import http_date, retry_after
 
 _Pairs = Mapping[str, str] | None
 
@@ -67,7 +69,9 @@ class MsalHttp:
     def _seen(self, response: requests.Response) -> requests.Response:
         self.refusal = None
         if response.status_code >= 400:
-            self.refusal = Refusal(response.status_code, retry_after(response.headers), response.text[:8192])
+            self.refusal = Refusal(
+                response.status_code, _seconds_to_wait(response.headers), response.text[:8192]
+            )
         elif not _is_json(response):
             raise UnreadableError
         return response
@@ -84,15 +88,15 @@ class Watch:
         answer = response.http_response
         self.refusal = None
         if answer.status_code >= 400:
-            self.refusal = Refusal(answer.status_code, retry_after(answer.headers), answer.text()[:8192])
+            self.refusal = Refusal(answer.status_code, _seconds_to_wait(answer.headers), answer.text()[:8192])
         elif not _is_json(answer):
             raise UnreadableError
 
 
-def retry_after(headers: Mapping[str, str]) -> float:
-    """Return the seconds of a Retry-After header, 0 when it is absent or a date."""
-    value = headers.get("Retry-After", "")
-    return float(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0.0
+def _seconds_to_wait(headers: Mapping[str, str]) -> float:
+    """The seconds of a Retry-After header, 0 when it is absent."""
+    now = http_date(headers.get("Date", "")) or datetime.now(UTC)
+    return max(0.0, retry_after(headers.get("Retry-After", ""), now) or 0.0)
 
 
 def _is_json(response: Any) -> bool:  # noqa: ANN401 - requests' answer, or azure-core's

@@ -25,10 +25,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.core.errors import Violation
+from shared.core.ids import has_dot_segment
 from shared.core.models import Role
 
 SET_SIDECAR = "metadata.json"
-MAX_NAME = 1024
+MAX_BLOB_NAME = 1024
 """Characters of a blob's name."""
 
 
@@ -47,7 +48,7 @@ def can_have_receipt(name: str) -> bool:
     characters, and no segment that leads elsewhere.
     https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata#blob-names"""
     receipt = name if is_sidecar(name) else receipt_of_document(name)
-    return len(receipt) <= MAX_NAME and not any(segment in (".", "..") for segment in name.split("/"))
+    return len(receipt) <= MAX_BLOB_NAME and not has_dot_segment(name)
 
 
 def _file_name(name: str) -> str:

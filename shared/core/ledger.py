@@ -36,7 +36,7 @@ from pydantic import Field, ValidationError
 
 from shared.core.ledger_parts import Answer, DocumentFacts, Kept, Moment, OrderContent, Repeated, Source
 
-FORMAT: Literal[2] = 2
+LEDGER_FORMAT: Literal[2] = 2
 """Version of the records. What a submission's digest is made of is part of it."""
 
 KEPT_WHOLE = 20

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before anything that this application deals with."""
+
+LONGEST_RETRY_AFTER = 3600.0
+"""Seconds. Whoever says that a longer time must pass is asked again after this one."""
 
 
 def http_date(value: str) -> datetime | None:
@@ -22,3 +29,17 @@ def iso_moment(text: str) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError:
         return None
+
+
+def retry_after(value: str, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks to wait from `now` on, in seconds or as a date: at most
+    LONGEST_RETRY_AFTER, below 0 for a date that has passed; None when it says nothing that can be read.
+    https://www.rfc-editor.org/rfc/rfc9110#name-retry-after"""
+    try:
+        seconds = float(value)
+    except ValueError:
+        until = http_date(value)
+        if until is None:
+            return None
+        seconds = (until - now).total_seconds()
+    return None if math.isnan(seconds) else min(seconds, LONGEST_RETRY_AFTER)

@@ -22,7 +22,7 @@ MAX_DEPTH = 32
 """Objects and arrays within each other; the deepest document of the contract needs five."""
 MAX_NUMBER = 64
 """Characters of one number."""
-MAX_NAME = 128
+MAX_MEMBER_NAME = 128
 """Characters of one name in an object."""
 MAX_VALUES = 50_000
 """Values in one document, so that a body of small values does not become a memory full of objects."""
@@ -154,8 +154,8 @@ class _Reading:
     def members(self, node: _Members, pointer: str, depth: int) -> Iterator[tuple[str, Json]]:
         spelled: dict[str, str] = {}
         for written, item in node:
-            if len(written) > MAX_NAME:
-                self.fault(pointer, f"holds a name of more than {MAX_NAME} characters")
+            if len(written) > MAX_MEMBER_NAME:
+                self.fault(pointer, f"holds a name of more than {MAX_MEMBER_NAME} characters")
                 continue
             name = self.string(written, pointer)
             before = spelled.get(camel(name))

@@ -12,6 +12,7 @@ from typing import Any
 
 from shared.core.errors import NotSentError, RefusedError, SupportIds
 from shared.core.moments import http_date
+from shared.core.strict_json import MAX_DEPTH
 from shared.partner_center.paging import more_follows, next_page, total_of
 from shared.partner_center.wire import Call, Listing
 
@@ -23,9 +24,6 @@ MAX_LIST = 512 * 1024 * 1024
 
 MAX_PAGES = 2000
 """Pages of one list; a longer one is incomplete."""
-
-MAX_DEPTH = 32
-"""Objects and arrays within each other."""
 
 Keep = Callable[[Mapping[str, Any]], bool]
 Fetch = Callable[[Call, int], "Page"]

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
+from shared.core.ids import has_dot_segment
 from shared.partner_center.wire import API_ROOT, Call
 
 _TOKEN_HEADER = "ms-continuationtoken"
@@ -121,8 +122,7 @@ def _path(uri: object, base_url: str) -> str | None:
     path = path if path.startswith("/") else f"/{path}"
     if not path.lower().startswith(f"{API_ROOT}/"):
         path = API_ROOT + path
-    segments = unquote(path).split("/")
-    if not _PATH.fullmatch(path) or not _QUERY.fullmatch(query) or "." in segments or ".." in segments:
+    if not _PATH.fullmatch(path) or not _QUERY.fullmatch(query) or has_dot_segment(unquote(path)):
         return None
     return path + mark + query
 

@@ -16,7 +16,6 @@ A call that only reads never has an unknown outcome:
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from shared.core.errors import (
     ThrottledError,
     TokenRejectedError,
 )
-from shared.core.moments import http_date
+from shared.core.moments import LONGEST_RETRY_AFTER, http_date, retry_after
 from shared.partner_center import codes
 from shared.partner_center.paging import more_follows, total_of
 from shared.partner_center.wire import Answer, Call, RawResponse, RequestIds, parse_object
@@ -40,7 +39,6 @@ from shared.partner_center.wire import Answer, Call, RawResponse, RequestIds, pa
 _MAX_DESCRIPTION = 1024  # as documented for `description`
 _MAX_CODE = 64
 _DEFAULT_WAIT = 30.0
-_LONGEST_WAIT = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def _unknown(raw: RawResponse, error: ErrorBody, ids: SupportIds) -> OutcomeUnkn
 
 def _refusal(raw: RawResponse, error: ErrorBody, ids: SupportIds) -> RefusedError:
     if raw.status == 429:
-        return throttled(error, retry_after(raw.headers, error.description), ids)
+        return throttled(error, seconds_to_wait(raw.headers, error.description), ids)
     kind = TokenRejectedError if raw.status == 401 else RefusedError
     return kind(
         raw.status,
@@ -122,25 +120,17 @@ def throttled(error: ErrorBody, seconds: float, ids: SupportIds) -> ThrottledErr
     return refusal
 
 
-def retry_after(headers: Mapping[str, str], description: str) -> float:
+def seconds_to_wait(headers: Mapping[str, str], description: str) -> float:
     """Seconds to wait after a 429, from 1 to 3600: the header's, else the message's, else 30.
 
     https://learn.microsoft.com/en-us/partner-center/developer/api-throttling-guidance
     """
-    said = _seconds(headers.get("retry-after", ""), headers.get("date", ""))
-    if said is None:
+    now = http_date(headers.get("date", "")) or datetime.now(UTC)
+    seconds = retry_after(headers.get("retry-after", ""), now)
+    if seconds is None:
         in_words = re.search(r"([0-9]+)\s*second", description)
-        said = float(in_words[1]) if in_words else _DEFAULT_WAIT
-    return min(max(said, 1.0), _LONGEST_WAIT)
-
-
-def _seconds(value: str, date: str) -> float | None:
-    try:
-        seconds = float(value)
-    except ValueError:
-        until, now = http_date(value), http_date(date) or datetime.now(UTC)
-        return (until - now).total_seconds() if until else None
-    return None if math.isnan(seconds) else seconds
+        seconds = float(in_words[1]) if in_words else _DEFAULT_WAIT
+    return min(max(seconds, 1.0), LONGEST_RETRY_AFTER)
 
 
 def support_ids(headers: Mapping[str, str], sent: RequestIds) -> SupportIds:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from shared.core.errors import InvalidInputError, SupportIds, Violation
+from shared.core.ids import DOT_SEGMENTS
 from shared.partner_center.body import Body
 
 APPLICATION = "partner-center-functions"
@@ -119,8 +120,7 @@ def order_path(customer_id: str, order_id: str = "", *below: str) -> str:
 
 
 def _segment(name: str, value: str) -> str:
-    # "." and ".." would be resolved on the way, encoded or not, and change what the URL points at
-    if value in ("", ".", "..") or not value.isprintable():
+    if value in ("", *DOT_SEGMENTS) or not value.isprintable():
         raise InvalidInputError([Violation("", f"{name} is not an id")])
     return quote(value, safe="")
 

@@ -42,9 +42,9 @@ def is_denial(error: PartnerCenterError) -> bool:
 
 OVERHEAD = 60.0
 """Seconds of a deadline that do not depend on the size."""
-LONGEST = 1800.0
+LONGEST_DEADLINE = 1800.0
 """Seconds of the longest deadline. `functionTimeout` in host.json is ten minutes more."""
-MOST_BYTES = int(LONGEST - OVERHEAD) * LINE_RATE
+MOST_BYTES = int(LONGEST_DEADLINE - OVERHEAD) * LINE_RATE
 """Bytes of a set beyond which no deadline can carry it."""
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from shared.clock import Deadline
 from shared.core.errors import NotFoundError
-from shared.core.ledger import FORMAT, Record, State
+from shared.core.ledger import LEDGER_FORMAT, Record, State
 from shared.core.ledger_parts import Source
 from shared.core.models import DocumentSet, order_attachments_key
 from shared.partner_center.client import PartnerCenter
@@ -103,7 +103,7 @@ class Attachments:
 
 def _blank(customer_id: str, order_id: str) -> Record:
     return Record(
-        v=FORMAT,
+        v=LEDGER_FORMAT,
         kind="attachments",
         key=order_attachments_key(customer_id, order_id),
         customer_id=customer_id,

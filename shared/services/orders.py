@@ -21,7 +21,7 @@ from shared.core.errors import (
     WrongUserError,
 )
 from shared.core.ids import segment
-from shared.core.ledger import FORMAT, Record, State, Submission
+from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission
 from shared.core.ledger_parts import Answer as KeptAnswer
 from shared.core.ledger_parts import OrderContent, PartnerIds, Source
 from shared.core.matching import Absent, Ours, Verdict
@@ -309,4 +309,4 @@ def order_key(customer_id: str, key: str) -> str:
 
 
 def _blank(customer_id: str, key: str) -> Record:
-    return Record(v=FORMAT, kind="order", key=key, customer_id=customer_id)
+    return Record(v=LEDGER_FORMAT, kind="order", key=key, customer_id=customer_id)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from shared.audit_log import log_event
 from shared.clock import Clock
 from shared.core.drops import receipt_of_document, stem_sidecar
 from shared.core.errors import AppError, StorageError, Violation
 from shared.core.ledger import Record, State, Submission
+from shared.core.moments import LONG_AGO
 from shared.core.receipt_parts import (
     FileEntry,
     NewerFiles,
@@ -42,11 +43,10 @@ log = logging.getLogger(__name__)
 
 RECHECK_AFTER = timedelta(minutes=15)
 """How soon a drop that waits is looked at again without an event; its files' own events are what wakes it.
-The longer it has waited, the rarer, down to once a day."""
-A_DAY = timedelta(days=1)
+The longer it has waited, the rarer, down to once in RECHECK_AT_LEAST."""
+RECHECK_AT_LEAST = timedelta(days=1)
+ORPHAN_AFTER = timedelta(days=1)
 """After so long a document that no sidecar claims gets a receipt of its own."""
-
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Receipts:
                 remedy="upload the missing files; the drop is sent when all of them are there",
                 correlation_id=correlation_id,
             )
-            due = now + min(max(RECHECK_AFTER, (now - since) / 4), A_DAY)
+            due = now + min(max(RECHECK_AFTER, (now - since) / 4), RECHECK_AT_LEAST)
             receipt = self._of(snapshot, ReceiptState.WAITING, body, due)
             return receipt if supersedes(receipt, kept) else None
 
@@ -173,7 +173,7 @@ class Receipts:
             if isinstance(error, StorageError):
                 if kept and kept.state is ReceiptState.REVIEW:
                     # a look that sees nothing takes nothing from the person
-                    return self._over(kept, path, kept.state, kept.body, now + A_DAY)
+                    return self._over(kept, path, kept.state, kept.body, now + RECHECK_AT_LEAST)
                 since = since_of(kept, now) if kept and is_deferral(kept) else now
                 state, body, due = deferral(kept, facts, error, None, since, now)
                 if kept and kept.state is ReceiptState.ATTACHED:
@@ -206,7 +206,7 @@ class Receipts:
         """A document that had a receipt of its own, because nobody claimed it for a day, was claimed."""
         for stream in snapshot.streams.values():
             path = receipt_of_document(stream.name)
-            if path == snapshot.path or self.clock() - stream.last_modified < A_DAY:
+            if path == snapshot.path or self.clock() - stream.last_modified < ORPHAN_AFTER:
                 continue
             kept = self.store.read(path)
             if kept and kept.state is ReceiptState.REVIEW and kept.body.submission is None:
@@ -261,7 +261,7 @@ class Receipts:
         """When a receipt is to be looked at again. One in review follows what a person decided, also where
         the submission is another drop's; one that waits for whoever holds the content holds it here."""
         if submission.state is State.REVIEW:
-            return self.clock() + A_DAY
+            return self.clock() + RECHECK_AT_LEAST
         return submission.due or self.clock() + timedelta(minutes=1) if submission.open else None
 
     def _of(
@@ -288,7 +288,7 @@ class Receipts:
         due: datetime | None = None,
     ) -> Receipt:
         """A receipt of the same inputs as the one that lies there."""
-        seen, etag, step = (kept.seen, kept.sidecar_etag, kept.step) if kept else (_LONG_AGO, "", None)
+        seen, etag, step = (kept.seen, kept.sidecar_etag, kept.step) if kept else (LONG_AGO, "", None)
         stamped = body.with_changes(changed=to_text(self.clock()))
         return Receipt(path, state, seen, etag, stamped, due, step)
 

@@ -35,7 +35,7 @@ from shared.storage.ledger import LedgerStore, MovedError, Stored
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 30.0
+LONGEST_PAUSE = 30.0
 """Most seconds that one invocation waits by itself between attempts; longer waits are the worker's."""
 
 REFUSED_FOR_NOW = 600.0
@@ -166,7 +166,7 @@ class Sending:
             said = f"not sent within {hours(GIVE_UP)}: {error}"
             review = self._to(own, State.REVIEW, said, remedy=error.remedy)
             return Attempt(self._record(stored, review), error)
-        stays = wait is not None and self.waited + wait <= min(PATIENCE, self.deadline.remaining() / 2)
+        stays = wait is not None and self.waited + wait <= min(LONGEST_PAUSE, self.deadline.remaining() / 2)
         due = now + timedelta(seconds=60.0 if wait is None else wait)
         after = self._to(
             own,

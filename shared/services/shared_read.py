@@ -4,7 +4,7 @@
 2. Of those who need to know more, one asks. The others wait for that call, each until its own deadline at
    the longest, and share what it brings: an answer or a failure.
 3. A failure that may lie with the caller's token is shared with callers of that token alone. Whoever has
-   waited PATIENCE for a call with another token asks too, while fewer than MOST_AT_ONCE are asking.
+   waited PATIENCE for a call with another token asks too, while fewer than MOST_CALLS are asking.
 4. A caller whose own time ends takes nobody with it: another one of those who wait asks.
 5. Those who come soon after a failure share it too, so a service that is down is not asked once per order.
 """
@@ -25,7 +25,7 @@ FAILED = 5.0
 """Seconds for which a failed call is not tried again: long enough to spare a service that is down one call
 per order, short enough that one which is back is used at once."""
 
-LONGEST = 30.0
+LONGEST_CALL = 30.0
 """Seconds that a call may take with all its attempts. Others wait for it, so a connection that was lost must
 not cost them the whole of a submission's time (REQUEST_SECONDS)."""
 
@@ -33,7 +33,7 @@ PATIENCE = 2.0
 """Seconds for which a caller waits for a call that carries somebody else's token. Getting a signed-in user's
 token may be what takes long; the list itself comes within a second."""
 
-MOST_AT_ONCE = 4
+MOST_CALLS = 4
 """Calls for the same thing that are under way at most, however many users are impatient: a quarter of the
 connections (MAX_CALLS_IN_FLIGHT), so that a call that hangs leaves room for orders."""
 
@@ -126,7 +126,7 @@ class SharedRead(Generic[_T]):
 
     def _call_to_wait_for(self, asker: object, *, patient: bool) -> _Call | None:
         own = next((call for call in self._under_way if call.asker is asker), None)
-        if own is None and self._under_way and (patient or len(self._under_way) >= MOST_AT_ONCE):
+        if own is None and self._under_way and (patient or len(self._under_way) >= MOST_CALLS):
             return self._under_way[-1]
         return own
 
@@ -135,7 +135,7 @@ class SharedRead(Generic[_T]):
             self._failure.tell(asker)
 
     def _ask(self, call: _Call, ask: Callable[[Deadline], _T], deadline: Deadline) -> _T:
-        until = Deadline(min(deadline.at, deadline.clock() + LONGEST), deadline.clock)
+        until = Deadline(min(deadline.at, deadline.clock() + LONGEST_CALL), deadline.clock)
         known, asked_at = None, self._monotonic()
         try:
             known = _Known(ask(until), asked_at)

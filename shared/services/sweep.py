@@ -18,7 +18,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from shared.audit_log import log_event
 from shared.clock import Clock, Deadline
@@ -29,12 +29,13 @@ from shared.core.drops import (
     own_sidecars,
 )
 from shared.core.errors import ConditionFailedError, MarkerRefusedError, StorageError
+from shared.core.moments import LONG_AGO
 from shared.services.bell import Kind, Message
-from shared.services.receipts import A_DAY, Receipts
+from shared.services.receipts import ORPHAN_AFTER, Receipts
 from shared.storage.blobs import BlobStore, Listed
 from shared.storage.dependency_index import DependencyIndex
 from shared.storage.ledger import LedgerStore
-from shared.storage.queue import WorkQueue
+from shared.storage.queue import MOST_PEEKED, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +52,8 @@ DUE_SHARE = 0.6
 """Overdue records (or drops) may use so much of a sweep's time, overdue drops (or records) so much of what is
 left, and the walk the rest."""
 
-_BATCH = 32
-"""Messages between two looks at how full the queue is."""
 _PAUSE = 0.2
 """Seconds until a full queue is looked at again."""
-
-_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ class Cursor:
             started, since = (datetime.fromisoformat(data[k]) for k in ("started", "changedSince"))
             return cls(data["marker"], data["after"], started, since)
         except (ValueError, KeyError, TypeError):
-            return cls("", "", now, _BEGINNING)
+            return cls("", "", now, LONG_AGO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +127,7 @@ class Sweep:
         shuffled = list(names)
         random.shuffle(shuffled)
         for name in shuffled:
-            if handed % _BATCH == 0 and not self._has_room(share):
+            if handed % MOST_PEEKED == 0 and not self._has_room(share):
                 break
             self.queue.put(Message(kind, name).dump())
             handed += 1
@@ -191,7 +188,7 @@ class Sweep:
             return
         if fresh and self._is_news(listed):
             self._ring(listed, counts)
-        turned = listed.last_modified > cursor.changed_since - A_DAY and age > A_DAY
+        turned = listed.last_modified > cursor.changed_since - ORPHAN_AFTER and age > ORPHAN_AFTER
         if turned and is_document(listed.name) and not self._is_claimed(listed):
             self.receipts.report_orphan(listed)
 

@@ -29,7 +29,7 @@ from shared.storage.ledger import LedgerStore, MovedError, Stored
 
 log = logging.getLogger(__name__)
 
-EARLY = timedelta(seconds=2)
+EARLY_MESSAGE = timedelta(seconds=2)
 """A message may come so much before the moment that it rings for: clocks differ."""
 
 BURIED_FOR = 600.0
@@ -147,7 +147,7 @@ class Worker:
         if record.due is None:
             return False
         early = record.due - self.clock()
-        if early > EARLY:
+        if early > EARLY_MESSAGE:
             return False
         if early > timedelta():
             self.sleep(early.total_seconds())

@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from shared.core.errors import BlobMissingError, MarkerRefusedError, StorageError, StorageUnknownError
+from shared.core.ids import has_dot_segment
 from shared.settings import StorageSettings
 from shared.storage import headers as told
 from shared.storage.account import Account
@@ -56,7 +57,7 @@ class BlobStore:
 
     def get(self, container: str, name: str) -> Blob | None:
         """Read a small blob whole; None when it (or its container) does not exist."""
-        if _walks(name):
+        if not _can_be(name):
             return None
         response = self.send("GET", container, name)
         if response.status == 404:
@@ -68,7 +69,7 @@ class BlobStore:
     def open(self, container: str, name: str) -> BlobStream | None:
         """Open a blob for streaming; None when it does not exist. The open is also the look-up: its
         headers tell ETag, size and MD5, so no HEAD is needed."""
-        if _walks(name):
+        if not _can_be(name):
             return None
         response = self.send("GET", container, name, stream=True)
         if response.status == 404:
@@ -162,7 +163,7 @@ class BlobStore:
 
 
 def _path(container: str, name: str) -> str:
-    if _walks(name):
+    if not _can_be(name):
         raise StorageError("a blob name with a segment '.' or '..' would lead elsewhere")
     return f"{container}/{quote(name, safe='/~')}"
 
@@ -185,9 +186,9 @@ def _translated(what: str, marker: str = "") -> Iterator[None]:
         raise StorageError(f"storage's answer to {what} cannot be read ({type(error).__name__})") from None
 
 
-def _walks(name: str) -> bool:
-    """Whether the URL of that name would be resolved to another one on its way."""
-    return not name or any(segment in (".", "..") for segment in name.split("/"))
+def _can_be(name: str) -> bool:
+    """Whether a blob of that name can be asked for."""
+    return bool(name) and not has_dot_segment(name)
 
 
 def stamp(moment: datetime) -> str:

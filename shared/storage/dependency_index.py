@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 
 from shared.core.errors import ConditionFailedError, StorageError
-from shared.storage.blobs import BlobStore
+from shared.storage.blobs import Blob, BlobStore
 
 _TRIES = 10
 
@@ -21,8 +21,7 @@ class DependencyIndex:
 
     def sidecars_of(self, document: str) -> list[str]:
         """The sidecars that depend on a document."""
-        blob = self._blobs.get(self._container, _name(document))
-        return list(json.loads(blob.content)["sidecars"]) if blob else []
+        return _sidecars_in(self._blobs.get(self._container, _name(document)))
 
     def register(self, sidecar: str, documents: Iterable[str]) -> None:
         """Note under each document that `sidecar` depends on it. Raises StorageError."""
@@ -39,11 +38,15 @@ class DependencyIndex:
                 return
             except ConditionFailedError:
                 blob = self._blobs.get(self._container, _name(document))
-                known = json.loads(blob.content)["sidecars"] if blob else []
+                known = _sidecars_in(blob)
                 if sidecar in known:
                     return
                 sidecars, match = [*known, sidecar], blob.etag if blob else None
         raise StorageError(f"the dependency on {document} is being registered by too many at once")
+
+
+def _sidecars_in(entry: Blob | None) -> list[str]:
+    return list(json.loads(entry.content)["sidecars"]) if entry else []
 
 
 def _name(document: str) -> str:

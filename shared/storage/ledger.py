@@ -20,7 +20,7 @@ from shared.core.errors import (
     StorageUnknownError,
 )
 from shared.core.ids import segment
-from shared.core.ledger import FORMAT, HOLDING, Record, RecordError, State, Submission
+from shared.core.ledger import HOLDING, LEDGER_FORMAT, Record, RecordError, State, Submission
 from shared.storage.blobs import Blob, BlobStore
 
 _TRIES = 10
@@ -91,11 +91,13 @@ class LedgerStore:
                 empty = not any(self._blobs.page(self._container, kind)[0] for kind in _KINDS)
                 # records without a marker: another instance may have begun the ledger just now, marker first
                 marker = None if empty else self._blobs.get(self._container, _MARKER)
-            found = _format_of(marker.content) if marker else FORMAT if empty else 1
-            if found != FORMAT:
+            found = _format_of(marker.content) if marker else LEDGER_FORMAT if empty else 1
+            if found != LEDGER_FORMAT:
                 raise _other_format(self._container, found)
             if empty:
-                self._blobs.put(self._container, _MARKER, json.dumps({"format": FORMAT}).encode(), match="*")
+                self._blobs.put(
+                    self._container, _MARKER, json.dumps({"format": LEDGER_FORMAT}).encode(), match="*"
+                )
             self._known_format = True
 
     def read(self, key: str) -> Stored | None:
@@ -106,7 +108,7 @@ class LedgerStore:
         try:
             return Stored(Record.load(blob.content), blob.etag) if blob else None
         except RecordError as error:
-            if error.version > FORMAT:
+            if error.version > LEDGER_FORMAT:
                 raise NewerRecordError(f"{key} was written by a newer version of this application") from None
             raise _other_format(self._container, error.version) from None
 
@@ -231,7 +233,7 @@ def _format_of(marker: bytes) -> int:
 def _other_format(container: str, found: int) -> NotConfiguredError:
     return NotConfiguredError(
         f"the ledger in container {container} is of format {found or 'unknown'}, this version reads format "
-        f"{FORMAT}: name another container, or deploy the version that wrote it",
+        f"{LEDGER_FORMAT}: name another container, or deploy the version that wrote it",
         ["LEDGER_CONTAINER"],
     )
 

@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 from shared.core.errors import StorageError
 from shared.storage.account import Account
 
-MOST_AT_ONCE = 32
+MOST_PEEKED = 32
 """Messages that storage shows at once.
 https://learn.microsoft.com/en-us/rest/api/storageservices/peek-messages#uri-parameters"""
 
@@ -50,7 +50,7 @@ class WorkQueue:
         if response.status == 404:
             raise StorageError(f"{what}: there is no such queue")
 
-    def is_full(self, limit: int = MOST_AT_ONCE) -> bool:
+    def is_full(self, limit: int = MOST_PEEKED) -> bool:
         """Whether at least `limit` messages (at most 32) are visible. A queue that is missing is empty.
 
         Raises StorageError.

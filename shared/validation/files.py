@@ -7,7 +7,7 @@ import re
 from shared.core.errors import InvalidInputError, Violation
 from shared.core.models import text_faults
 
-MAX_NAME = 255
+MAX_FILE_NAME = 255
 """Characters of a file name."""
 PDF_HEAD = 1024
 """Bytes at the start of a file within which a PDF says that it is one.
@@ -54,8 +54,8 @@ def document_faults(name: str, size: int, head: bytes, max_file: int) -> list[st
 
 def _name_faults(name: str) -> list[str]:
     faults = text_faults(name)
-    if len(name) > MAX_NAME:
-        faults.append(f"must have at most {MAX_NAME} characters")
+    if len(name) > MAX_FILE_NAME:
+        faults.append(f"must have at most {MAX_FILE_NAME} characters")
     if not name.lower().endswith(".pdf") or len(name) == len(".pdf"):
         faults.append("must be a file name that ends with .pdf")
     return faults

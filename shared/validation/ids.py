@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from shared.core.errors import InvalidInputError, Violation
-from shared.core.ids import GUID
+from shared.core.ids import DOT_SEGMENTS, GUID
 
 
 def guid(text: str) -> str:
@@ -26,7 +26,7 @@ def opaque_id(text: str) -> str:
 def _visible(text: str) -> str:
     if not re.fullmatch(r"[!-~]{1,255}", text):
         raise ValueError("must be 1 to 255 visible ASCII characters without spaces")
-    if text in (".", ".."):
+    if text in DOT_SEGMENTS:
         raise ValueError("must not be . or .., which no URL can carry")
     return text
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.auth.mode import Mode
 from shared.core.errors import RefusedError, ThrottledError, TokenRejectedError
-from shared.partner_center.reply import retry_after
+from shared.partner_center.reply import seconds_to_wait
 from tests.contract.scripted_server import answer, raw, reply
 from tests.contract.world import IDS_OF_REPLY, ORDER, Make, failing
 
@@ -142,4 +142,4 @@ def test_throttling_says_how_long_to_wait(
 
 @given(st.one_of(st.text(), st.from_regex(DATE_LIKE)), st.text())
 def test_no_time_to_wait_is_too_odd(value: str, date: str) -> None:
-    assert 1 <= retry_after({"retry-after": value, "date": date}, value) <= 3600
+    assert 1 <= seconds_to_wait({"retry-after": value, "date": date}, value) <= 3600

@@ -18,7 +18,7 @@ from shared.clock import Deadline
 from shared.core.errors import StorageError
 from shared.core.ledger import State
 from shared.core.models import order_attachments_key
-from shared.services.attachment_operation import LONGEST, MOST_BYTES, seconds_for
+from shared.services.attachment_operation import LONGEST_DEADLINE, MOST_BYTES, seconds_for
 from shared.services.bell import Message
 from tests.services.conftest import CUSTOMER, PDF, Office, built
 from tests.services.steps import NOT_DONE, behind_proxy, drop_pair, drop_set, fail, settle_down
@@ -161,7 +161,7 @@ def claimed_for(office: Office, order: str, path: str) -> timedelta:
 
 
 def test_the_largest_set_that_is_taken_has_the_longest_deadline() -> None:
-    assert seconds_for(MOST_BYTES) == LONGEST
+    assert seconds_for(MOST_BYTES) == LONGEST_DEADLINE
     assert seconds_for(0) == 60.0
 
 

@@ -19,7 +19,7 @@ from shared.core.errors import (
     TokenError,
 )
 from shared.services.resellers import RECENT
-from shared.services.shared_read import FAILED, LONGEST, MOST_AT_ONCE, SharedRead
+from shared.services.shared_read import FAILED, LONGEST_CALL, MOST_CALLS, SharedRead
 from tests.services.conftest import CUSTOMER, MintedTokens
 from tests.services.desk import (
     CHECK,
@@ -225,9 +225,9 @@ def test_a_call_that_hangs_for_many_users_leaves_room_for_orders(desk: Desk) -> 
     users = [desk.partner.with_tokens(MintedTokens()) for _ in range(10)]
     asked = [desk.begin(by=user, seconds=5) for user in users]
 
-    desk.until_called(MOST_AT_ONCE)
+    desk.until_called(MOST_CALLS)
     time.sleep(1)
-    assert desk.calls() == MOST_AT_ONCE
+    assert desk.calls() == MOST_CALLS
     assert desk.partner.list_orders(CUSTOMER, new_ids(), Deadline.after(5)).complete
     for each in asked:
         with pytest.raises(NotSentError):
@@ -237,7 +237,7 @@ def test_a_call_that_hangs_for_many_users_leaves_room_for_orders(desk: Desk) -> 
 def test_a_call_is_given_half_a_minute_where_a_request_has_more(desk: Desk) -> None:
     shared: SharedRead[float] = SharedRead(desk.clock.monotonic)
 
-    assert 29 < shared.get("a", lambda *_: False, Deadline.remaining, Deadline.after(180)) <= LONGEST
+    assert 29 < shared.get("a", lambda *_: False, Deadline.remaining, Deadline.after(180)) <= LONGEST_CALL
     assert 9 < shared.get("a", lambda *_: False, Deadline.remaining, Deadline.after(10)) <= 10
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shared.bootstrap import SWEEP_SECONDS
-from shared.services.attachment_operation import LONGEST
+from shared.services.attachment_operation import LONGEST_DEADLINE
 from shared.services.sweep import DUE_SHARE
 from shared.settings_table import DEFAULTS
 
@@ -98,7 +98,7 @@ def test_the_host_gives_the_longest_deadline_its_time_and_reads_what_the_queue_c
     host = json.loads((ROOT / "host.json").read_text())
     hours, minutes, seconds = map(int, host["functionTimeout"].split(":"))
 
-    assert hours * 3600 + minutes * 60 + seconds == LONGEST + 600
+    assert hours * 3600 + minutes * 60 + seconds == LONGEST_DEADLINE + 600
     assert host["extensions"]["queues"]["messageEncoding"] == "base64"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from shared.core.ledger import FORMAT, Record, State, Submission
+from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission
 from shared.core.ledger_parts import Answer, OrderContent, PartnerIds
 from shared.core.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
 from shared.core.receipt_parts import RECEIPT_FORMAT, load_receipt
@@ -40,7 +40,7 @@ def unrecognized(value: object) -> list[str]:
 def test_a_record_that_was_written_once_is_read_and_written_as_it_was(name: str) -> None:
     record = Record.load(golden(name))
 
-    assert record.v == FORMAT
+    assert record.v == LEDGER_FORMAT
     assert json.loads(record.dump()) == json.loads(golden(name))
     assert unrecognized(record) == []
 

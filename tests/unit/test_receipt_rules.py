@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.core.drops import (
-    MAX_NAME,
+    MAX_BLOB_NAME,
     Decision,
     FoundFile,
     Reject,
@@ -66,10 +66,10 @@ def test_a_sidecar_and_a_document_are_known_by_their_endings(
     [
         ("a/PO.pdf", True),
         ("a/PO.json", True),
-        ("n" * (MAX_NAME - 5) + ".json", True),
-        ("n" * (MAX_NAME - 4) + ".json", False),
-        ("n" * (MAX_NAME - 9) + ".pdf", True),
-        ("n" * (MAX_NAME - 8) + ".pdf", False),
+        ("n" * (MAX_BLOB_NAME - 5) + ".json", True),
+        ("n" * (MAX_BLOB_NAME - 4) + ".json", False),
+        ("n" * (MAX_BLOB_NAME - 9) + ".pdf", True),
+        ("n" * (MAX_BLOB_NAME - 8) + ".pdf", False),
         ("a/../PO.json", False),
         ("./PO.pdf", False),
         ("a/..PO.json", True),

@@ -9,7 +9,7 @@ import pytest
 
 from shared.core.conclusions import GIVE_UP
 from shared.core.errors import NotSentError
-from shared.core.ledger import FORMAT, Record, State, Submission
+from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission
 from shared.core.ledger_parts import Answer, PartnerIds, Source
 from shared.core.moments import http_date, iso_moment
 from shared.core.receipt_parts import FileEntry, Receipt, ReceiptBody, ReceiptState
@@ -48,7 +48,7 @@ def submission(state: State = State.DONE, **fields: Any) -> Submission:
 
 
 def record(own: Submission) -> Record:
-    blank = Record(v=FORMAT, kind="attachments", key="attachments/c/o", customer_id="c", order_id="o")
+    blank = Record(v=LEDGER_FORMAT, kind="attachments", key="attachments/c/o", customer_id="c", order_id="o")
     return blank.put(own)
 
 
@@ -234,6 +234,6 @@ def test_a_moment_in_a_text_is_read_or_is_none() -> None:
 
 def test_an_order_request_is_named_by_its_key() -> None:
     own = submission()
-    asked = Record(v=FORMAT, kind="order", key="orders/c/k", customer_id="c").put(own)
+    asked = Record(v=LEDGER_FORMAT, kind="order", key="orders/c/k", customer_id="c").put(own)
 
     assert (asked.name_of(own), record(own).name_of(own)) == ("orders/c/k", "attachments/c/o/d")
