@@ -41,8 +41,8 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
         settings = {DOCUMENT_STORAGE: str(error)}
     except Exception as error:  # packages that were built for another Python, say: nothing works then
         logging.exception("the app cannot be loaded")
-        return _told(503, {"status": "broken", "cause": type(error).__name__})
-    return _told(200, {"status": "misconfigured" if settings else "ok", "settings": settings})
+        return _json_response(503, {"status": "broken", "cause": type(error).__name__})
+    return _json_response(200, {"status": "misconfigured" if settings else "ok", "settings": settings})
 
 
 @app.function_name("decide_review")
@@ -58,8 +58,8 @@ def decide_review(req: func.HttpRequest) -> func.HttpResponse:
     s = services()
     key = req.route_params.get("key", "")
     record, own = s.reviews.decide(key, asked, correlation_id(), s.deadline())
-    return _told(200, review_body(record, own))
+    return _json_response(200, review_body(record, own))
 
 
-def _told(status: int, body: Mapping[str, Any]) -> func.HttpResponse:
+def _json_response(status: int, body: Mapping[str, Any]) -> func.HttpResponse:
     return func.HttpResponse(json.dumps(body), status_code=status, mimetype="application/json")

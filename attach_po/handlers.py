@@ -28,11 +28,11 @@ def attach(req: func.HttpRequest) -> func.HttpResponse:
         params["orderId"],
     )
     path = f"customers/{content.customer_id}/orders/{content.order_id}/attachments"
-    location = responses.here(req, f"{path}?submission={content.digest}")
+    location = responses.absolute_url(req, f"{path}?submission={content.digest}")
     try:
         outcome = s.attachments.attach(content, correlation_id(), s.deadline())
     except StorageUnknownError:
-        return responses.perhaps_accepted(location, correlation_id())
+        return responses.unconfirmed(location, correlation_id())
     return _answer(outcome, location, 201)
 
 
@@ -47,11 +47,11 @@ def show(req: func.HttpRequest) -> func.HttpResponse:
         outcome = s.attachments.look(customer, order, digest, s.deadline())
         return _answer(outcome, req.url, 200)
     ids = RequestIds(str(uuid.uuid4()), correlation_id())
-    return responses.passed_on(s.attachments.partner.get_attachments(customer, order, ids, s.deadline()))
+    return responses.forward(s.attachments.partner.get_attachments(customer, order, ids, s.deadline()))
 
 
 def _answer(outcome: Outcome, location: str, status: int) -> func.HttpResponse:
-    own = responses.settled(outcome)
+    own = responses.require_done(outcome)
     if own is None:
         return responses.accepted(outcome.submission, location, responses.utc_now())
-    return responses.stored(own, status, {"Idempotency-Replayed": "true"} if outcome.replayed else {})
+    return responses.from_record(own, status, {"Idempotency-Replayed": "true"} if outcome.replayed else {})

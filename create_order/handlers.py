@@ -28,22 +28,24 @@ def place(req: func.HttpRequest) -> func.HttpResponse:
     assert key
     assert order
     s = services()
-    location = responses.here(req, f"customers/{customer}/order-requests?key={quote(key, safe='')}")
+    location = responses.absolute_url(req, f"customers/{customer}/order-requests?key={quote(key, safe='')}")
     try:
         orders = s.orders_for(responses.user_token(req))
         outcome = orders.place(customer, order, key, correlation_id(), s.deadline())
     except StorageUnknownError:
-        return responses.perhaps_accepted(location, correlation_id())
-    own = responses.settled(outcome)
+        return responses.unconfirmed(location, correlation_id())
+    own = responses.require_done(outcome)
     now = responses.utc_now()
     if own is None:
         if outcome.replayed and outcome.submission.state is State.CLAIMED:
             raise responses.in_progress(outcome.submission, now)
         return responses.accepted(outcome.submission, location, now)
-    headers = {"Location": responses.here(req, f"customers/{customer}/orders/{responses.order_id(own)}")}
+    headers = {
+        "Location": responses.absolute_url(req, f"customers/{customer}/orders/{responses.order_id(own)}")
+    }
     if outcome.replayed:
         headers["Idempotency-Replayed"] = "true"
-    return responses.stored(own, 201, headers)
+    return responses.from_record(own, 201, headers)
 
 
 def show(req: func.HttpRequest) -> func.HttpResponse:
@@ -51,7 +53,7 @@ def show(req: func.HttpRequest) -> func.HttpResponse:
     customer, order = responses.order_of(req)
     s = services()
     sent_as = RequestIds(str(uuid.uuid4()), correlation_id())
-    return responses.passed_on(s.orders.get(customer, order, sent_as, s.deadline()))
+    return responses.forward(s.orders.get(customer, order, sent_as, s.deadline()))
 
 
 def get_request(req: func.HttpRequest) -> func.HttpResponse:
@@ -63,8 +65,10 @@ def get_request(req: func.HttpRequest) -> func.HttpResponse:
     assert key
     s = services()
     outcome = s.orders.look(customer, key, s.deadline())
-    own = responses.settled(outcome)
+    own = responses.require_done(outcome)
     if own is None:
-        location = responses.here(req, f"customers/{customer}/order-requests?key={quote(key, safe='')}")
+        location = responses.absolute_url(
+            req, f"customers/{customer}/order-requests?key={quote(key, safe='')}"
+        )
         return responses.accepted(outcome.submission, location, responses.utc_now())
-    return responses.stored(own, 200, {"Idempotency-Replayed": "true"})
+    return responses.from_record(own, 200, {"Idempotency-Replayed": "true"})

@@ -228,7 +228,7 @@ class SupportIds:
     cv: str = ""
     server_id: str = ""
 
-    def told(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, str]:
         """The ids as records, receipts and problems hold them."""
         return {
             "requestId": self.request_id,

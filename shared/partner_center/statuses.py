@@ -22,11 +22,11 @@ NEXT_STEPS: Mapping[str, str] = {
 }
 
 
-def normal(status: str) -> str:
+def normalize(status: str) -> str:
     """A status in the wire's snake case, however a source writes it ("Pending PO upload")."""
     return "_".join(status.lower().replace("-", " ").replace("_", " ").split())
 
 
 def next_step(status: str) -> str:
     """What to do about an order in that status; "" when it is not known."""
-    return NEXT_STEPS.get(normal(status), "")
+    return NEXT_STEPS.get(normalize(status), "")

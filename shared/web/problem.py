@@ -164,9 +164,9 @@ def problem_of(error: Exception, correlation: str = "") -> dict[str, Any]:
         members["settings"] = list(error.settings)
     if isinstance(error, RefusedError):
         answer = {"status": error.status, "code": error.code, "description": error.description}
-        members["partnerCenter"] = answer | error.ids.told()
+        members["partnerCenter"] = answer | error.ids.to_dict()
     if isinstance(error, OutcomeUnknownError):
-        members["partnerCenter"] = error.ids.told()
+        members["partnerCenter"] = error.ids.to_dict()
     return members
 
 

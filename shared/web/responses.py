@@ -23,7 +23,7 @@ from shared.core.errors import (
 )
 from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import Answer as Answered
-from shared.partner_center.statuses import next_step, normal
+from shared.partner_center.statuses import next_step, normalize
 from shared.partner_center.wire import Answer, parse_object
 from shared.services.operation import Outcome
 from shared.validation import ids
@@ -32,21 +32,21 @@ from shared.validation.collecting import Collector
 JSON = "application/json"
 
 
-def passed_on(answer: Answer) -> func.HttpResponse:
+def forward(answer: Answer) -> func.HttpResponse:
     """Partner Center's answer as it came, with the ids that its support asks for."""
-    return _json(answer.body, answer.status, answer.ids.told(), _status_headers(answer.body))
+    return _json(answer.body, answer.status, answer.ids.to_dict(), _status_headers(answer.body))
 
 
-def stored(submission: Submission, status: int, headers: Mapping[str, str]) -> func.HttpResponse:
+def from_record(submission: Submission, status: int, headers: Mapping[str, str]) -> func.HttpResponse:
     """The answer that a submission keeps."""
     answer = submission.answer or Answered(status=status)
     body = answer.body.encode()
-    return _json(body, status, _told(submission), {**_status_headers(body), **headers})
+    return _json(body, status, _support_ids(submission), {**_status_headers(body), **headers})
 
 
 def accepted(submission: Submission, location: str, now: datetime) -> func.HttpResponse:
     """202: it is under way, and `location` will tell. Flows poll it: 202 again while it lasts."""
-    seconds = wait_of(submission, now)
+    seconds = seconds_to_wait(submission, now)
     body = {
         "status": str(submission.state),
         "detail": submission.detail,
@@ -54,10 +54,10 @@ def accepted(submission: Submission, location: str, now: datetime) -> func.HttpR
         "correlationId": submission.correlation_id,
     }
     headers = {"Location": location, "Retry-After": str(seconds)}
-    return _json(json.dumps(body).encode(), 202, _told(submission), headers)
+    return _json(json.dumps(body).encode(), 202, _support_ids(submission), headers)
 
 
-def perhaps_accepted(location: str, correlation: str) -> func.HttpResponse:
+def unconfirmed(location: str, correlation: str) -> func.HttpResponse:
     """202: storage did not say whether the request was recorded. It may be carried out; `location` will tell,
     and says 404 when it was not recorded, which is safe to repeat."""
     detail = "storage did not confirm the request: it may be carried out; ask again with the same key"
@@ -65,7 +65,7 @@ def perhaps_accepted(location: str, correlation: str) -> func.HttpResponse:
     return _json(json.dumps(body).encode(), 202, {}, {"Location": location, "Retry-After": "30"})
 
 
-def settled(outcome: Outcome) -> Submission | None:
+def require_done(outcome: Outcome) -> Submission | None:
     """The submission when it is `done`, None when its outcome is still open; everything else is raised:
     the refusal, the reason why nothing was sent, NeedsReviewError."""
     own = outcome.submission
@@ -102,21 +102,23 @@ def refusal_of(record: Record, own: Submission) -> AppError:
 
 def in_progress(own: Submission, now: datetime) -> InProgressError:
     """409: the same key is at work."""
-    return InProgressError("a request with this Idempotency-Key is being carried out", wait_of(own, now))
+    return InProgressError(
+        "a request with this Idempotency-Key is being carried out", seconds_to_wait(own, now)
+    )
 
 
-def wait_of(own: Submission, now: datetime) -> int:
+def seconds_to_wait(own: Submission, now: datetime) -> int:
     """Whole seconds after which asking again makes sense; a claim usually ends long before it expires."""
     if own.state is State.CLAIMED or own.due is None:
         return 5
     return max(1, min(60, int((own.due - now).total_seconds()) + 1))
 
 
-def _told(own: Submission) -> dict[str, str]:
+def _support_ids(own: Submission) -> dict[str, str]:
     return own.answer.ids.model_dump(by_alias=True) if own.answer else {}
 
 
-def here(req: func.HttpRequest, path: str, route_prefix: str = "/api") -> str:
+def absolute_url(req: func.HttpRequest, path: str, route_prefix: str = "/api") -> str:
     """An absolute URL of this app, on the host under which the caller reached it."""
     parts = urlsplit(req.url)
     code = req.params.get("code", "")  # whoever sends the key in the query polls with it too
@@ -162,7 +164,7 @@ def _status_headers(body: bytes) -> dict[str, str]:
     status = str((parse_object(body) or {}).get("status") or "")
     if not status.isascii() or not status.isprintable():
         return {}
-    headers = {"X-Order-Status": normal(status), "X-Next-Step": next_step(status)}
+    headers = {"X-Order-Status": normalize(status), "X-Next-Step": next_step(status)}
     return {name: value for name, value in headers.items() if value}
 
 
@@ -180,5 +182,5 @@ def _json(
         "cv": "MS-CV",
         "serverId": "MS-ServerId",
     }
-    told = {names[k]: v for k, v in ids.items() if v}
-    return func.HttpResponse(body, status_code=status, mimetype=JSON, headers={**told, **(headers or {})})
+    known = {names[k]: v for k, v in ids.items() if v}
+    return func.HttpResponse(body, status_code=status, mimetype=JSON, headers={**known, **(headers or {})})

@@ -178,7 +178,9 @@ def test_a_drop_stays_due_when_the_same_documents_over_http_could_not_be_sent_ei
     world.work_on("record", record)
 
     assert outcome.submission.state is State.PENDING
-    assert responses.settled(outcome) is None, "its caller is told that it is under way: it lies in a drop"
+    assert responses.require_done(outcome) is None, (
+        "its caller is told that it is under way: it lies in a drop"
+    )
     assert world.state() == "attached"
     assert world.sets(order) == 1
 

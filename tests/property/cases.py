@@ -42,7 +42,7 @@ def _ledger(process: Process, shelf: Shelf) -> LedgerStore:
 
 def _told(outcome: Outcome, numbers: tuple[int, ...]) -> Told:
     """What the handlers answer: 201, 202, or an error."""
-    return Told("done" if responses.settled(outcome) else "202", 0, numbers)
+    return Told("done" if responses.require_done(outcome) else "202", 0, numbers)
 
 
 def _entry(own: Submission, content: int, numbers: tuple[int, ...], base: frozenset[int] | None) -> Entry:

@@ -151,6 +151,6 @@ def test_the_problem_of_what_is_in_review_names_the_submission_to_decide(office:
     key = pair_in_review(office, order)
     outcome: Outcome = attach(office, order)
     with pytest.raises(NeedsReviewError) as caught:
-        responses.settled(outcome)
+        responses.require_done(outcome)
 
     assert problem_of(caught.value)["submission"] == key
