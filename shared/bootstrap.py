@@ -25,9 +25,9 @@ from shared.services.worker import Worker
 from shared.settings import Settings
 from shared.storage.blobs import BlobStore
 from shared.storage.dependency_index import DependencyIndex
-from shared.storage.ledger import LedgerStore
+from shared.storage.ledger_store import LedgerStore
 from shared.storage.queue import WorkQueue
-from shared.storage.receipts import ReceiptStore
+from shared.storage.receipt_store import ReceiptStore
 
 SWEEP_SECONDS = 600.0
 """Deadline of a sweep: longer than the time between two, so that a backlog is handed out all the time that it

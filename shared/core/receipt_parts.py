@@ -152,19 +152,19 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredReceipt(Receipt):
+class VersionedReceipt(Receipt):
     """A receipt as it lies in storage, in the version `etag`; `document` is all of its JSON, to be shown."""
 
     etag: str = ""
     document: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
-def load_receipt(path: str, raw: bytes, etag: str) -> StoredReceipt:
+def load_receipt(path: str, raw: bytes, etag: str) -> VersionedReceipt:
     """The receipt in a blob. What is none, because somebody else wrote it, gives way to anything."""
     try:
         document = json.loads(raw)
         inputs = document["inputs"]
-        return StoredReceipt(
+        return VersionedReceipt(
             path,
             ReceiptState(document["state"]),
             datetime.fromisoformat(inputs["newest"]),
@@ -176,4 +176,4 @@ def load_receipt(path: str, raw: bytes, etag: str) -> StoredReceipt:
         )
     except (ValueError, KeyError, TypeError):  # pydantic's ValidationError is a ValueError
         never = datetime(1, 1, 1, tzinfo=UTC)
-        return StoredReceipt(path, ReceiptState.WAITING, never, "", ReceiptBody(), etag=etag)
+        return VersionedReceipt(path, ReceiptState.WAITING, never, "", ReceiptBody(), etag=etag)

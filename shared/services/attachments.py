@@ -14,7 +14,7 @@ from shared.partner_center.client import PartnerCenter
 from shared.services.attachment_operation import AttachmentOperation
 from shared.services.executor import Executor
 from shared.services.operation import Outcome
-from shared.storage.ledger import MovedError, Stored
+from shared.storage.ledger_store import ConflictError, VersionedRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Attachments:
         *,
         source: Source | None = None,
         newer_documents: tuple[str, ...] = (),
-        stored: Stored | None = None,
+        stored: VersionedRecord | None = None,
     ) -> Outcome:
         """Attach a set of documents, or say what became of it when it was sent before, by whichever way.
 
@@ -60,7 +60,7 @@ class Attachments:
         except LookupError:
             raise NotFoundError("no such submission was made for this order") from None
 
-    def resolve_due(self, stored: Stored, now: datetime, deadline: Deadline) -> Stored:
+    def resolve_due(self, stored: VersionedRecord, now: datetime, deadline: Deadline) -> VersionedRecord:
         """Resolve the submission in flight whose moment has come, if there is one."""
         holder = stored.record.holder()
         if holder is None or not holder.is_due(now):
@@ -68,14 +68,14 @@ class Attachments:
         op = self.operation(stored.record, holder.digest)
         try:
             return self.executor.resolve(op, stored, holder.digest, deadline)
-        except MovedError as moved:
+        except ConflictError as moved:
             if moved.current is None:
                 raise
             return moved.current
 
-    def end(self, stored: Stored, digest: str, detail: str) -> Stored:
+    def end(self, stored: VersionedRecord, digest: str, detail: str) -> VersionedRecord:
         """End a submission that waits to be sent and whose content was proved to be gone since `stored` was
-        read. Raises MovedError."""
+        read. Raises ConflictError."""
         own, executor = stored.own(digest), self.executor
         after = own.to(
             State.REFUSED,

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import Any
 
 from shared.clock import Deadline
-from shared.core.drops import (
+from shared.core.drop_rules import (
     Decision,
     Reject,
     Submit,
@@ -46,7 +46,7 @@ from shared.services.snapshot import DropSnapshot, take_snapshot
 from shared.settings import Limits
 from shared.storage.blobs import BlobStore
 from shared.storage.dependency_index import DependencyIndex
-from shared.storage.ledger import Stored
+from shared.storage.ledger_store import VersionedRecord
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Task:
 
     correlation_id: str
     receipt: Receipted = Receipted.NOT_YET
-    stored: Stored | None = None
+    stored: VersionedRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,9 @@ class Drops:
             for sidecar in self.dependencies.sidecars_of(name):
                 self.process(sidecar, task)
 
-    def process_or_report(self, name: str, correlation_id: str, stored: Stored | None = None) -> bool:
+    def process_or_report(
+        self, name: str, correlation_id: str, stored: VersionedRecord | None = None
+    ) -> bool:
         """Process a blob whose event has failed too often, or never came; whether there is a sidecar that
         wants it. What fails again ends in the receipt: `retrying` where time may cure it, `review` where
         the fault is ours. `stored` is the record of its order, if it was read just now.

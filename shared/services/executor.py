@@ -33,7 +33,7 @@ from shared.core.ledger import HOLDING, MOST_SUBMISSIONS, Action, Record, State,
 from shared.partner_center.wire import RequestIds
 from shared.services.operation import Failure, Operation, Outcome, Snapshot, ask
 from shared.services.sending import Sending
-from shared.storage.ledger import LedgerStore, MovedError, Stored
+from shared.storage.ledger_store import ConflictError, LedgerStore, VersionedRecord
 
 SNAPSHOT_AGE = timedelta(seconds=30)
 """An older snapshot is taken again before anything is sent."""
@@ -54,7 +54,7 @@ class Executor:
     margin: timedelta
 
     def run(
-        self, op: Operation, correlation_id: str, deadline: Deadline, stored: Stored | None = None
+        self, op: Operation, correlation_id: str, deadline: Deadline, stored: VersionedRecord | None = None
     ) -> Outcome:
         """Make it happen, or say what became of it. `stored` is the record, if it was read just now.
 
@@ -66,11 +66,13 @@ class Executor:
         sending = Sending(self.ledger, self.clock, self.new_id, self.margin, op, deadline)
         return _Run(self, op, correlation_id, deadline, sending, stored).outcome()
 
-    def resolve(self, op: Operation, stored: Stored, digest: str, deadline: Deadline) -> Stored:
+    def resolve(
+        self, op: Operation, stored: VersionedRecord, digest: str, deadline: Deadline
+    ) -> VersionedRecord:
         """Rule 5: ask Partner Center about a submission in flight, and leave its state only by what is
         proved.
 
-        Raises MovedError when somebody else changed the record meanwhile, StorageError.
+        Raises ConflictError when somebody else changed the record meanwhile, StorageError.
         """
         own, asked = stored.own(digest), self.clock()
         view = presumed_dead(own, op.visibility) if own.state is State.CLAIMED else own
@@ -88,7 +90,7 @@ class _Run:
     correlation_id: str
     deadline: Deadline
     sending: Sending
-    stored: Stored | None = None
+    stored: VersionedRecord | None = None
     snapshot: Snapshot | None = None
     deferral: Failure | None = None
     busy: float = 0.0
@@ -115,7 +117,7 @@ class _Run:
         for _ in range(_MOST_STEPS):
             try:
                 outcome = self._step()
-            except MovedError as moved:
+            except ConflictError as moved:
                 if moved.current is None:
                     raise
                 self.stored, self.looked = moved.current, False

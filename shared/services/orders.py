@@ -46,7 +46,7 @@ from shared.services.operation import (
     kept_answer,
 )
 from shared.services.resellers import Resellers
-from shared.storage.ledger import Adoption, LedgerStore, Stored
+from shared.storage.ledger_store import Adoption, LedgerStore, VersionedRecord
 
 _NEIGHBOURS = timedelta(hours=2)
 """How much older than the silence the requests may be that can own what is found: a claim and the clocks."""
@@ -262,7 +262,7 @@ class Orders:
         op = self.operation(stored.record, own.digest)
         return self.executor.run(op, own.correlation_id, deadline, stored)
 
-    def go_on(self, stored: Stored, deadline: Deadline) -> Outcome:
+    def go_on(self, stored: VersionedRecord, deadline: Deadline) -> Outcome:
         """Do for a record what is due: ask, and send again what its caller was told is under way. What was
         placed for a signed-in user waits until that user asks again."""
         own = only(stored.record)

@@ -1,4 +1,4 @@
-"""When the receipts of drops are written; what they say of a submission stands in shared/core/receipts.py."""
+"""When the receipts of drops are written; what they say is in shared/core/receipt_rules.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from shared.audit_log import log_event
 from shared.clock import Clock
-from shared.core.drops import receipt_of_document, stem_sidecar
+from shared.core.drop_rules import receipt_of_document, stem_sidecar
 from shared.core.errors import AppError, StorageError, Violation
 from shared.core.ledger import Record, State, Submission
 from shared.core.moments import LONG_AGO
@@ -19,9 +19,9 @@ from shared.core.receipt_parts import (
     ReceiptBody,
     ReceiptState,
     ReceiptViolation,
-    StoredReceipt,
+    VersionedReceipt,
 )
-from shared.core.receipts import (
+from shared.core.receipt_rules import (
     STATES,
     deferral,
     deferred_before,
@@ -36,8 +36,8 @@ from shared.core.receipts import (
 )
 from shared.services.bell import Bell
 from shared.services.snapshot import DropSnapshot
-from shared.storage.blobs import Listed
-from shared.storage.receipts import Build, ReceiptStore
+from shared.storage.blobs import BlobEntry
+from shared.storage.receipt_store import Build, ReceiptStore
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Receipts:
         """Files are missing. How long it has waited is told by the receipt that it left before."""
         now = self.clock()
 
-        def build(kept: StoredReceipt | None) -> Receipt | None:
+        def build(kept: VersionedReceipt | None) -> Receipt | None:
             since = now
             if kept and kept.state is ReceiptState.WAITING and kept.sidecar_etag == snapshot.etag:
                 since = since_of(kept, now)
@@ -152,7 +152,7 @@ class Receipts:
         """Nothing was sent, and nothing recorded but here. `wait` is in seconds, None when only time tells;
         `behind` is the record of the order that is busy."""
 
-        def build(kept: StoredReceipt | None) -> Receipt | None:
+        def build(kept: VersionedReceipt | None) -> Receipt | None:
             facts, now = snapshot.facts(), self.clock()
             facts = facts.updated_by(ReceiptBody(correlation_id=correlation_id))
             since = since_of(kept, now) if deferred_before(kept, snapshot.newest, snapshot.etag) else now
@@ -168,7 +168,7 @@ class Receipts:
         Raises StorageError when not even that can be written.
         """
 
-        def build(kept: StoredReceipt | None) -> Receipt:
+        def build(kept: VersionedReceipt | None) -> Receipt:
             facts, now = ReceiptBody(correlation_id=correlation_id), self.clock()
             if isinstance(error, StorageError):
                 if kept and kept.state is ReceiptState.REVIEW:
@@ -189,7 +189,7 @@ class Receipts:
 
         self._replace(path, build)
 
-    def report_orphan(self, document: Listed) -> None:
+    def report_orphan(self, document: BlobEntry) -> None:
         """No sidecar has claimed a document within a day."""
         file = FileEntry(file_name=document.name.rpartition("/")[2], size=document.size, etag=document.etag)
         body = ReceiptBody(
@@ -218,7 +218,7 @@ class Receipts:
         """Bring a receipt up to date by the submission of its drop. A receipt that a look at newer inputs has
         left is not that submission's; but what was attached is told there too."""
 
-        def build(kept: StoredReceipt | None) -> Receipt | None:
+        def build(kept: VersionedReceipt | None) -> Receipt | None:
             if kept is None:
                 return None
             if not reports_on(kept, record, submission):
@@ -245,7 +245,7 @@ class Receipts:
     def report_deleted(self, path: str) -> None:
         """The sidecar was deleted before its drop was complete."""
 
-        def build(kept: StoredReceipt | None) -> Receipt | None:
+        def build(kept: VersionedReceipt | None) -> Receipt | None:
             if kept is None or kept.state in (ReceiptState.ATTACHED, ReceiptState.REJECTED):
                 return None
             body = still_true(kept).with_changes(

@@ -32,7 +32,7 @@ from shared.services.attachments import Attachments
 from shared.services.operation import kept_answer
 from shared.services.orders import Orders
 from shared.services.receipts import Receipts
-from shared.storage.ledger import Adoption, LedgerStore, MovedError, Stored
+from shared.storage.ledger_store import Adoption, ConflictError, LedgerStore, VersionedRecord
 from shared.validation.reviews import Decision, ReviewDecision
 
 _NOT_VERIFIED = " (not verified)"
@@ -64,7 +64,7 @@ class Reviews:
             raise StateConflictError(f"the submission is {own.state}, not in review", own.state)
         try:
             stored = self._carry_out(stored, own, asked, correlation_id, deadline)
-        except MovedError as moved:
+        except ConflictError as moved:
             there = moved.current and moved.current.record.submissions.get(digest)
             if there and there.revision == own.revision:
                 raise DecisionWaitsError("another submission of this order came between") from None
@@ -73,7 +73,7 @@ class Reviews:
         self.receipts.refresh_all(stored.record, digest)
         return stored.record, stored.own(digest)
 
-    def _find(self, key: str) -> tuple[Stored, str]:
+    def _find(self, key: str) -> tuple[VersionedRecord, str]:
         name = key.rpartition("/")[0] if key.startswith("attachments/") else key
         stored = self.ledger.read(name) if key.startswith(("attachments/", "orders/")) else None
         for digest, own in stored.record.submissions.items() if stored else ():
@@ -82,8 +82,13 @@ class Reviews:
         raise NotFoundError("no submission of that name is in the ledger")
 
     def _carry_out(
-        self, stored: Stored, own: Submission, asked: ReviewDecision, correlation_id: str, deadline: Deadline
-    ) -> Stored:
+        self,
+        stored: VersionedRecord,
+        own: Submission,
+        asked: ReviewDecision,
+        correlation_id: str,
+        deadline: Deadline,
+    ) -> VersionedRecord:
         ids = RequestIds(self.new_id(), correlation_id)
         if asked.decision in (Decision.ADOPT, Decision.RETRY) and stored.record.holder():
             raise DecisionWaitsError("another submission of this order is in flight; decide once it is not")
@@ -193,13 +198,20 @@ class Reviews:
             return True
         return self.ledger.adopt(order_id, record.key, self.new_id()) is not Adoption.OURS
 
-    def _send(self, stored: Stored, own: Submission, detail: str, **changes: Any) -> Stored:  # noqa: ANN401
+    def _send(self, stored: VersionedRecord, own: Submission, detail: str, **changes: Any) -> VersionedRecord:  # noqa: ANN401
         """Whoever holds the content sends it: the worker for a drop or an order, else the next request."""
         now = self.clock()
         due = now if own.sent_by_worker else None
         return self._to(stored, own, State.PENDING, detail, due=due, since=now, **changes)
 
-    def _to(self, stored: Stored, own: Submission, state: State, detail: str, **changes: Any) -> Stored:  # noqa: ANN401
+    def _to(
+        self,
+        stored: VersionedRecord,
+        own: Submission,
+        state: State,
+        detail: str,
+        **changes: Any,  # noqa: ANN401
+    ) -> VersionedRecord:
         after = own.to(state, self.clock(), self.new_id(), detail, **changes)
         return self.ledger.advance(stored, after)
 

@@ -31,7 +31,7 @@ from shared.core.errors import (
 from shared.core.ledger import State, Submission
 from shared.partner_center.wire import Answer
 from shared.services.operation import Failure, ForeignAnswerError, Operation, ask, kept_ids, kept_refusal
-from shared.storage.ledger import LedgerStore, MovedError, Stored
+from shared.storage.ledger_store import ConflictError, LedgerStore, VersionedRecord
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ https://learn.microsoft.com/en-us/partner-center/developer/get-all-of-a-customer
 class Attempt(NamedTuple):
     """What one sending came to: `wait` is set when it is worth another in this invocation."""
 
-    stored: Stored
+    stored: VersionedRecord
     error: Failure | None = None
     wait: float | None = None
 
@@ -67,10 +67,10 @@ class Sending:
     waited: float = 0.0
     token_replayed: bool = False
 
-    def attempt(self, stored: Stored) -> Attempt:
+    def attempt(self, stored: VersionedRecord) -> Attempt:
         """Send once under the claim in `stored`, and record what came of it.
 
-        Raises StorageUnknownError when it could not be recorded that nothing was done, MovedError when the
+        Raises StorageUnknownError when it could not be recorded that nothing was done, ConflictError when the
         claim was taken for dead meanwhile.
         """
         own = stored.own(self.op.digest)
@@ -98,7 +98,7 @@ class Sending:
     def _to(self, own: Submission, state: State, detail: str, **changes: Any) -> Submission:  # noqa: ANN401
         return own.to(state, self.clock(), self.new_id(), detail, **changes)
 
-    def _accepted(self, stored: Stored, answer: Answer) -> Stored:
+    def _accepted(self, stored: VersionedRecord, answer: Answer) -> VersionedRecord:
         """A 2xx that does not show that all of it is there. Never sent again by itself: Partner Center is
         asked, now and once its list can be believed."""
         own, later = stored.own(self.op.digest), self.clock() + self.op.visibility
@@ -119,7 +119,7 @@ class Sending:
                 after = self._to(own, State.DONE, "accepted, and found at Partner Center", **finding.kept())
         return self._note(stored, after)
 
-    def _silence(self, stored: Stored, error: OutcomeUnknownError) -> Stored:
+    def _silence(self, stored: VersionedRecord, error: OutcomeUnknownError) -> VersionedRecord:
         """The request was sent, and no answer says what became of it. Often only the reply was lost, so
         Partner Center is asked at once. What storage does not take, the claim says once it has expired."""
         own, visibility = stored.own(self.op.digest), self.op.visibility
@@ -132,14 +132,14 @@ class Sending:
                     finding = Unproved(f"{error} {finding.detail}")
                 after = concluded(view, finding, visibility, asked, self.clock(), self.new_id())
                 return self.ledger.swap(stored, after)
-            except MovedError as moved:
+            except ConflictError as moved:
                 stored = moved.unless_changed(own)
             except StorageError:
                 log.exception("no answer from Partner Center, and not recorded: %s", stored.record.key)
                 return stored
         return stored
 
-    def _refused(self, stored: Stored, error: RefusedError) -> Attempt:
+    def _refused(self, stored: VersionedRecord, error: RefusedError) -> Attempt:
         own = stored.own(self.op.digest)
         age = self.clock() - own.since
         if self.op.may_appear(error) and age < APPEARS_WITHIN:
@@ -159,7 +159,9 @@ class Sending:
         )
         return Attempt(self._record(stored, after), error)
 
-    def _pending(self, stored: Stored, error: Failure, wait: float | None, *, definitive: bool) -> Attempt:
+    def _pending(
+        self, stored: VersionedRecord, error: Failure, wait: float | None, *, definitive: bool
+    ) -> Attempt:
         """Nothing was done. Whether this invocation tries again is decided before it is written down."""
         own, now = stored.own(self.op.digest), self.clock()
         if now - own.since > GIVE_UP:
@@ -201,24 +203,24 @@ class Sending:
             return None
         return float(min(2 ** min(attempt - 1, 9), 300))
 
-    def _note(self, stored: Stored, after: Submission) -> Stored:
+    def _note(self, stored: VersionedRecord, after: Submission) -> VersionedRecord:
         """Record that Partner Center took it, and say so even when storage does not take that: the answer is
         in hand, and who is told of a fault would send again what was done. The claim that stays behind
         expires, and asking Partner Center finds the same."""
         try:
             return self.ledger.advance(stored, after)
-        except MovedError:
+        except ConflictError:
             raise
         except StorageError:
             log.exception("answered by Partner Center, and not recorded: %s", stored.record.key)
-            return Stored(stored.record.put(after), stored.etag)
+            return VersionedRecord(stored.record.put(after), stored.etag)
 
-    def _record(self, stored: Stored, after: Submission, *, ring: bool = True) -> Stored:
+    def _record(self, stored: VersionedRecord, after: Submission, *, ring: bool = True) -> VersionedRecord:
         """Record that nothing was done. Where storage does not take that, the claim stands, and may be sent
         when it has expired: whoever asked is told that it is open, and not that nothing was done."""
         try:
             return self.ledger.advance(stored, after, ring=ring)
-        except MovedError:
+        except ConflictError:
             raise
         except StorageError as error:
             said = f"what became of it could not be recorded: {error}"

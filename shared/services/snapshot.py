@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.core.drops import FoundFile, RequiredFile, required_files
+from shared.core.drop_rules import FoundFile, RequiredFile, required_files
 from shared.core.errors import InvalidInputError, SourceFailedError, StorageError, Violation
 from shared.core.ledger_parts import Source
 from shared.core.models import Document

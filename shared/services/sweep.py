@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 
 from shared.audit_log import log_event
 from shared.clock import Clock, Deadline
-from shared.core.drops import (
+from shared.core.drop_rules import (
     can_have_receipt,
     is_document,
     is_sidecar,
@@ -32,9 +32,9 @@ from shared.core.errors import ConditionFailedError, MarkerRefusedError, Storage
 from shared.core.moments import LONG_AGO
 from shared.services.bell import Kind, Message
 from shared.services.receipts import ORPHAN_AFTER, Receipts
-from shared.storage.blobs import BlobStore, Listed
+from shared.storage.blobs import BlobEntry, BlobStore
 from shared.storage.dependency_index import DependencyIndex
-from shared.storage.ledger import LedgerStore
+from shared.storage.ledger_store import LedgerStore
 from shared.storage.queue import MOST_PEEKED, WorkQueue
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Cursor:
         """Where the walk after this one starts."""
         return Cursor("", "", now, self.started - OVERLAP)
 
-    def rest_of(self, page: Sequence[Listed]) -> Sequence[Listed]:
+    def rest_of(self, page: Sequence[BlobEntry]) -> Sequence[BlobEntry]:
         """What of a page was not seen to yet; all of it when the last one seen has gone meanwhile."""
         at = next((n for n, listed in enumerate(page) if listed.name == self.after), -1)
         return page[at + 1 :]
@@ -167,7 +167,7 @@ class Sweep:
         except ConditionFailedError:
             log_event("sweep overtaken", correlationId=correlation_id)
 
-    def _guarded(self, listed: Listed, cursor: Cursor, counts: Counter[str]) -> None:
+    def _guarded(self, listed: BlobEntry, cursor: Cursor, counts: Counter[str]) -> None:
         """One blob that fails does not keep the walk from the others: it is handed to the worker, which says
         in a receipt what fails."""
         try:
@@ -177,7 +177,7 @@ class Sweep:
             counts["failed"] += 1
             self._ring(listed, counts)
 
-    def _visit(self, listed: Listed, cursor: Cursor, counts: Counter[str]) -> None:
+    def _visit(self, listed: BlobEntry, cursor: Cursor, counts: Counter[str]) -> None:
         if not (is_sidecar(listed.name) or is_document(listed.name)):
             return
         age = self.clock() - listed.last_modified
@@ -192,11 +192,11 @@ class Sweep:
         if turned and is_document(listed.name) and not self._is_claimed(listed):
             self.receipts.report_orphan(listed)
 
-    def _ring(self, listed: Listed, counts: Counter[str]) -> None:
+    def _ring(self, listed: BlobEntry, counts: Counter[str]) -> None:
         self.queue.put(Message("blob", listed.name).dump())
         counts["blobs"] += 1
 
-    def _is_news(self, listed: Listed) -> bool:
+    def _is_news(self, listed: BlobEntry) -> bool:
         """Whether no receipt shows that somebody has looked at this version of the blob."""
         if is_sidecar(listed.name):
             kept = self.receipts.store.read(listed.name)
@@ -211,7 +211,7 @@ class Sweep:
         kept = self.receipts.store.read(sidecar)
         return kept is not None and etag in kept.etags
 
-    def _is_claimed(self, listed: Listed) -> bool:
+    def _is_claimed(self, listed: BlobEntry) -> bool:
         """Whether some drop has looked at the document since it was written."""
         sidecars = (*own_sidecars(listed.name), *self.dependencies.sidecars_of(listed.name))
         kept = (self.receipts.store.read(sidecar) for sidecar in sidecars)

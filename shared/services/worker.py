@@ -19,13 +19,13 @@ from shared.core.conclusions import GIVE_UP, hours
 from shared.core.errors import StorageError
 from shared.core.ledger import Record, State, Submission
 from shared.core.receipt_parts import ReceiptState
-from shared.core.receipts import RETRIED
+from shared.core.receipt_rules import RETRIED
 from shared.services.attachments import Attachments
 from shared.services.bell import Bell, Message
 from shared.services.drops import Drops
 from shared.services.orders import Orders, only
 from shared.services.receipts import Receipts
-from shared.storage.ledger import LedgerStore, MovedError, Stored
+from shared.storage.ledger_store import ConflictError, LedgerStore, VersionedRecord
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class Worker:
         self.bell.ring("drop", message.name, now + pause, behind=message.behind, tries=message.tries + 1)
         return True
 
-    def _drop(self, name: str, correlation_id: str, stored: Stored | None) -> None:
+    def _drop(self, name: str, correlation_id: str, stored: VersionedRecord | None) -> None:
         if self.drops.process_or_report(name, correlation_id, stored):
             return
         kept = self.receipts.store.read(name)
@@ -153,13 +153,13 @@ class Worker:
             self.sleep(early.total_seconds())
         return True
 
-    def _order(self, stored: Stored) -> None:
+    def _order(self, stored: VersionedRecord) -> None:
         before = only(stored.record)
         own = self.orders.go_on(stored, Deadline.after(RECORD_SECONDS)).submission
         if own.revision == before.revision and own.open and own.state is not State.CLAIMED:
             self._put_off(stored, own)
 
-    def _attachments(self, stored: Stored, correlation_id: str) -> None:
+    def _attachments(self, stored: VersionedRecord, correlation_id: str) -> None:
         """Resolve what is in flight, or send one thing that is due; the bell rings for the others."""
         holder, now = stored.record.holder(), self.clock()
         if holder is not None and holder.is_due(now):
@@ -177,7 +177,7 @@ class Worker:
         if _next_due(after.record, self.clock(), rung):
             self.bell.ring_record(after.record.key, self.clock())
 
-    def _retry(self, stored: Stored, own: Submission, correlation_id: str) -> Stored:
+    def _retry(self, stored: VersionedRecord, own: Submission, correlation_id: str) -> VersionedRecord:
         """Send a drop that is due, and return the record as it is then. When that does not move its
         submission, its content is gone, which must be proved, or cannot be had now."""
         for source in own.sources:
@@ -194,7 +194,7 @@ class Worker:
             ended = self.attachments.end(
                 again, own.digest, "the documents were replaced or deleted before they could be sent"
             )
-        except MovedError as moved:
+        except ConflictError as moved:
             return moved.current or again
         self.receipts.refresh_all(ended.record, own.digest)
         return ended
@@ -208,7 +208,7 @@ class Worker:
             log.exception("whether the content of %s is gone could not be seen", own.digest)
             return False
 
-    def _put_off(self, stored: Stored, own: Submission) -> Stored:
+    def _put_off(self, stored: VersionedRecord, own: Submission) -> VersionedRecord:
         """What is still due although it was worked on is tried later, and in the end is a person's."""
         now = self.clock()
         age, why = now - own.since, self._reason(own)
@@ -223,7 +223,7 @@ class Worker:
             after = own.to(own.state, now, self.new_id(), why.detail, due=due, **kept, **told)
         try:
             stored = self.ledger.swap(stored, after)
-        except MovedError as moved:
+        except ConflictError as moved:
             return moved.current or stored
         self.receipts.refresh_all(stored.record, own.digest)
         return stored

@@ -11,7 +11,7 @@ from azure.storage.blob import BlobServiceClient
 from shared.core.errors import NotConfiguredError
 from shared.settings import StorageSettings
 from shared.settings_table import DOCUMENT_STORAGE
-from shared.storage.transport import API_VERSION, Signer, Transport
+from shared.storage.transport import API_VERSION, Signer, StorageTransport
 
 
 class Account:
@@ -25,13 +25,13 @@ class Account:
         """The storage SDK's client for blobs."""
         self._signer = _signer(settings, self.service)
 
-    def blobs(self) -> Transport:
+    def blobs(self) -> StorageTransport:
         """Requests to its blobs. Raises NotConfiguredError."""
-        return Transport(_bare(self.service.url), self._signer, "Storage Blob Data Owner")
+        return StorageTransport(_bare(self.service.url), self._signer, "Storage Blob Data Owner")
 
-    def queues(self) -> Transport:
+    def queues(self) -> StorageTransport:
         """Requests to its queues. Raises NotConfiguredError."""
-        return Transport(_queues(self._settings), self._signer, "Storage Queue Data Contributor")
+        return StorageTransport(_queues(self._settings), self._signer, "Storage Queue Data Contributor")
 
 
 def _queues(settings: StorageSettings) -> str:

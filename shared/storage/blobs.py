@@ -22,7 +22,7 @@ from urllib3.response import BaseHTTPResponse
 from shared.core.errors import BlobMissingError, MarkerRefusedError, StorageError, StorageUnknownError
 from shared.core.ids import has_dot_segment
 from shared.settings import StorageSettings
-from shared.storage import headers as told
+from shared.storage import headers as response_headers
 from shared.storage.account import Account
 from shared.storage.stream import BlobStream
 
@@ -38,7 +38,7 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class BlobEntry:
     """One entry of a listing."""
 
     name: str
@@ -63,7 +63,7 @@ class BlobStore:
         if response.status == 404:
             return None
         what, headers = f"GET {container}/{name}", response.headers
-        etag, modified = told.etag(headers, what), told.last_modified(headers, what)
+        etag, modified = response_headers.etag(headers, what), response_headers.last_modified(headers, what)
         return Blob(name, etag, modified, response.data)
 
     def open(self, container: str, name: str) -> BlobStream | None:
@@ -107,18 +107,18 @@ class BlobStore:
         index = {**(tags or {}), **({"due": stamp(due)} if due is not None else {})}
         if index:
             headers["x-ms-tags"] = urlencode(index, quote_via=quote)
-        what, home = f"PUT {container}/{name}", f"{container}?restype=container"
+        what, parent = f"PUT {container}/{name}", f"{container}?restype=container"
         response = self._transport.send_into(
-            home, "PUT", _path(container, name), what, headers=headers, content=content
+            parent, "PUT", _path(container, name), what, headers=headers, content=content
         )
         if response.status == 404:
             raise BlobMissingError(f"{what}: not there")
         try:
-            return told.etag(response.headers, what)
+            return response_headers.etag(response.headers, what)
         except StorageError as error:
             raise StorageUnknownError(str(error)) from None
 
-    def page(self, container: str, prefix: str = "", marker: str = "") -> tuple[list[Listed], str]:
+    def page(self, container: str, prefix: str = "", marker: str = "") -> tuple[list[BlobEntry], str]:
         """One page (up to 5,000) of the blobs under `prefix`, and the marker of the next ("" at the end).
         A container that was never written to has none.
 
@@ -131,7 +131,8 @@ class BlobStore:
                 .by_page(marker or None)
             )
             page = [
-                Listed(b.name, f'"{b.etag.strip(chr(34))}"', b.last_modified, b.size) for b in next(pages, ())
+                BlobEntry(b.name, f'"{b.etag.strip(chr(34))}"', b.last_modified, b.size)
+                for b in next(pages, ())
             ]
             return page, str(pages.continuation_token or "")  # type: ignore[attr-defined]  # ItemPaged's pages
         return [], ""
@@ -157,7 +158,7 @@ class BlobStore:
         stream: bool = False,
     ) -> BaseHTTPResponse:
         """One request to a blob. Answers 2xx and 404 come back; everything else is raised
-        (`shared.storage.transport.Transport.send`)."""
+        (`shared.storage.transport.StorageTransport.send`)."""
         what, path = f"{method} {container}/{name}", _path(container, name)
         return self._transport.send(method, path, what, headers=headers, content=content, stream=stream)
 

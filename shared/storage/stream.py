@@ -10,7 +10,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from shared.core.errors import ConditionFailedError, SourceFailedError, StorageError
-from shared.storage import headers as told
+from shared.storage import headers as response_headers
 
 CHUNK = 512 * 1024
 """Bytes per piece of a stream: half as many cost 15 % of the speed (docs/performance.md)."""
@@ -51,9 +51,9 @@ class BlobStream:
         self._response: BaseHTTPResponse | None = response
         what, headers = f"GET {container}/{name}", response.headers
         try:
-            self.etag, self.size = told.etag(headers, what), told.size(headers, what)
-            self.last_modified = told.last_modified(headers, what)
-            self.md5 = told.md5(headers, what)
+            self.etag, self.size = response_headers.etag(headers, what), response_headers.size(headers, what)
+            self.last_modified = response_headers.last_modified(headers, what)
+            self.md5 = response_headers.md5(headers, what)
             self.head = response.read(HEAD)
         except (HTTPError, OSError) as error:
             response.close()

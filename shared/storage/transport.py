@@ -69,25 +69,25 @@ class Signer(Protocol):
 
 
 class _Tries(urllib3.Retry):
-    """The tries of one request. `doubts` holds what came of those that storage may have carried out."""
+    """The tries of one request. `uncertain` holds what came of those that storage may have carried out."""
 
-    def __init__(self, doubts: list[object], **options: Any) -> None:  # noqa: ANN401 - as urllib3 has them
+    def __init__(self, uncertain: list[object], **options: Any) -> None:  # noqa: ANN401 - as urllib3 has them
         super().__init__(**_RETRIES | options)
-        self.doubts = doubts
+        self.uncertain = uncertain
 
     def new(self, **options: Any) -> Self:  # noqa: ANN401 - as urllib3 has them
-        """The tries that are left; the doubts stay."""
-        return super().new(doubts=self.doubts, **options)
+        """The tries that are left; what is uncertain stays so."""
+        return super().new(uncertain=self.uncertain, **options)
 
     def increment(self, *args: Any, **of: Any) -> Self:  # noqa: ANN401 - as urllib3 has them
         """Count a try that failed, with an `error` or a `response` whose status asks for another."""
         error = of.get("error")
-        if may_have_arrived(error) if error else _tells_nothing(of["response"].status):
-            self.doubts.append(error or of["response"].status)
+        if may_have_arrived(error) if error else _is_inconclusive(of["response"].status):
+            self.uncertain.append(error or of["response"].status)
         return super().increment(*args, **of)
 
 
-class Transport:
+class StorageTransport:
     """Sends requests to one service (blobs, queues) of a storage account. Safe to use from many threads.
 
     `role` is the role that an identity needs there; it is named where storage answers 403.
@@ -115,12 +115,12 @@ class Transport:
         Raises StorageUnknownError when a write may have been done, ConditionFailedError (also when an earlier
         try of this very write was), BlobArchivedError, BlobLeasedError, StorageError.
         """
-        response, doubted = self._exchange(method, path, what, headers or {}, content, stream)
+        response, uncertain = self._exchange(method, path, what, headers or {}, content, stream)
         status = response.status
         if status < 300:
             return response
         response.drain_conn()  # an answer that is left unread costs its connection
-        silent = _writes(method) and (doubted or _tells_nothing(status))
+        silent = _writes(method) and (uncertain or _is_inconclusive(status))
         if status == 404 and not silent:
             return response
         refusal = self._refusal(response, what)
@@ -129,20 +129,20 @@ class Transport:
         raise refusal
 
     def send_into(
-        self, home: str, method: str, path: str, what: str, *, headers: Mapping[str, str], content: bytes
+        self, parent: str, method: str, path: str, what: str, *, headers: Mapping[str, str], content: bytes
     ) -> BaseHTTPResponse:
         """Send a write as `send` does; the container or queue that it goes into is made when it is missing,
-        by a PUT of `home`."""
+        by a PUT of `parent`."""
         response = self.send(method, path, what, headers=headers, content=content)
         if response.status == 404 and error_code(response) in _MISSING:
-            self._make(home)
+            self._make(parent)
             response = self.send(method, path, what, headers=headers, content=content)
         return response
 
-    def _make(self, home: str) -> None:
-        what = f"create {home.partition('?')[0]}"
+    def _make(self, parent: str) -> None:
+        what = f"create {parent.partition('?')[0]}"
         try:
-            response, _ = self._exchange("PUT", home, what, {}, None, stream=False)
+            response, _ = self._exchange("PUT", parent, what, {}, None, stream=False)
         except StorageUnknownError as error:  # what matters is the write that needs it, and that was not done
             raise StorageError(str(error)) from None
         if response.status >= 300 and error_code(response) not in _MADE_BY_ANOTHER:
@@ -173,10 +173,10 @@ class Transport:
             )
         except (HTTPError, OSError) as error:
             cause = (isinstance(error, MaxRetryError) and error.reason) or error
-            silent = _writes(method) and (bool(tries.doubts) or may_have_arrived(cause))
+            silent = _writes(method) and (bool(tries.uncertain) or may_have_arrived(cause))
             kind = StorageUnknownError if silent else StorageError
             raise kind(f"storage did not answer to {what} ({type(cause).__name__})") from None
-        return response, bool(tries.doubts)
+        return response, bool(tries.uncertain)
 
     def _signed(
         self, method: str, path: str, what: str, headers: Mapping[str, str], content: bytes | None
@@ -217,7 +217,7 @@ def error_code(response: BaseHTTPResponse) -> str:
 def may_have_arrived(error: Exception) -> bool:
     """Whether storage may have got a request whose try ended in this error of urllib3. It has not where no
     connection came to stand: refused, no such host, too slow to connect, nobody vouches for the server.
-    The rest may have been sent, so it is doubted, be it only a TLS handshake that broke off."""
+    The rest may have been sent, so it is uncertain, be it only a TLS handshake that broke off."""
     if isinstance(error, ProxyError):
         # urllib3 says so too of a connection to a proxy that closed after the request
         return may_have_arrived(error.original_error)
@@ -226,7 +226,7 @@ def may_have_arrived(error: Exception) -> bool:
     return not isinstance(error, NewConnectionError | ConnectTimeoutError | LocationValueError)
 
 
-def _tells_nothing(status: int) -> bool:
+def _is_inconclusive(status: int) -> bool:
     """Whether an answer of that status leaves open if a write was done: an operation that storage gave up to
     wait for (500 OperationTimedOut) may or may not have succeeded.
     https://learn.microsoft.com/en-us/rest/api/storageservices/common-rest-api-error-codes"""

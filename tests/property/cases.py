@@ -21,7 +21,7 @@ from shared.services.executor import Executor
 from shared.services.operation import Outcome
 from shared.services.orders import Orders, only, order_key
 from shared.services.resellers import Resellers
-from shared.storage.ledger import LedgerStore
+from shared.storage.ledger_store import LedgerStore
 from shared.validation.orders import order_request
 from shared.web import responses
 from tests.property.explorer import BY_HAND, Entry, Task, Thing, Told

@@ -31,7 +31,7 @@ from shared.partner_center.client import PartnerCenter
 from shared.partner_center.listing import Keep
 from shared.partner_center.multipart import MultipartBody
 from shared.partner_center.wire import Answer, Listing, RequestIds
-from shared.storage.blobs import Blob, BlobStore, Listed
+from shared.storage.blobs import Blob, BlobEntry, BlobStore
 
 START = datetime(2030, 1, 1, 10, 7, 23, tzinfo=UTC)
 """The moment 0; moments are whole seconds after it."""
@@ -162,9 +162,9 @@ class PaperBlobs(BlobStore):
         self._process.ask("put", name, number, int(match.strip('"')) if match else 0)
         return f'"{number}"'
 
-    def page(self, container: str, prefix: str = "", marker: str = "") -> tuple[list[Listed], str]:
+    def page(self, container: str, prefix: str = "", marker: str = "") -> tuple[list[BlobEntry], str]:
         named = self._process.ask("page", prefix)
-        return [Listed(name, f'"{number}"', self._process.clock(), 1) for name, number in named], ""
+        return [BlobEntry(name, f'"{number}"', self._process.clock(), 1) for name, number in named], ""
 
 
 class Shown(NamedTuple):

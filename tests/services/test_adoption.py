@@ -8,7 +8,7 @@ import pytest
 
 from shared.core.ledger import State
 from shared.services.orders import order_key
-from shared.storage.ledger import Adoption
+from shared.storage.ledger_store import Adoption
 from tests.services.conftest import CUSTOMER, Office
 from tests.services.steps import NOT_DONE, fail, settle_down
 

@@ -10,7 +10,7 @@ import pytest
 
 from shared.core.errors import DecisionWaitsError, PartnerCenterError, StateConflictError
 from shared.core.ledger import State
-from shared.storage.ledger import Adoption
+from shared.storage.ledger_store import Adoption
 from tests.services.conftest import CUSTOMER, Office
 from tests.services.steps import NOT_DONE, UNREADABLE, decide, fail, settle_down
 

@@ -14,7 +14,7 @@ from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.fault_rules import Fault
 from shared.core.ledger import State
 from shared.core.receipt_parts import Receipt, ReceiptBody, ReceiptState
-from shared.core.receipts import supersedes
+from shared.core.receipt_rules import supersedes
 from tests.services.conftest import PDF, Clock, Office, built
 from tests.services.steps import (
     UNREADABLE,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.core.drops import (
+from shared.core.drop_rules import (
     MAX_BLOB_NAME,
     Decision,
     FoundFile,
@@ -31,7 +31,7 @@ from shared.core.drops import (
 from shared.core.errors import Violation
 from shared.core.models import Role
 from shared.core.receipt_parts import Receipt, ReceiptBody, ReceiptState
-from shared.core.receipts import supersedes, with_previous
+from shared.core.receipt_rules import supersedes, with_previous
 
 # --- names --------------------------------------------------------------------------------------------------
 

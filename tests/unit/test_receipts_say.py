@@ -13,7 +13,7 @@ from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission
 from shared.core.ledger_parts import Answer, PartnerIds, Source
 from shared.core.moments import http_date, iso_moment
 from shared.core.receipt_parts import FileEntry, Receipt, ReceiptBody, ReceiptState
-from shared.core.receipts import (
+from shared.core.receipt_rules import (
     DECIDE,
     NOBODY,
     RETRIED,

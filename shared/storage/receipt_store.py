@@ -8,14 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.core.errors import ConditionFailedError, StorageError
-from shared.core.receipt_parts import Receipt, ReceiptState, StoredReceipt, load_receipt
-from shared.core.receipts import supersedes, with_previous
+from shared.core.receipt_parts import Receipt, ReceiptState, VersionedReceipt, load_receipt
+from shared.core.receipt_rules import supersedes, with_previous
 from shared.storage.blobs import BlobStore
 
 _TRIES = 10
 
 
-Build = Callable[[StoredReceipt | None], Receipt | None]
+Build = Callable[[VersionedReceipt | None], Receipt | None]
 """The receipt to write in place of what lies there; None when that is to stay."""
 
 
@@ -26,17 +26,17 @@ class ReceiptStore:
         self._blobs = blobs
         self._container = container
 
-    def read(self, path: str) -> StoredReceipt | None:
+    def read(self, path: str) -> VersionedReceipt | None:
         """The receipt of a drop, if there is one."""
         blob = self._blobs.get(self._container, path)
         return load_receipt(path, blob.content, blob.etag) if blob else None
 
     def write(
-        self, receipt: Receipt, *, expected: StoredReceipt | None = None, read_first: bool = False
+        self, receipt: Receipt, *, expected: VersionedReceipt | None = None, read_first: bool = False
     ) -> bool:
         """Write it unless what lies there has come further (`supersedes`); whether it was written."""
 
-        def build(kept: StoredReceipt | None) -> Receipt | None:
+        def build(kept: VersionedReceipt | None) -> Receipt | None:
             return receipt if supersedes(receipt, kept) else None
 
         return self.replace(receipt.path, build, expected=expected, read_first=read_first) is not None
@@ -51,7 +51,7 @@ class ReceiptStore:
         return True
 
     def replace(
-        self, path: str, build: Build, *, expected: StoredReceipt | None = None, read_first: bool = False
+        self, path: str, build: Build, *, expected: VersionedReceipt | None = None, read_first: bool = False
     ) -> Receipt | None:
         """Write what `build` makes of what lies there, and return it; None when that stays. Usually there is
         none yet, so a create-only write comes first; `expected` is one that was read just now.
@@ -75,7 +75,7 @@ class ReceiptStore:
         """Paths of the receipts whose moment has come, in no order."""
         return self._blobs.due_before(self._container, now)
 
-    def _put(self, receipt: Receipt, kept: StoredReceipt | None, over: str = "") -> None:
+    def _put(self, receipt: Receipt, kept: VersionedReceipt | None, over: str = "") -> None:
         if kept:
             receipt = replace(receipt, body=with_previous(receipt.body, kept))
         waits = receipt.state is ReceiptState.WAITING and not receipt.body.previous

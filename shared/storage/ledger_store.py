@@ -29,7 +29,7 @@ _KINDS = ("attachments/", "orders/")
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class VersionedRecord:
     """A record and the version under which it stands."""
 
     record: Record
@@ -40,14 +40,14 @@ class Stored:
         return self.record.submissions[digest]
 
 
-class MovedError(StorageError):
+class ConflictError(StorageError):
     """Somebody else changed the record first; `current` is what stands there now, None when it is gone."""
 
-    def __init__(self, key: str, current: Stored | None) -> None:
+    def __init__(self, key: str, current: VersionedRecord | None) -> None:
         self.current = current
         super().__init__(f"{key} was changed by another actor")
 
-    def unless_changed(self, own: Submission) -> Stored:
+    def unless_changed(self, own: Submission) -> VersionedRecord:
         """What stands there now, when the submission itself is still what it was; raises this error when it
         is not: only others of its order have changed."""
         there = self.current.record.submissions.get(own.digest) if self.current else None
@@ -100,41 +100,41 @@ class LedgerStore:
                 )
             self._known_format = True
 
-    def read(self, key: str) -> Stored | None:
+    def read(self, key: str) -> VersionedRecord | None:
         """The record of that key, if there is one. Raises NewerRecordError, NotConfiguredError,
         StorageError."""
         self.check_format()
         blob = self._blobs.get(self._container, _name(key))
         try:
-            return Stored(Record.load(blob.content), blob.etag) if blob else None
+            return VersionedRecord(Record.load(blob.content), blob.etag) if blob else None
         except RecordError as error:
             if error.version > LEDGER_FORMAT:
                 raise NewerRecordError(f"{key} was written by a newer version of this application") from None
             raise _other_format(self._container, error.version) from None
 
-    def claim(self, before: Stored | None, record: Record, digest: str) -> Stored:
+    def claim(self, before: VersionedRecord | None, record: Record, digest: str) -> VersionedRecord:
         """Write a record with a new claim of `digest`: create-only, or over the very version `before`.
 
-        Raises MovedError when somebody else was first, StorageUnknownError when it may stand there all the
+        Raises ConflictError when somebody else was first, StorageUnknownError when it may stand there all the
         same, StorageError when it does not.
         """
         self.check_format()
         return self._write(record, digest, before.etag if before else None)
 
-    def swap(self, before: Stored, after: Submission) -> Stored:
-        """Replace one submission, if the whole record is still what was read. Raises MovedError."""
+    def swap(self, before: VersionedRecord, after: Submission) -> VersionedRecord:
+        """Replace one submission, if the whole record is still what was read. Raises ConflictError."""
         return self._write(before.record.put(after), after.digest, before.etag)
 
-    def advance(self, before: Stored, after: Submission, *, ring: bool = True) -> Stored:
+    def advance(self, before: VersionedRecord, after: Submission, *, ring: bool = True) -> VersionedRecord:
         """Replace one submission as long as it is still what was read, whatever became of the others.
 
-        Raises MovedError when that submission itself was changed.
+        Raises ConflictError when that submission itself was changed.
         """
         stored = before
         for _ in range(_TRIES):
             try:
                 return self._write(stored.record.put(after), after.digest, stored.etag, ring=ring)
-            except MovedError as moved:
+            except ConflictError as moved:
                 stored = moved.unless_changed(before.own(after.digest))
         raise StorageError(f"{before.record.key} is being changed by too many at once")
 
@@ -193,26 +193,26 @@ class LedgerStore:
         """Whether `what` was noted as belonging to `key`."""
         return _owner(self._blobs.get(self._container, _adoption(what, key))) == key
 
-    def _write(self, record: Record, digest: str, match: str | None, *, ring: bool = True) -> Stored:
+    def _write(self, record: Record, digest: str, match: str | None, *, ring: bool = True) -> VersionedRecord:
         own = record.submissions[digest]
         try:
             etag = self._blobs.put(
                 self._container, _name(record.key), record.dump(), match=match, due=record.due
             )
         except (ConditionFailedError, StorageUnknownError) as error:
-            moved = MovedError(record.key, self._read_again(record.key))
+            moved = ConflictError(record.key, self._read_again(record.key))
             try:
                 stored = moved.unless_changed(own)  # our own write; only storage's answer to it was lost
-            except MovedError:
+            except ConflictError:
                 raise error if isinstance(error, StorageUnknownError) else moved from None
         else:
-            stored = Stored(record, etag)
+            stored = VersionedRecord(record, etag)
             log_transition(record, own)
         if ring and own.due is not None and own.open and own.state is not State.CLAIMED:
             self._ring(record.key, own.due)
         return stored
 
-    def _read_again(self, key: str) -> Stored | None:
+    def _read_again(self, key: str) -> VersionedRecord | None:
         """What stands there after a write of which it is not known that it failed."""
         try:
             return self.read(key)
@@ -224,10 +224,10 @@ class LedgerStore:
 
 def _format_of(marker: bytes) -> int:
     try:
-        told = json.loads(marker).get("format")
+        number = json.loads(marker).get("format")
     except (ValueError, AttributeError):
         return 0
-    return told if isinstance(told, int) else 0
+    return number if isinstance(number, int) else 0
 
 
 def _other_format(container: str, found: int) -> NotConfiguredError:
@@ -243,7 +243,7 @@ def _owner(note: Blob | None) -> str:
 
 
 def _adoption(what: str, key: str) -> str:
-    """Orders at Partner Center are told apart within a customer."""
+    """Orders at Partner Center are number apart within a customer."""
     return f"adopted/{key.rpartition('/')[0]}/{quote(segment(what), safe='')}.json"
 
 
