@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.core.errors import NotSentError
+from shared.core.errors import NotAppliedError
 
 Clock = Callable[[], datetime]
 """Tells the time, in UTC."""
@@ -38,6 +38,6 @@ class Deadline:
         return max(0.0, self.at - self.clock())
 
     def check(self) -> None:
-        """Raise NotSentError when it has passed: whoever is late must not complete a request."""
+        """Raise NotAppliedError when it has passed: whoever is late must not complete a request."""
         if self.remaining() <= 0:
-            raise NotSentError("The time for this call was up before the request was sent whole.")
+            raise NotAppliedError("The time for this call was up before the request was sent whole.")

@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.core.errors import OutcomeUnknownError
 from shared.core.ledger import State, Submission
-from shared.core.ledger_parts import Answer, PartnerIds, Repeated
+from shared.core.ledger_parts import PartnerIds, RecordedAnswer, Repeated
 from shared.core.matching import Absent, Ambiguous
 
 GIVE_UP = timedelta(hours=24)
@@ -32,11 +32,11 @@ SAME_ANSWER = 3
 class Found:
     """It is at Partner Center: `ids` name it there. `verified` is False when that rests on counts alone."""
 
-    answer: Answer
+    answer: RecordedAnswer
     ids: tuple[str, ...]
     verified: bool = True
 
-    def kept(self) -> dict[str, Any]:
+    def changes(self) -> dict[str, Any]:
         """What a submission that is done keeps of it."""
         return {"answer": self.answer, "ids": self.ids, "verified": self.verified}
 
@@ -73,7 +73,7 @@ def silent(own: Submission, error: OutcomeUnknownError, now: datetime, visibilit
         if before is not None and before.answer == error.answer and own.same_id:
             repeated = before.model_copy(update={"times": before.times + 1})
     grown = min(visibility * 2 ** min(own.silences, 16), max(visibility, LONGEST_WAIT))
-    answer = Answer(status=error.status, ids=PartnerIds.of(error.ids))
+    answer = RecordedAnswer(status=error.status, ids=PartnerIds.of(error.ids))
     return own.model_copy(
         update={
             **_one_more_silence(own),
@@ -108,7 +108,7 @@ def _conclusion(
 ) -> _Step:
     if isinstance(finding, Found):
         left = view.silences if view.state is State.ACCEPTED else max(view.silences - 1, 0)
-        return State.DONE, "found at Partner Center", {**finding.kept(), "silences": left}
+        return State.DONE, "found at Partner Center", {**finding.changes(), "silences": left}
     detail = "not at Partner Center" if isinstance(finding, Absent) else finding.detail
     absent_after = view.absent_after or asked
     if view.deaths >= MOST_DEATHS:

@@ -27,7 +27,7 @@ Whose fault is it, and is it known that nothing happened at Partner Center?
     │       ├── BlobLeasedError      … somebody holds a lease on the blob, so it cannot be written
     │       └── NewerRecordError     … it is a record that a newer version of this application wrote
     └── PartnerCenterError
-        ├── NotSentError             known: the whole request never left; safe to send again
+        ├── NotAppliedError             known: the whole request never left; safe to send again
         │   ├── SourceFailedError    … because a document could not be read to its end
         │   ├── NotVisibleYetError   … because Partner Center does not show the order yet
         │   └── TokenError           … because no access token was to be had
@@ -254,15 +254,15 @@ class PartnerCenterError(AppError):
     """A call to Partner Center did not give the answer that was asked for."""
 
 
-class NotSentError(PartnerCenterError):
+class NotAppliedError(PartnerCenterError):
     """The request never left whole, so Partner Center cannot have acted on it. Safe to send again."""
 
 
-class SourceFailedError(NotSentError):
+class SourceFailedError(NotAppliedError):
     """A document could not be read to its end (or changed) while it was being sent."""
 
 
-class NotVisibleYetError(NotSentError):
+class NotVisibleYetError(NotAppliedError):
     """Partner Center does not know the order; one that was placed just now can take 15 minutes to appear."""
 
     retry_after = 60
@@ -270,7 +270,7 @@ class NotVisibleYetError(NotSentError):
     remedy = "check orderId; if the order is new, nothing to do: it is tried again for 20 minutes"
 
 
-class TokenError(NotSentError):
+class TokenError(NotAppliedError):
     """No access token could be obtained. `retryable` is False when an operator must act first."""
 
     def __init__(self, detail: str, *, retryable: bool = False) -> None:

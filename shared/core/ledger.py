@@ -34,7 +34,15 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError
 
-from shared.core.ledger_parts import Answer, DocumentFacts, Kept, Moment, OrderContent, Repeated, Source
+from shared.core.ledger_parts import (
+    DocumentFacts,
+    Moment,
+    OrderContent,
+    RecordedAnswer,
+    Repeated,
+    Source,
+    StoredModel,
+)
 
 LEDGER_FORMAT: Literal[2] = 2
 """Version of the records. What a submission's digest is made of is part of it."""
@@ -81,7 +89,7 @@ OPEN = HOLDING | {State.PENDING}
 """States in which something remains to be done without a person."""
 
 
-class Submission(Kept):
+class Submission(StoredModel):
     """One thing that must happen once. All moments are UTC.
 
     `due` is the expiry of a claim, or the next attempt of what is open (None: only when asked again);
@@ -119,7 +127,7 @@ class Submission(Kept):
     verified: bool = True
     """False when an outcome rests on a person's word or on counts alone."""
     given_up: bool = False
-    answer: Answer | None = None
+    answer: RecordedAnswer | None = None
     detail: str = ""
     actor: str = ""
     remedy: str = ""
@@ -184,7 +192,7 @@ class Submission(Kept):
         )
 
 
-class Record(Kept):
+class Record(StoredModel):
     """What the ledger keeps under one name: the submissions of an order, or one order request."""
 
     v: Literal[2]

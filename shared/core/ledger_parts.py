@@ -27,7 +27,7 @@ def _utc(moment: datetime) -> datetime:
 Moment = Annotated[datetime, AfterValidator(_utc)]
 
 
-class Kept(BaseModel):
+class StoredModel(BaseModel):
     """Part of a record. Members that a later version added are carried through."""
 
     model_config = ConfigDict(
@@ -35,7 +35,7 @@ class Kept(BaseModel):
     )
 
 
-class DocumentFacts(Kept):
+class DocumentFacts(StoredModel):
     """One document of a submission, as it was sent; `kind` is Partner Center's attachment type."""
 
     kind: str
@@ -44,7 +44,7 @@ class DocumentFacts(Kept):
     md5: str
 
 
-class Source(Kept):
+class Source(StoredModel):
     """The drop that a submission's documents lie in, and the versions (ETags) that were paired."""
 
     drop: str
@@ -52,7 +52,7 @@ class Source(Kept):
     files: Mapping[str, str]
 
 
-class OrderContent(Kept):
+class OrderContent(StoredModel):
     """An order as it is sent: `mode` is how to sign in; `user` the signed-in user (object id), "" for
     none."""
 
@@ -61,7 +61,7 @@ class OrderContent(Kept):
     user: str = ""
 
 
-class PartnerIds(Kept):
+class PartnerIds(StoredModel):
     """The ids that Microsoft's support asks for."""
 
     request_id: str = ""
@@ -75,7 +75,7 @@ class PartnerIds(Kept):
         return cls(**asdict(ids))
 
 
-class Answer(Kept):
+class RecordedAnswer(StoredModel):
     """What Partner Center answered: the body of a success, or `code` and `description` of a refusal."""
 
     status: int
@@ -86,7 +86,7 @@ class Answer(Kept):
     ids: PartnerIds = PartnerIds()
 
 
-class Repeated(Kept):
+class Repeated(StoredModel):
     """The same answer to the same MS-RequestId, again and again."""
 
     answer: str

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.core.ledger_parts import Kept, PartnerIds
+from shared.core.ledger_parts import PartnerIds, StoredModel
 from shared.core.resources import Attachment
 
 RECEIPT_FORMAT = 2
@@ -33,7 +33,7 @@ class ReceiptState(StrEnum):
     REVIEW = "review"
 
 
-class FileEntry(Kept):
+class FileEntry(StoredModel):
     """A file of a drop in one version; `kind` is Partner Center's attachment type, `size` in bytes."""
 
     file_name: str
@@ -43,7 +43,7 @@ class FileEntry(Kept):
     etag: str
 
 
-class NewerFiles(Kept):
+class NewerFiles(StoredModel):
     """Files that changed after the sidecar was used, and were not sent."""
 
     files: tuple[FileEntry, ...]
@@ -51,14 +51,14 @@ class NewerFiles(Kept):
     remedy: str
 
 
-class ReceiptViolation(Kept):
+class ReceiptViolation(StoredModel):
     """One fault of a drop: where it is (JSON pointer into the sidecar), and what is wrong."""
 
     pointer: str
     detail: str
 
 
-class PartnerCenterAnswer(Kept):
+class PartnerCenterAnswer(StoredModel):
     """What Partner Center answered last."""
 
     status: int = 0
@@ -67,7 +67,7 @@ class PartnerCenterAnswer(Kept):
     ids: PartnerIds = PartnerIds()
 
 
-class PreviousAttachment(Kept):
+class PreviousAttachment(StoredModel):
     """What was attached from the drop before."""
 
     submission: str
@@ -78,7 +78,7 @@ class PreviousAttachment(Kept):
     changed: str | None = None
 
 
-class ReceiptBody(Kept):
+class ReceiptBody(StoredModel):
     """What a receipt says to a person or a flow; docs/drops.md has its members."""
 
     customer_id: str | None = None

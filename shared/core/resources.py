@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import Field
 
-from shared.core.ledger_parts import Kept
+from shared.core.ledger_parts import StoredModel
 
 Json = Mapping[str, Any]
 
@@ -23,7 +23,7 @@ _MEMBERS = {name.lower(): name for name in ("attachmentId", "fileName", "sizeInK
 _LONGEST_MEMBER = 1024
 
 
-class Attachment(Kept):
+class Attachment(StoredModel):
     """An attachment as Partner Center described it: the documented members, with the values that came."""
 
     attachment_id: Any = None

@@ -16,7 +16,7 @@ class Body(ABC):
     """Bytes for one request at a time; each iteration starts from the beginning.
 
     `finished` is True once the last byte has been handed out. Before that the server cannot have the whole
-    request, after it nobody can know: this is the border between NotSentError and OutcomeUnknownError.
+    request, after it nobody can know: this is the border between NotAppliedError and OutcomeUnknownError.
     """
 
     finished: bool = False

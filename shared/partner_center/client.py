@@ -1,7 +1,7 @@
 """Partner Center as methods: orders, attachments, indirect resellers.
 
 1. A POST that writes goes out once per call. What became of it is told by the kind of the error:
-   NotSentError and RefusedError (known: nothing was done), OutcomeUnknownError (ask before repeating).
+   NotAppliedError and RefusedError (known: nothing was done), OutcomeUnknownError (ask before repeating).
 2. A read is tried up to three times when no readable answer came or the server failed, and once more with a
    new token after a 401; it never raises OutcomeUnknownError. Each page of a list is such a read.
 3. No call outlives its deadline: waiting for a place, connecting, sending and reading all count.
@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from shared.auth.mode import Mode, TokenSource
 from shared.clock import Deadline
-from shared.core.errors import NotSentError, RefusedError, ThrottledError, TokenError, TokenRejectedError
+from shared.core.errors import NotAppliedError, RefusedError, ThrottledError, TokenError, TokenRejectedError
 from shared.partner_center.body import BytesBody
 from shared.partner_center.listing import MAX_LIST, Keep, Page, read_list, read_page
 from shared.partner_center.multipart import MultipartBody
@@ -54,7 +54,7 @@ def _all_of_them(item: Mapping[str, Any]) -> bool:
 class PartnerCenter:
     """The client. One for the process; safe to use from many threads.
 
-    Every method raises RefusedError and its kinds, NotSentError and its kinds (TokenError among them), and
+    Every method raises RefusedError and its kinds, NotAppliedError and its kinds (TokenError among them), and
     NotConfiguredError when the mode that it needs has no credentials; the two that write may raise
     OutcomeUnknownError as well. An id that would change the path raises InvalidInputError.
     """
@@ -99,7 +99,7 @@ class PartnerCenter:
         """Place an order; the answer is the order resource. Reseller orders need APP_USER.
 
         `resent`: it was sent before and no answer came. `check` runs before every piece of the body leaves,
-        the closing bytes included, and raises NotSentError when it must not leave any more.
+        the closing bytes included, and raises NotAppliedError when it must not leave any more.
         https://learn.microsoft.com/en-us/partner-center/developer/create-an-order
         """
         call = Call(
@@ -143,7 +143,7 @@ class PartnerCenter:
         """Attach documents to an order; the answer is the collection of its attachments. Path in singular.
 
         `resent`: it was sent before and no answer came. `check` runs before every piece of the body leaves,
-        the closing bytes included, and raises NotSentError when it must not leave any more.
+        the closing bytes included, and raises NotAppliedError when it must not leave any more.
         https://learn.microsoft.com/en-us/partner-center/developer/attaching-purchase-order-and-completing-po-details
         """
         path = order_path(customer_id, _given(order_id), "attachment")
@@ -220,7 +220,7 @@ class PartnerCenter:
                 if token_replayed:
                     raise
                 token_replayed = True
-            except (NotSentError, RefusedError) as error:
+            except (NotAppliedError, RefusedError) as error:
                 final = isinstance(error, RefusedError) and error.status < 500
                 if final or not waits or deadline.remaining() <= waits[0]:
                     raise
@@ -258,7 +258,7 @@ class PartnerCenter:
     @contextmanager
     def _place(self, deadline: Deadline) -> Iterator[None]:
         if not self._places.acquire(timeout=deadline.remaining()):
-            raise NotSentError("Too many calls to Partner Center are under way; none ended in time.")
+            raise NotAppliedError("Too many calls to Partner Center are under way; none ended in time.")
         try:
             yield
         finally:
@@ -270,7 +270,7 @@ def _attachments_of(customer_id: str, order_id: str) -> Call:
 
 
 def _page(call: Call, response: OpenResponse, ids: RequestIds, token: str, keep: Keep, most: int) -> Page:
-    """Read a page of a list from a reply. Raises RefusedError and NotSentError."""
+    """Read a page of a list from a reply. Raises RefusedError and NotAppliedError."""
     if response.status != 200:
         raise failure(call, response.read(), ids, token)
     page = read_page(_to_the_end(response), keep, most)
@@ -284,7 +284,7 @@ def _page(call: Call, response: OpenResponse, ids: RequestIds, token: str, keep:
 def _to_the_end(response: OpenResponse) -> Iterator[bytes]:
     yield from response.pieces()
     if not response.whole:
-        raise NotSentError("Partner Center's list broke off, or did not end in time.")
+        raise NotAppliedError("Partner Center's list broke off, or did not end in time.")
 
 
 def _given(order_id: str) -> str:

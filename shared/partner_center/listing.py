@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.core.errors import NotSentError, RefusedError, SupportIds
+from shared.core.errors import NotAppliedError, RefusedError, SupportIds
 from shared.core.moments import http_date
 from shared.core.strict_json import MAX_DEPTH
 from shared.partner_center.paging import more_follows, next_page, total_of
@@ -101,7 +101,7 @@ def _asked(call: Call) -> object:
 def read_page(pieces: Iterable[bytes], keep: Keep, most: int) -> Page:
     """Read one page from the bytes of its body.
 
-    Raises NotSentError, as for every unreadable reply to a read, when they are not one JSON object, or one
+    Raises NotAppliedError, as for every unreadable reply to a read, when they are not one JSON object, or one
     that is refused here: nested too deep, with an item that is too long, with two members of one name.
     """
     reader = _Reader(keep)
@@ -235,5 +235,5 @@ def _array(depth: int) -> _Events:
         elements.append((yield from _container(event, depth + 1)) if event in _OPENS else value)
 
 
-def _unreadable(why: str) -> NotSentError:
-    return NotSentError(f"Partner Center's list cannot be read ({why}).")
+def _unreadable(why: str) -> NotAppliedError:
+    return NotAppliedError(f"Partner Center's list cannot be read ({why}).")

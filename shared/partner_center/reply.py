@@ -7,7 +7,7 @@ A call that writes:
 
 A call that only reads never has an unknown outcome:
 1. 200 with the member that the call is about: an Answer.
-2. Any other 1xx or 2xx: NotSentError, as if no answer had come, unless it holds a documented error code
+2. Any other 1xx or 2xx: NotAppliedError, as if no answer had come, unless it holds a documented error code
    (200 with 400072).
 3. Everything else: RefusedError and its kinds.
 
@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.core.errors import (
-    NotSentError,
+    NotAppliedError,
     OutcomeUnknownError,
     PartnerCenterError,
     RefusedError,
@@ -74,7 +74,7 @@ def failure(call: Call, raw: RawResponse, sent: RequestIds, token: str = "") -> 
         )
         return _refusal(raw, error, ids) if known else _unknown(raw, error, ids)
     if raw.status < 300 and (raw.status, error.code) not in codes.TABLE:
-        return NotSentError(f"Partner Center answered {raw.status} without a readable result.")
+        return NotAppliedError(f"Partner Center answered {raw.status} without a readable result.")
     return _refusal(raw, error, ids)
 
 

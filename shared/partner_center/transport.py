@@ -1,6 +1,6 @@
 """One request and its reply over a pooled connection, and nothing besides: no retry, redirect or cookie.
 
-Whatever goes wrong becomes NotSentError or OutcomeUnknownError, by one question: had the last byte of the
+Whatever goes wrong becomes NotAppliedError or OutcomeUnknownError, by one question: had the last byte of the
 body been handed out? Only the kind of the failure is told; texts of network errors hold URLs and headers.
 """
 
@@ -12,7 +12,7 @@ from urllib3.response import BaseHTTPResponse, HTTPResponse
 from urllib3.util import Timeout
 
 from shared.clock import Deadline
-from shared.core.errors import AppError, NotSentError, OutcomeUnknownError, SupportIds
+from shared.core.errors import AppError, NotAppliedError, OutcomeUnknownError, SupportIds
 from shared.http_pool import connections
 from shared.partner_center.connection import POOLS, Connection
 from shared.partner_center.wire import Call, RawResponse, RequestIds
@@ -88,8 +88,8 @@ class Transport:
     def open(self, call: Call, token: str, ids: RequestIds, deadline: Deadline) -> OpenResponse:
         """Send `call` once and return the reply, whatever its status, for the caller to close.
 
-        Raises NotSentError (SourceFailedError, when a document is the cause) before the request has left
-        whole. After that: OutcomeUnknownError for a call that writes, NotSentError for one that reads. In
+        Raises NotAppliedError (SourceFailedError, when a document is the cause) before the request has left
+        whole. After that: OutcomeUnknownError for a call that writes, NotAppliedError for one that reads. In
         both cases the connection is reset, so that nothing of the request arrives later.
         """
         guard = _guard(call, deadline)
@@ -107,11 +107,11 @@ class Transport:
                 call.body.close()
         # raised out here so that no network error, with what it quotes, hangs on it as context
         if call.body is not None and not call.body.finished:
-            raise NotSentError(f"The request did not reach Partner Center whole ({kind}).")
+            raise NotAppliedError(f"The request did not reach Partner Center whole ({kind}).")
         if call.writes:
             sent = SupportIds(ids.request_id, ids.correlation_id)
             raise OutcomeUnknownError(f"The request was sent and no answer came ({kind}).", sent)
-        raise NotSentError(f"Partner Center did not answer ({kind}).")
+        raise NotAppliedError(f"Partner Center did not answer ({kind}).")
 
     def _send(self, call: Call, token: str, ids: RequestIds, deadline: Deadline) -> BaseHTTPResponse:
         headers = {**call.headers(ids), "Authorization": f"Bearer {token}"}

@@ -70,8 +70,8 @@ class Call:
     `member` names the member that every success has; `entire`: a list that is only a page is no success.
     `customer` is whose rate limit it counts against, "" for the partner's own. `writes`: repeating it may do
     a thing twice. `resent`: it is sent again after a silence, so that a conflict may be with our own first
-    sending. `check` runs before every piece of the body and may raise NotSentError. `more_headers` are sent
-    besides those of every call.
+    sending. `check` runs before every piece of the body and may raise NotAppliedError. `more_headers` are
+    sent besides those of every call.
     """
 
     method: str

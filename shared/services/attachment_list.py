@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.core.ledger_parts import Answer as KeptAnswer
-from shared.core.ledger_parts import PartnerIds
+from shared.core.ledger_parts import PartnerIds, RecordedAnswer
 from shared.core.resources import Attachment, ListedAttachment, collection_text, read_attachment
 from shared.partner_center.wire import Answer, Listing
 
@@ -25,10 +24,10 @@ class AttachmentList:
         """The entries whose ids are not known already."""
         return [entry for entry in self.entries if not any(entry.id in ids for ids in known)]
 
-    def of(self, ids: Sequence[str]) -> KeptAnswer:
+    def of(self, ids: Sequence[str]) -> RecordedAnswer:
         """The collection of some of its entries, as Partner Center told them."""
         body = collection_text(self.items[i] for i in ids if i in self.items)
-        return KeptAnswer(status=201, body=body, ids=self.ids)
+        return RecordedAnswer(status=201, body=body, ids=self.ids)
 
 
 def read_list(items: Sequence[Any], *, complete: bool, answer: Answer | Listing) -> AttachmentList:

@@ -21,8 +21,8 @@ from shared.core.errors import (
     AppError,
     InvalidInputError,
     KeyReusedError,
+    NotAppliedError,
     NotConfiguredError,
-    NotSentError,
     OrderBusyError,
     PartnerCenterError,
     StorageError,
@@ -216,7 +216,7 @@ class _Run:
                 [Violation("", f"this order has {MOST_SUBMISSIONS} submissions already; no more are taken")]
             )
         if self.deadline.remaining() < op.seconds_needed:
-            raise NotSentError("Too little time is left to send these documents; nothing was sent.")
+            raise NotAppliedError("Too little time is left to send these documents; nothing was sent.")
         if own is not None and own.first_silent is not None:
             # its base stays; the look that proves it absent comes right before the claim
             if not self.looked and _unexplained(own, record, self._fresh_snapshot(record)):

@@ -19,8 +19,7 @@ from shared.core.errors import (
     StorageError,
 )
 from shared.core.ledger import Record, Submission
-from shared.core.ledger_parts import Answer as KeptAnswer
-from shared.core.ledger_parts import PartnerIds, Source
+from shared.core.ledger_parts import PartnerIds, RecordedAnswer, Source
 from shared.partner_center.wire import Answer, RequestIds
 
 log = logging.getLogger(__name__)
@@ -100,7 +99,7 @@ class Operation(Protocol):
         ...
 
     def send(self, submission: Submission, deadline: Deadline, check: Callable[[], None]) -> Answer:
-        """Make the call, once. `check` runs before each piece of the body leaves, and raises NotSentError
+        """Make the call, once. `check` runs before each piece of the body leaves, and raises NotAppliedError
         when it must not leave any more. Raises PartnerCenterError."""
         ...
 
@@ -132,15 +131,15 @@ class ForeignAnswerError(AppError):
     """An answer came, and what it tells of is another submission's: this one has done nothing."""
 
 
-def kept_answer(answer: Answer) -> KeptAnswer:
+def recorded_answer(answer: Answer) -> RecordedAnswer:
     """An answer as the record keeps it: the body as text, so that no digit of it changes."""
     body = answer.body.decode("utf-8-sig", "replace")
-    return KeptAnswer(status=answer.status, body=body, ids=PartnerIds.of(answer.ids))
+    return RecordedAnswer(status=answer.status, body=body, ids=PartnerIds.of(answer.ids))
 
 
-def kept_refusal(error: RefusedError) -> KeptAnswer:
+def recorded_refusal(error: RefusedError) -> RecordedAnswer:
     """A refusal as the record keeps it."""
-    return KeptAnswer(
+    return RecordedAnswer(
         status=error.status,
         code=error.code,
         description=error.description,
@@ -149,9 +148,9 @@ def kept_refusal(error: RefusedError) -> KeptAnswer:
     )
 
 
-def kept_ids(answer: Answer) -> KeptAnswer:
+def recorded_ids(answer: Answer) -> RecordedAnswer:
     """An answer without its body, for what is open."""
-    return KeptAnswer(status=answer.status, ids=PartnerIds.of(answer.ids))
+    return RecordedAnswer(status=answer.status, ids=PartnerIds.of(answer.ids))
 
 
 def ask(op: Operation, record: Record, view: Submission, deadline: Deadline) -> Reconciliation:

@@ -22,8 +22,7 @@ from shared.core.errors import (
 )
 from shared.core.ids import segment
 from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission
-from shared.core.ledger_parts import Answer as KeptAnswer
-from shared.core.ledger_parts import OrderContent, PartnerIds, Source
+from shared.core.ledger_parts import OrderContent, PartnerIds, RecordedAnswer, Source
 from shared.core.matching import Absent, Ours, Verdict
 from shared.core.matching_orders import (
     Twin,
@@ -43,7 +42,7 @@ from shared.services.operation import (
     ForeignAnswerError,
     Outcome,
     Snapshot,
-    kept_answer,
+    recorded_answer,
 )
 from shared.services.resellers import Resellers
 from shared.storage.ledger_store import Adoption, LedgerStore, VersionedRecord
@@ -133,7 +132,7 @@ class OrderOperation:
             raise ForeignAnswerError("Partner Center answered with an order that belongs to another request.")
         if adoption is Adoption.OPEN:
             raise OutcomeUnknownError("Partner Center answered with an order that may be another request's.")
-        return Found(kept_answer(answer), (order_id,))
+        return Found(recorded_answer(answer), (order_id,))
 
     def reconcile(self, record: Record, submission: Submission, deadline: Deadline) -> Reconciliation:
         """Look for the order among the customer's that may have come of the silence.
@@ -160,14 +159,14 @@ class OrderOperation:
             return Unproved("another request that is open may have placed what is there", passes=True)
         return verdict
 
-    def _whole(self, order_id: str, listing: Listing, ids: RequestIds, deadline: Deadline) -> KeptAnswer:
+    def _whole(self, order_id: str, listing: Listing, ids: RequestIds, deadline: Deadline) -> RecordedAnswer:
         """The order as Partner Center has it now; as it stands in the list when it cannot be read alone."""
         try:
-            answer = kept_answer(self.partner.get_order(self.blank.customer_id, order_id, ids, deadline))
+            answer = recorded_answer(self.partner.get_order(self.blank.customer_id, order_id, ids, deadline))
         except PartnerCenterError:
             listed = next(order for order in listing.items if id_of(order) == order_id)
             body = json.dumps(listed, ensure_ascii=False, default=float)
-            answer = KeptAnswer(status=200, body=body, ids=PartnerIds.of(listing.ids))
+            answer = RecordedAnswer(status=200, body=body, ids=PartnerIds.of(listing.ids))
         return answer.model_copy(update={"status": 201})
 
     def _judge(

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.clock import Deadline
-from shared.core.errors import NotSentError, ResellerError, Violation
+from shared.core.errors import NotAppliedError, ResellerError, Violation
 from shared.core.models import OrderRequest
 from shared.core.resources import by_lower_name, items_of
 from shared.partner_center.client import PartnerCenter
@@ -107,7 +107,7 @@ class Resellers:
         known = self._list.get(partner, suffices, ask, deadline)
         found = wanted(known)
         if _fault(found) and not known.complete:
-            raise NotSentError(
+            raise NotAppliedError(
                 "Partner Center's list of indirect resellers did not come whole, and the part that came does"
                 " not hold this one as one that may stand on an order. No order was placed."
             )

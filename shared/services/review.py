@@ -22,14 +22,14 @@ from shared.core.errors import (
 )
 from shared.core.ids import segment
 from shared.core.ledger import Record, State, Submission
-from shared.core.ledger_parts import Answer as KeptAnswer
+from shared.core.ledger_parts import RecordedAnswer
 from shared.core.matching import Ambiguous
 from shared.core.matching_documents import nearest
 from shared.core.resources import named_attachments_text, named_order_text
 from shared.partner_center.wire import RequestIds
 from shared.services.attachment_operation import is_denial
 from shared.services.attachments import Attachments
-from shared.services.operation import kept_answer
+from shared.services.operation import recorded_answer
 from shared.services.orders import Orders
 from shared.services.receipts import Receipts
 from shared.storage.ledger_store import Adoption, ConflictError, LedgerStore, VersionedRecord
@@ -118,7 +118,7 @@ class Reviews:
                     return self._send(stored, own, detail, silences=0, deaths=0, **unseen)
                 found = finding
         detail = f"adopted by {asked.by}{said}"
-        after = own.to(State.DONE, self.clock(), self.new_id(), detail, **found.kept())
+        after = own.to(State.DONE, self.clock(), self.new_id(), detail, **found.changes())
         return self.ledger.swap(stored, after)  # the others' ids count as they were read
 
     def _asked(self, record: Record, own: Submission, deadline: Deadline) -> tuple[Reconciliation, str]:
@@ -156,7 +156,7 @@ class Reviews:
         except PartnerCenterError as error:
             if not is_denial(error):
                 raise
-            named = KeptAnswer(status=201, body=named_attachments_text(asked.attachment_ids))
+            named = RecordedAnswer(status=201, body=named_attachments_text(asked.attachment_ids))
             return Found(named, asked.attachment_ids, verified=False), _NOT_VERIFIED
         unowned = order.beyond(record.ids_of_others(own.digest))
         chosen = asked.attachment_ids or nearest(own.documents, unowned)
@@ -186,9 +186,9 @@ class Reviews:
         except PartnerCenterError as error:
             if not is_denial(error):
                 raise
-            kept = KeptAnswer(status=201, body=named_order_text(asked.order_id))
+            kept = RecordedAnswer(status=201, body=named_order_text(asked.order_id))
             return Found(kept, (asked.order_id,), verified=False), _NOT_VERIFIED
-        kept = kept_answer(answer).model_copy(update={"status": 201})
+        kept = recorded_answer(answer).model_copy(update={"status": 201})
         return Found(kept, (asked.order_id,)), ""
 
     def _is_anothers(self, record: Record, order_id: str) -> bool:

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from shared.clock import Clock, Deadline
 from shared.core.conclusions import GIVE_UP, LONGEST_WAIT, Found, Unproved, concluded, hours, silent
 from shared.core.errors import (
+    NotAppliedError,
     NotConfiguredError,
-    NotSentError,
     NotVisibleYetError,
     OutcomeUnknownError,
     RefusedError,
@@ -30,7 +30,14 @@ from shared.core.errors import (
 )
 from shared.core.ledger import State, Submission
 from shared.partner_center.wire import Answer
-from shared.services.operation import Failure, ForeignAnswerError, Operation, ask, kept_ids, kept_refusal
+from shared.services.operation import (
+    Failure,
+    ForeignAnswerError,
+    Operation,
+    ask,
+    recorded_ids,
+    recorded_refusal,
+)
 from shared.storage.ledger_store import ConflictError, LedgerStore, VersionedRecord
 
 log = logging.getLogger(__name__)
@@ -80,20 +87,20 @@ class Sending:
         except OutcomeUnknownError as error:
             return Attempt(self._silence(stored, error))
         except ForeignAnswerError as error:
-            return self._pending(stored, NotSentError(str(error)), 1.0, definitive=True)
-        except (NotSentError, ThrottledError, TokenRejectedError, NotConfiguredError) as error:
+            return self._pending(stored, NotAppliedError(str(error)), 1.0, definitive=True)
+        except (NotAppliedError, ThrottledError, TokenRejectedError, NotConfiguredError) as error:
             return self._pending(stored, error, self._wait(error, own.attempt), definitive=False)
         except RefusedError as error:
             return self._refused(stored, error)
         if found is None:
             return Attempt(self._accepted(stored, answer))
-        return Attempt(self._note(stored, self._to(own, State.DONE, "accepted", **found.kept())))
+        return Attempt(self._note(stored, self._to(own, State.DONE, "accepted", **found.changes())))
 
     def _check(self, own: Submission) -> None:
         """The closing bytes stay back when the claim is about to expire, whatever the monotonic clock says:
         the process may have been frozen."""
         if own.due is None or self.clock() > own.due - self.margin:
-            raise NotSentError("The claim was about to expire before the request was fully sent.")
+            raise NotAppliedError("The claim was about to expire before the request was fully sent.")
 
     def _to(self, own: Submission, state: State, detail: str, **changes: Any) -> Submission:  # noqa: ANN401
         return own.to(state, self.clock(), self.new_id(), detail, **changes)
@@ -108,7 +115,7 @@ class Sending:
             "accepted; the answer does not show all of it",
             due=later,
             absent_after=later,
-            answer=kept_ids(answer),
+            answer=recorded_ids(answer),
         )
         try:
             finding = ask(self.op, stored.record, after, self.deadline)
@@ -116,7 +123,9 @@ class Sending:
             log.exception("what Partner Center shows of %s could not be judged", stored.record.key)
         else:
             if isinstance(finding, Found):
-                after = self._to(own, State.DONE, "accepted, and found at Partner Center", **finding.kept())
+                after = self._to(
+                    own, State.DONE, "accepted, and found at Partner Center", **finding.changes()
+                )
         return self._note(stored, after)
 
     def _silence(self, stored: VersionedRecord, error: OutcomeUnknownError) -> VersionedRecord:
@@ -152,7 +161,7 @@ class Sending:
             own,
             State.REFUSED,
             str(error),
-            answer=kept_refusal(error),
+            answer=recorded_refusal(error),
             actor=error.actor,
             remedy=error.remedy,
             same_id=own.same_id and not error.from_service,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from shared.clock import Deadline
-from shared.core.errors import AppError, NotSentError, RefusedError, ThrottledError, TokenError
+from shared.core.errors import AppError, NotAppliedError, RefusedError, ThrottledError, TokenError
 
 _T = TypeVar("_T")
 
@@ -90,7 +90,7 @@ class SharedRead(Generic[_T]):
     ) -> _T:
         """Return what is known, if it `suffices` at its age in seconds, else what a call brings.
 
-        Raises what `ask` raises, whoever called it; NotSentError when the deadline ends before that.
+        Raises what `ask` raises, whoever called it; NotAppliedError when the deadline ends before that.
         """
         with self._changed:
             known = self._await(asker, suffices, deadline)
@@ -121,7 +121,9 @@ class SharedRead(Generic[_T]):
                 return None
             left = deadline.remaining()
             if left <= 0:
-                raise NotSentError("The time was up while another request asked Partner Center for the same.")
+                raise NotAppliedError(
+                    "The time was up while another request asked Partner Center for the same."
+                )
             self._changed.wait(min(left, patience) if patience > 0 else left)
 
     def _call_to_wait_for(self, asker: object, *, patient: bool) -> _Call | None:
@@ -161,12 +163,12 @@ def _is_personal(error: AppError) -> bool:
     """Whether the error may be one of the caller's token, and another caller may fare better."""
     if isinstance(error, RefusedError):
         return error.status in (401, 403)
-    return isinstance(error, TokenError) or not isinstance(error, NotSentError)
+    return isinstance(error, TokenError) or not isinstance(error, NotAppliedError)
 
 
 def _is_remembered(error: AppError) -> bool:
     """Whether the failure is remembered here: tokens and rate limits have a memory of their own."""
-    return isinstance(error, NotSentError | RefusedError) and not isinstance(
+    return isinstance(error, NotAppliedError | RefusedError) and not isinstance(
         error, TokenError | ThrottledError
     )
 

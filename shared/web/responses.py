@@ -16,13 +16,13 @@ from shared.core.errors import (
     GivenUpError,
     InProgressError,
     NeedsReviewError,
-    NotSentError,
+    NotAppliedError,
     RefusedError,
     SupportIds,
     UnsupportedMediaTypeError,
 )
 from shared.core.ledger import Record, State, Submission
-from shared.core.ledger_parts import Answer as Answered
+from shared.core.ledger_parts import RecordedAnswer
 from shared.partner_center.statuses import next_step, normalize
 from shared.partner_center.wire import Answer, parse_object
 from shared.services.operation import Outcome
@@ -39,7 +39,7 @@ def forward(answer: Answer) -> func.HttpResponse:
 
 def from_record(submission: Submission, status: int, headers: Mapping[str, str]) -> func.HttpResponse:
     """The answer that a submission keeps."""
-    answer = submission.answer or Answered(status=status)
+    answer = submission.answer or RecordedAnswer(status=status)
     body = answer.body.encode()
     return _json(body, status, _support_ids(submission), {**_status_headers(body), **headers})
 
@@ -77,7 +77,7 @@ def require_done(outcome: Outcome) -> Submission | None:
         case State.REVIEW:
             raise NeedsReviewError(own.detail, outcome.record.name_of(own))
         case State.PENDING if own.due is None:  # else the worker sends it: it lies in a drop as well
-            raise outcome.error or NotSentError(f"It was not sent; send it again: {own.detail}")
+            raise outcome.error or NotAppliedError(f"It was not sent; send it again: {own.detail}")
         case _:
             return None
 
@@ -88,7 +88,7 @@ def refusal_of(record: Record, own: Submission) -> AppError:
         return GivenUpError(own.detail, record.name_of(own))
     answer = own.answer
     if answer is None:
-        return NotSentError(own.detail)
+        return NotAppliedError(own.detail)
     refusal = RefusedError(
         answer.status,
         answer.code,

@@ -9,7 +9,7 @@ import pytest
 
 from shared.auth.mode import Mode
 from shared.core.errors import (
-    NotSentError,
+    NotAppliedError,
     PartnerCenterError,
     RefusedError,
     ThrottledError,
@@ -45,7 +45,7 @@ def test_a_read_that_fails_is_never_an_unknown_outcome(world: Make, name: str) -
     read = READS[name][0]
     w = world(close_after_request)
 
-    failing(NotSentError, lambda: read(w))
+    failing(NotAppliedError, lambda: read(w))
     assert w.server.connections == 3
 
     error = failing(RefusedError, lambda: read(world(answer(500, {"code": "800003"}))))
@@ -58,7 +58,7 @@ def test_a_read_does_not_wait_beyond_its_deadline(world: Make) -> None:
     failing(RefusedError, lambda: w.get(seconds=0.4))
 
     assert w.slept == []
-    failing(NotSentError, lambda: world(hang).get(seconds=0.3))
+    failing(NotAppliedError, lambda: world(hang).get(seconds=0.3))
 
 
 @pytest.mark.parametrize("status", [103, 202, 204, 206])
@@ -67,7 +67,7 @@ def test_an_odd_success_is_no_answer_to_a_read(world: Make, status: int) -> None
 
     assert w.get().status == 200
     assert w.server.connections == 3
-    failing(NotSentError, world(answer(status, ORDER)).get)
+    failing(NotAppliedError, world(answer(status, ORDER)).get)
 
 
 def test_a_read_that_is_refused_is_not_tried_again(world: Make) -> None:
@@ -108,7 +108,7 @@ def test_a_token_that_no_header_can_hold_is_not_told(world: Make, token: str) ->
     w = world(answer(200, ORDER))
     w.tokens.get = lambda mode: token  # type: ignore[method-assign]  # another token source
 
-    failing(NotSentError, w.create)
+    failing(NotAppliedError, w.create)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_token_that_no_header_can_hold_is_not_told(world: Make, token: str) ->
     ],
 )
 def test_a_page_of_the_resellers_is_not_taken_for_the_whole(world: Make, page: dict[str, object]) -> None:
-    failing(NotSentError, lambda: READS["resellers"][0](world(answer(200, page))))
+    failing(NotAppliedError, lambda: READS["resellers"][0](world(answer(200, page))))
     assert READS["attachments"][0](world(answer(200, page))).json() == page
 
 
@@ -194,7 +194,7 @@ def test_no_more_calls_than_places_are_under_way(world: Make) -> None:
     for _ in range(2):
         assert arrived.acquire(timeout=5)
 
-    failing(NotSentError, lambda: w.create(seconds=0.1))
+    failing(NotAppliedError, lambda: w.create(seconds=0.1))
     go.set()
     for thread in threads:
         thread.join(5)
@@ -216,7 +216,7 @@ def test_a_place_is_given_back_after_every_failure(world: Make) -> None:
 def test_a_call_that_comes_too_late_is_not_sent(world: Make) -> None:
     w = world(answer(201, ORDER))
 
-    failing(NotSentError, lambda: w.create(seconds=-1))
-    failing(NotSentError, lambda: w.get(seconds=-1))
+    failing(NotAppliedError, lambda: w.create(seconds=-1))
+    failing(NotAppliedError, lambda: w.get(seconds=-1))
 
     assert w.server.connections == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.simulator.pki import make_pki
-from shared.core.errors import NotSentError, OutcomeUnknownError
+from shared.core.errors import NotAppliedError, OutcomeUnknownError
 from tests.contract.scripted_server import Connection, answer, close_after_request, reply
 from tests.contract.world import ATTACHED, ORDER, Make, World, failing, po
 
@@ -82,7 +82,7 @@ def test_a_request_that_is_given_up_half_way_does_not_arrive(world: Make) -> Non
     late = Late()
     w = world(late)
 
-    failing(NotSentError, lambda: w.attach(po(SIZE, slow), seconds=0.3))
+    failing(NotAppliedError, lambda: w.attach(po(SIZE, slow), seconds=0.3))
 
     late.waits()
     assert w.server.resets == 1
@@ -138,13 +138,13 @@ def test_the_check_runs_before_the_closing_bytes_and_stops_them(world: Make) -> 
 
     def check() -> None:
         if now[0] >= until:
-            raise NotSentError("the claim has ended")
+            raise NotAppliedError("the claim has ended")
 
     w = world(close_after_request)
 
-    error = failing(NotSentError, lambda: w.attach(po(200_000, pieces), check=check))
+    error = failing(NotAppliedError, lambda: w.attach(po(200_000, pieces), check=check))
     assert str(error) == "the claim has ended"
-    assert failing(NotSentError, lambda: w.create(check=check)) is not None
+    assert failing(NotAppliedError, lambda: w.create(check=check)) is not None
     assert w.server.requests == []
 
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clock import Deadline
-from shared.core.errors import NotSentError, RefusedError, ThrottledError, TokenRejectedError
+from shared.core.errors import NotAppliedError, RefusedError, ThrottledError, TokenRejectedError
 from shared.partner_center.listing import read_page
 from shared.partner_center.wire import Listing
 from tests.contract.scripted_server import (
@@ -336,7 +336,7 @@ def test_a_further_page_that_is_refused_leaves_the_list_incomplete(world: Make) 
     assert (got.complete, got.count) == (False, 1)
     failing(ThrottledError, lambda: orders(world(first, answer(429))))
     failing(RefusedError, lambda: orders(world(first, answer(503))))
-    failing(NotSentError, lambda: orders(world(first, answer(200, {"totalCount": 0}))))
+    failing(NotAppliedError, lambda: orders(world(first, answer(200, {"totalCount": 0}))))
 
 
 UNREADABLE: dict[str, object] = {
@@ -374,7 +374,7 @@ UNREADABLE: dict[str, object] = {
 def test_a_list_that_cannot_be_read_is_no_answer(world: Make, body: object) -> None:
     w = world(answer(200, body))
 
-    error = failing(NotSentError, lambda: orders(w))
+    error = failing(NotAppliedError, lambda: orders(w))
 
     assert "id" not in str(error).split()
     assert w.server.connections == 3
@@ -400,8 +400,8 @@ def test_what_is_odd_and_can_be_read_is_read(world: Make) -> None:
 def test_a_list_that_broke_off_is_no_answer(world: Make, data: bytes) -> None:
     whole = json.dumps(page("1", total=1)).encode()
 
-    failing(NotSentError, lambda: orders(world(raw(reply(200, whole, {"Content-Length": "4000"}) + data))))
-    failing(NotSentError, lambda: world(hang).client.list_orders(CUSTOMER, IDS, Deadline.after(0.3)))
+    failing(NotAppliedError, lambda: orders(world(raw(reply(200, whole, {"Content-Length": "4000"}) + data))))
+    failing(NotAppliedError, lambda: world(hang).client.list_orders(CUSTOMER, IDS, Deadline.after(0.3)))
 
 
 def test_the_date_of_the_reply_may_be_unreadable(world: Make) -> None:
@@ -497,7 +497,7 @@ def test_a_page_that_was_spoilt_is_a_page_or_unreadable(
     start %= len(content)
     spoilt = content[:start] + instead + content[start + length % 5 :]
 
-    with contextlib.suppress(NotSentError):
+    with contextlib.suppress(NotAppliedError):
         assert read_page(in_pieces(spoilt, [7] * 50), lambda item: True, 1_000_000).size == len(spoilt)
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from shared.core.errors import (
-    NotSentError,
+    NotAppliedError,
     OutcomeUnknownError,
     PartnerCenterError,
     RefusedError,
@@ -239,8 +239,8 @@ READ_RULES: list[tuple[tuple[int, ...], Answers, type[PartnerCenterError] | None
     ((429,), {**EMPTY, **UNDOCUMENTED, **DOCUMENTED}, ThrottledError),
     ((200,), {"400072": coded("400072")}, RefusedError),
     ((200,), RESULT, None),
-    ((200,), NOTHING_READABLE, NotSentError),
-    ((102, 103, 201, 202, 203, 204, 206), {**NOTHING_READABLE, **RESULT}, NotSentError),
+    ((200,), NOTHING_READABLE, NotAppliedError),
+    ((102, 103, 201, 202, 203, 204, 206), {**NOTHING_READABLE, **RESULT}, NotAppliedError),
 ]
 """Rows for calls that read: (statuses, answers, error)."""
 

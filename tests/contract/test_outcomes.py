@@ -14,7 +14,7 @@ from shared.auth.mode import Mode
 from shared.clock import Deadline
 from shared.core.errors import (
     InvalidInputError,
-    NotSentError,
+    NotAppliedError,
     OutcomeUnknownError,
     RefusedError,
     SourceFailedError,
@@ -59,15 +59,15 @@ def unreachable(world: World) -> World:
 def test_nobody_listens_and_nothing_was_sent(world: Make) -> None:
     w = unreachable(world(hang))
 
-    assert "ConnectionRefusedError" in str(failing(NotSentError, w.create))
-    failing(NotSentError, w.attach)
+    assert "ConnectionRefusedError" in str(failing(NotAppliedError, w.create))
+    failing(NotAppliedError, w.attach)
 
 
 def test_a_body_that_was_sent_whole_before_does_not_make_a_refused_connection_unknown(world: Make) -> None:
     w, body = world(close_after_request), po()
     failing(OutcomeUnknownError, lambda: w.attach(body))
 
-    failing(NotSentError, lambda: unreachable(w).attach(body))
+    failing(NotAppliedError, lambda: unreachable(w).attach(body))
 
 
 def test_tls_fails_and_nothing_was_sent(world: Make) -> None:
@@ -76,21 +76,21 @@ def test_tls_fails_and_nothing_was_sent(world: Make) -> None:
     w.client.close()
     w.client = client
 
-    failing(NotSentError, w.create)
+    failing(NotAppliedError, w.create)
     assert w.server.requests == []
 
 
 def test_a_reset_in_the_middle_of_the_body_is_known(world: Make) -> None:
     w = world(reset_in_the_middle)
 
-    failing(NotSentError, lambda: w.attach(po(BIG)))
+    failing(NotAppliedError, lambda: w.attach(po(BIG)))
     assert w.server.connections == 1
 
 
 def test_a_server_that_takes_nothing_is_given_up_at_the_deadline(world: Make) -> None:
     w = world(never_read)
 
-    failing(NotSentError, lambda: w.attach(po(BIG), seconds=0.3))
+    failing(NotAppliedError, lambda: w.attach(po(BIG), seconds=0.3))
 
 
 def test_a_document_that_fails_is_not_taken_for_a_lost_reply(world: Make) -> None:
@@ -115,7 +115,7 @@ def test_whoever_is_late_does_not_complete_the_request(world: Make) -> None:
     w = world(close_after_request)
     deadline = Deadline(10.0, lambda: now[0])
 
-    failing(NotSentError, lambda: w.client.attach("c", "o", po(200_000, slow), IDS, deadline))
+    failing(NotAppliedError, lambda: w.client.attach("c", "o", po(200_000, slow), IDS, deadline))
     assert w.server.requests == []
 
 
@@ -129,7 +129,7 @@ def test_the_wait_for_the_reply_is_what_the_sending_has_left(world: Make) -> Non
         connection.stopped(0.6)
         connection.send(reply(201, ATTACHED))
 
-    with pytest.raises((NotSentError, OutcomeUnknownError)):
+    with pytest.raises((NotAppliedError, OutcomeUnknownError)):
         world(late).attach(po(100, slow), seconds=0.8)
 
 
@@ -143,7 +143,7 @@ def test_a_document_is_let_go_as_soon_as_sending_has_failed(world: Make) -> None
         finally:
             closed.append(True)
 
-    failing(NotSentError, lambda: world(reset_in_the_middle).attach(po(100_000 * 1000, pieces)))
+    failing(NotAppliedError, lambda: world(reset_in_the_middle).attach(po(100_000 * 1000, pieces)))
 
     assert closed == [True]
 
@@ -276,5 +276,5 @@ def test_a_port_that_answers_nothing_is_given_up_at_the_deadline() -> None:
         w = World(hang)
         w.client.close()
         w.client = client
-        failing(NotSentError, lambda: w.attach(po(BIG), seconds=0.3))
+        failing(NotAppliedError, lambda: w.attach(po(BIG), seconds=0.3))
         w.close()

@@ -19,7 +19,7 @@ from shared.clock import Deadline
 from shared.core.errors import (
     AppError,
     ConditionFailedError,
-    NotSentError,
+    NotAppliedError,
     OutcomeUnknownError,
     RefusedError,
     StorageError,
@@ -60,7 +60,7 @@ FAILURES: Mapping[str, Callable[[], AppError]] = {
     "condition": lambda: ConditionFailedError("somebody else wrote first"),
     "storage": lambda: StorageError("storage is down"),
     "storage unknown": lambda: StorageUnknownError("storage did not answer"),
-    "not sent": lambda: NotSentError("Partner Center was not reached"),
+    "not sent": lambda: NotAppliedError("Partner Center was not reached"),
     "silent": lambda: OutcomeUnknownError("no answer came"),
     "denied": lambda: RefusedError(403, "", "", codes.advice(403, "")),
     "refused": lambda: RefusedError(400, "900252", "", codes.advice(400, "900252"), from_service=True),

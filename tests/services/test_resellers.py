@@ -11,7 +11,7 @@ import pytest
 from local.simulator.partner_center import PartnerCenterSimulator
 from local.simulator.state import Reseller
 from shared.core.errors import (
-    NotSentError,
+    NotAppliedError,
     ResellerError,
 )
 from shared.services.resellers import MOST_PARTNER_IDS, RECENT
@@ -101,7 +101,7 @@ def test_a_check_that_hangs_holds_no_other_partner_id(desk: Desk) -> None:
     assert desk.ask(OTHER.id) == OTHER.mpn_id
     assert not stuck.done()
     for each in [*waiting, stuck]:
-        with pytest.raises(NotSentError):
+        with pytest.raises(NotAppliedError):
             each.result(10)
     assert (desk.calls(), desk.calls(CHECK)) == (1, 2)
 
@@ -168,7 +168,7 @@ def test_a_list_that_may_not_be_whole_proves_nobody_unknown(desk: Desk, total: o
     desk.lists(item(), item(id=INACTIVE.id, state="Inactive"), members={"totalCount": total})
 
     for unproven in (UNKNOWN, INACTIVE.id):
-        with pytest.raises(NotSentError, match="did not come whole"):
+        with pytest.raises(NotAppliedError, match="did not come whole"):
             desk.ask(unproven)
     assert desk.ask() == KNOWN.mpn_id, "what did come counts"
 
@@ -194,5 +194,5 @@ def test_a_page_that_the_client_does_not_take_for_the_list_proves_nothing_either
     desk.lists(item(), item(id=INACTIVE.id, state="Inactive"), times=9, members=members)
 
     for unproven in (UNKNOWN, INACTIVE.id):
-        with pytest.raises(NotSentError):
+        with pytest.raises(NotAppliedError):
             desk.ask(unproven)

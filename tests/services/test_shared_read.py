@@ -11,7 +11,7 @@ import pytest
 from local.simulator.partner_center import PartnerCenterSimulator
 from shared.clock import Deadline
 from shared.core.errors import (
-    NotSentError,
+    NotAppliedError,
     PartnerCenterError,
     RefusedError,
     ResellerError,
@@ -71,7 +71,7 @@ def test_a_call_that_hangs_holds_nobody_who_can_be_answered(desk: Desk) -> None:
 
     assert {desk.begin().result(10) for _ in range(20)} == {KNOWN.mpn_id}
     assert not stuck.done()
-    with pytest.raises(NotSentError):
+    with pytest.raises(NotAppliedError):
         stuck.result(10)
     assert desk.calls() == 2
 
@@ -83,7 +83,7 @@ def test_who_waits_for_anothers_call_leaves_when_his_own_time_is_up(desk: Desk) 
     waiting = [desk.begin(seconds=0.3) for _ in range(5)]
 
     for each in waiting:
-        with pytest.raises(NotSentError):
+        with pytest.raises(NotAppliedError):
             each.result(10)
     assert not asking.done()
     assert asking.result(10) == KNOWN.mpn_id
@@ -96,7 +96,7 @@ def test_when_the_time_of_the_one_who_asks_is_up_another_asks_for_the_rest(desk:
     desk.until_called(1)
     waiting = [desk.begin() for _ in range(10)]
 
-    with pytest.raises(NotSentError):
+    with pytest.raises(NotAppliedError):
         asking.result(10)
     assert {each.result(10) for each in waiting} == {KNOWN.mpn_id}
     assert desk.calls() == 2
@@ -107,10 +107,10 @@ def test_a_failure_is_shared_by_those_who_waited_and_those_who_come_within_secon
     asked = [desk.begin() for _ in range(20)]
 
     errors = [each.exception(10) for each in asked]
-    assert {type(e) for e in errors} == {NotSentError}
+    assert {type(e) for e in errors} == {NotAppliedError}
     assert len({str(e) for e in errors}) == 1
     assert len({id(e) for e in errors}) == 20, "each has an error of its own, with its own traceback"
-    with pytest.raises(NotSentError):
+    with pytest.raises(NotAppliedError):
         desk.ask()
     assert desk.calls() == 3, "the three attempts of one read"
     desk.clock.forward(seconds=FAILED + 1)
@@ -230,7 +230,7 @@ def test_a_call_that_hangs_for_many_users_leaves_room_for_orders(desk: Desk) -> 
     assert desk.calls() == MOST_CALLS
     assert desk.partner.list_orders(CUSTOMER, new_ids(), Deadline.after(5)).complete
     for each in asked:
-        with pytest.raises(NotSentError):
+        with pytest.raises(NotAppliedError):
             each.result(10)
 
 

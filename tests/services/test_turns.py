@@ -15,7 +15,7 @@ from azure.storage.blob import BlobServiceClient, StandardBlobTier
 from local.fault_rules import Seen
 from shared.bootstrap import build
 from shared.clock import Deadline
-from shared.core.errors import NotSentError, StorageError, TokenError
+from shared.core.errors import NotAppliedError, StorageError, TokenError
 from shared.core.ledger import State
 from shared.core.models import order_attachments_key
 from shared.services.bell import Message
@@ -274,7 +274,7 @@ def test_a_sending_that_our_own_deadline_stops_keeps_the_request_id(office: Offi
     late = orders.place(CUSTOMER, request, "flow-1", str(uuid.uuid4()), Deadline.after(0))
     settle_down(office, 30, 30)
 
-    assert late.submission.open or isinstance(late.error, NotSentError)
+    assert late.submission.open or isinstance(late.error, NotAppliedError)
     assert office.place().submission.state is State.DONE
     assert len(office.request_ids("POST order")) == 2
     assert len(set(office.request_ids("POST order"))) == 1

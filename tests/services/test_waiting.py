@@ -12,7 +12,7 @@ import pytest
 from azure.storage.queue import QueueClient
 
 from local.fault_rules import Fault
-from shared.core.errors import NotSentError, OrderBusyError, StorageError
+from shared.core.errors import NotAppliedError, OrderBusyError, StorageError
 from shared.core.ledger import State
 from shared.services.bell import Message
 from tests.services.conftest import PDF, QUICK, Office
@@ -248,7 +248,7 @@ def test_messages_that_are_lost_late_doubled_or_nonsense_do_no_harm(office: Offi
 
 def test_nothing_is_begun_with_too_little_time_left_to_end(office: Office) -> None:
     order = office.order()
-    with pytest.raises(NotSentError, match="Too little time"):
+    with pytest.raises(NotAppliedError, match="Too little time"):
         attach(office, order, seconds=4.0)
 
     assert (office.posts(), office.submissions(order)) == (0, {})

@@ -21,14 +21,14 @@ from shared.core.conclusions import (
 )
 from shared.core.errors import OutcomeUnknownError, SupportIds
 from shared.core.ledger import State, Submission
-from shared.core.ledger_parts import Answer, OrderContent, Repeated, Source
+from shared.core.ledger_parts import OrderContent, RecordedAnswer, Repeated, Source
 from shared.core.matching import Absent, Ambiguous
 
 NOW = datetime(2027, 3, 31, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 VISIBILITY = 2 * MINUTE
 DROP = (Source(drop="a/PO.json", sidecar_etag="s", files={"a/PO.pdf": "p"}),)
-KEPT = Answer(status=500)
+KEPT = RecordedAnswer(status=500)
 LOOKS: list[Reconciliation] = [Absent(), Ambiguous("two fit"), Unproved("it is old")]
 
 
@@ -59,7 +59,7 @@ def after(finding: Reconciliation, *, asked: datetime = NOW, **fields: Any) -> S
 @pytest.mark.parametrize("state", [State.CLAIMED, State.UNKNOWN, State.ACCEPTED])
 @pytest.mark.parametrize("absent_after", [NOW - MINUTE, NOW + MINUTE, None])
 def test_what_is_found_is_done_whenever_it_is_found(state: State, absent_after: datetime | None) -> None:
-    answer = Answer(status=201, body="{}")
+    answer = RecordedAnswer(status=201, body="{}")
     own = after(Found(answer, ("a",), verified=False), state=state, absent_after=absent_after)
 
     assert (own.state, own.answer, own.ids, own.verified) == (State.DONE, answer, ("a",), False)

@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel
 
 from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission
-from shared.core.ledger_parts import Answer, OrderContent, PartnerIds
+from shared.core.ledger_parts import OrderContent, PartnerIds, RecordedAnswer
 from shared.core.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
 from shared.core.receipt_parts import RECEIPT_FORMAT, load_receipt
 
@@ -140,7 +140,7 @@ def test_what_a_record_does_not_tell_means_what_it_meant() -> None:
         (OrderContent, {"mode": "app-only", "body": "{}"}, {"user": ""}),
         (PartnerIds, {}, {"request_id": "", "correlation_id": "", "cv": "", "server_id": ""}),
         (
-            Answer,
+            RecordedAnswer,
             {"status": 201},
             {"body": "", "code": "", "description": "", "retryable": False, "ids": PartnerIds()},
         ),

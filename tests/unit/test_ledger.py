@@ -28,7 +28,15 @@ from shared.core.ledger import (
     Submission,
     next_action,
 )
-from shared.core.ledger_parts import Answer, DocumentFacts, OrderContent, PartnerIds, Repeated, Source, merged
+from shared.core.ledger_parts import (
+    DocumentFacts,
+    OrderContent,
+    PartnerIds,
+    RecordedAnswer,
+    Repeated,
+    Source,
+    merged,
+)
 
 NOW = datetime(2027, 3, 31, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -139,7 +147,7 @@ def test_a_step_tells_what_happened_and_leaves_nothing_of_the_one_before() -> No
         State.CLAIMED,
         due=NOW,
         absent_after=NOW,
-        answer=Answer(status=500),
+        answer=RecordedAnswer(status=500),
         detail="attempt 1",
         actor="operator",
         remedy="look",
@@ -377,7 +385,7 @@ FACTS: dict[str, Any] = {
     "sources": (Source(drop="PO.json", sidecar_etag="e", files={"PO.pdf": "f"}),),
     "base": ("0",),
     "ids": ("1", "2"),
-    "answer": Answer(status=201, body="{}"),
+    "answer": RecordedAnswer(status=201, body="{}"),
     "history": ("once",),
     "repeated": Repeated(answer="500", times=2, first=NOW),
     "detail": "accepted",
@@ -590,7 +598,7 @@ def test_a_field_of_the_wrong_type_is_not_written() -> None:
 texts = st.text(st.characters(codec="utf-8"), max_size=8)
 moments = st.integers(-(10**15), 10**15).map(lambda n: NOW + timedelta(microseconds=n))
 answers = st.builds(
-    Answer,
+    RecordedAnswer,
     status=st.integers(100, 599),
     body=texts,
     code=texts,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.formparser import MultiPartParser
 
-from shared.core.errors import NotSentError, SourceFailedError
+from shared.core.errors import NotAppliedError, SourceFailedError
 from shared.core.models import Document, Metadata, Role
 from shared.partner_center.body import Body, BytesBody
 from shared.partner_center.multipart import MultipartBody, Part, attachment_body
@@ -204,10 +204,10 @@ def test_whoever_is_late_does_not_hand_out_the_last_piece() -> None:
     def guard() -> None:
         seen.append(1)
         if len(seen) == 3:
-            raise NotSentError("late")
+            raise NotAppliedError("late")
 
     body.arm(guard)
-    with pytest.raises(NotSentError, match="late"):
+    with pytest.raises(NotAppliedError, match="late"):
         sent(body)
 
     assert not body.finished

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from shared.core.conclusions import GIVE_UP
-from shared.core.errors import NotSentError
+from shared.core.errors import NotAppliedError
 from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission
-from shared.core.ledger_parts import Answer, PartnerIds, Source
+from shared.core.ledger_parts import PartnerIds, RecordedAnswer, Source
 from shared.core.moments import http_date, iso_moment
 from shared.core.receipt_parts import FileEntry, Receipt, ReceiptBody, ReceiptState
 from shared.core.receipt_rules import (
@@ -63,7 +63,9 @@ def receipt(state: ReceiptState = ReceiptState.ATTACHED, **body: Any) -> Receipt
 def test_what_is_attached_is_told_as_partner_center_told_it() -> None:
     items = [{"attachmentId": "1", "fileName": "PO.pdf"}]
     body = '{"items": [{"attachmentId": "1", "fileName": "PO.pdf"}]}'
-    told = said(submission(answer=Answer(status=201, body=body, ids=PartnerIds(request_id="m")), ids=("1",)))
+    told = said(
+        submission(answer=RecordedAnswer(status=201, body=body, ids=PartnerIds(request_id="m")), ids=("1",))
+    )
 
     assert ([*told["attachments"]], told["submittedBy"], told["submission"]) == (
         items,
@@ -77,7 +79,9 @@ def test_what_is_attached_is_told_as_partner_center_told_it() -> None:
 
 @pytest.mark.parametrize("body", ["", "nothing", "[]", "{}", '{"items": []}'])
 def test_where_the_answer_tells_nothing_the_ids_are_told(body: str) -> None:
-    told = said(submission(answer=Answer(status=201, body=body), ids=("1", "2"), verified=False, sources=()))
+    told = said(
+        submission(answer=RecordedAnswer(status=201, body=body), ids=("1", "2"), verified=False, sources=())
+    )
 
     assert [*told["attachments"]] == [{"attachmentId": "1"}, {"attachmentId": "2"}]
     assert (told["verified"], told["submittedBy"]) == (False, "http")
@@ -163,7 +167,7 @@ def test_a_rejected_receipt_tells_what_was_attached_after_all() -> None:
 def test_what_cannot_be_sent_is_tried_again_ever_more_rarely(
     lasted: timedelta, wait: float | None, seconds: int
 ) -> None:
-    error = NotSentError("no answer")
+    error = NotAppliedError("no answer")
     kept, facts = receipt(files=FILES, attempts=1), ReceiptBody(correlation_id="c")
     state, body, due = deferral(kept, facts, error, wait, NOW - lasted, NOW)
 
@@ -173,7 +177,7 @@ def test_what_cannot_be_sent_is_tried_again_ever_more_rarely(
 
 
 def test_what_could_not_be_sent_for_a_day_is_a_persons() -> None:
-    error = NotSentError("no answer")
+    error = NotAppliedError("no answer")
     on_time = deferral(None, ReceiptBody(), error, None, NOW - GIVE_UP, NOW)[0]
     state, body, due = deferral(None, ReceiptBody(), error, None, NOW - GIVE_UP - HOUR, NOW)
 
