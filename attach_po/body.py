@@ -22,11 +22,11 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 
 from shared.core.errors import InvalidInputError, TooLargeError, UnsupportedMediaTypeError, Violation
 from shared.core.models import Document, DocumentSet, Metadata, Role, StrictModel
-from shared.core.strict_json import Json, below, loads
+from shared.core.strict_json import Json, join_pointer, loads
 from shared.settings import Limits
 from shared.validation import ids
 from shared.validation.attachments import PO_FILES, metadata, metadata_of
-from shared.validation.collecting import Collector
+from shared.validation.collecting import ViolationCollector
 from shared.validation.files import PDF_HEAD, document_faults, file_name
 from shared.validation.shapes import build, member
 
@@ -57,7 +57,7 @@ class _Form:
     uploads: list[_Upload]
 
 
-_Reader = Callable[[bytes, Mapping[str, str], Limits, Collector], _Form]
+_Reader = Callable[[bytes, Mapping[str, str], Limits, ViolationCollector], _Form]
 
 
 def read(
@@ -75,7 +75,7 @@ def read(
     reader = _json if kind.endswith("+json") else _READERS.get(kind)
     if reader is None:
         raise UnsupportedMediaTypeError(f"The Content-Type must be {' or '.join(_READERS)}.")
-    with Collector() as faults:
+    with ViolationCollector() as faults:
         customer = faults.check(lambda: ids.customer_id(customer_id))
         order = faults.check(lambda: ids.order_id(order_id))
         form = reader(body, options, limits, faults)
@@ -86,7 +86,7 @@ def read(
     return DocumentSet(customer, order, form.metadata, documents)
 
 
-def _multipart(body: bytes, options: Mapping[str, str], limits: Limits, faults: Collector) -> _Form:
+def _multipart(body: bytes, options: Mapping[str, str], limits: Limits, faults: ViolationCollector) -> _Form:
     boundary = options.get("boundary", "")
     if not re.fullmatch(r"[ -~]{0,199}[!-~]", boundary):
         raise _invalid("", "is multipart/form-data without a boundary in its Content-Type")
@@ -95,7 +95,7 @@ def _multipart(body: bytes, options: Mapping[str, str], limits: Limits, faults: 
     orders_place = "/POFiles"
     for part, content in _parts(body, boundary, limits.max_files + _OTHER_PARTS):
         written = part.name or ""
-        named = below("", written)
+        named = join_pointer("", written)
         role = _ROLE_OF_PART.get(written.lower())
         if role is Role.PURCHASE_ORDER:
             orders_place = named
@@ -106,14 +106,16 @@ def _multipart(body: bytes, options: Mapping[str, str], limits: Limits, faults: 
         elif isinstance(part, Field):
             faults.add(named, "must be sent as a file, with a file name")
         elif part.filename or content:
-            place = below(named, sum(upload.place.startswith(f"{named}/") for upload in uploads))
+            place = join_pointer(named, sum(upload.place.startswith(f"{named}/") for upload in uploads))
             uploads.append(_Upload(role, place, _sent_name(part), place, memoryview(content)))
     if not any(upload.role is Role.PURCHASE_ORDER for upload in uploads):
         faults.add(orders_place, _NO_ORDER)
     return _Form(_described(described, _tenders(uploads), faults), uploads)
 
 
-def _described(parts: list[tuple[str, bytes]], tender_files: int, faults: Collector) -> Metadata | None:
+def _described(
+    parts: list[tuple[str, bytes]], tender_files: int, faults: ViolationCollector
+) -> Metadata | None:
     if len(parts) != 1:
         place = parts[-1][0] if parts else "/metadata"
         faults.add(place, f"must be given once; it is given {len(parts)} times")
@@ -168,9 +170,11 @@ def _sent_name(part: File) -> str:
     return name.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
 
 
-def _unknown_part(name: str, faults: Collector) -> None:
+def _unknown_part(name: str, faults: ViolationCollector) -> None:
     if name:
-        faults.add(below("", name[:100]), "is not a known part; send metadata, POFiles and TenderFiles")
+        faults.add(
+            join_pointer("", name[:100]), "is not a known part; send metadata, POFiles and TenderFiles"
+        )
     else:
         faults.add("", "holds a part without a name")
 
@@ -194,9 +198,9 @@ class _FileShape(StrictModel):
     content: object = None
 
 
-def _json(body: bytes, _: Mapping[str, str], limits: Limits, faults: Collector) -> _Form:
+def _json(body: bytes, _: Mapping[str, str], limits: Limits, faults: ViolationCollector) -> _Form:
     document = loads(body, limits.max_body)
-    faults.settle(document.violations)
+    faults.add_final(document.violations)
     tree = document.value
     build(_BodyShape, tree, "", faults)
     uploads: list[_Upload] = []
@@ -204,28 +208,28 @@ def _json(body: bytes, _: Mapping[str, str], limits: Limits, faults: Collector) 
         written, files = member(tree, *spellings)
         if isinstance(files, list):
             uploads += (
-                _json_file(item, role, below(below("", written), index), faults)
+                _json_file(item, role, join_pointer(join_pointer("", written), index), faults)
                 for index, item in enumerate(files)
             )
     written, described = member(tree, "metadata")
     if not isinstance(described, dict):
         return _Form(None, uploads)
-    place, tenders = below("", written), _tenders(uploads)
+    place, tenders = join_pointer("", written), _tenders(uploads)
     return _Form(metadata_of(described, tender_files=tenders, pointer=place, faults=faults), uploads)
 
 
-def _json_file(item: Json, role: Role, place: str, faults: Collector) -> _Upload:
+def _json_file(item: Json, role: Role, place: str, faults: ViolationCollector) -> _Upload:
     build(_FileShape, item, place, faults)
     name_written, name = member(item, "fileName")
     written, content = member(item, "content")
-    decoded = faults.check(lambda: _from_base64(content, below(place, written)))
-    return _Upload(role, place, name, below(place, name_written), decoded)
+    decoded = faults.check(lambda: _from_base64(content, join_pointer(place, written)))
+    return _Upload(role, place, name, join_pointer(place, name_written), decoded)
 
 
 def _from_base64(content: Json, pointer: str) -> memoryview:
     """The bytes that flows hold as base64, alone or within `{"$content-type": …, "$content": …}`."""
     if isinstance(content, dict) and content.keys() <= {"$content-type", "$content"}:
-        pointer, content = below(pointer, "$content"), content.get("$content")
+        pointer, content = join_pointer(pointer, "$content"), content.get("$content")
     if not isinstance(content, str):
         raise _invalid(pointer, "must be base64, or an object of $content-type and $content with base64")
     if content[:5].lower() == "data:":
@@ -242,7 +246,7 @@ def _from_base64(content: Json, pointer: str) -> memoryview:
 _READERS: Mapping[str, _Reader] = {"multipart/form-data": _multipart, "application/json": _json}
 
 
-def _documents(uploads: list[_Upload], limits: Limits, faults: Collector) -> tuple[Document, ...]:
+def _documents(uploads: list[_Upload], limits: Limits, faults: ViolationCollector) -> tuple[Document, ...]:
     for upload in uploads:
         if upload.content is not None and upload.content.nbytes > limits.max_file:
             raise TooLargeError(
@@ -260,7 +264,7 @@ def _documents(uploads: list[_Upload], limits: Limits, faults: Collector) -> tup
     return tuple(found)
 
 
-def _document(upload: _Upload, limits: Limits, faults: Collector) -> Document | None:
+def _document(upload: _Upload, limits: Limits, faults: ViolationCollector) -> Document | None:
     name = faults.check(lambda: file_name(upload.name, upload.name_place))
     view = upload.content
     if view is None:

@@ -12,7 +12,7 @@ from shared.core.errors import StorageUnknownError
 from shared.core.ledger import State
 from shared.partner_center.wire import RequestIds
 from shared.validation import ids
-from shared.validation.collecting import Collector
+from shared.validation.collecting import ViolationCollector
 from shared.validation.orders import order_request
 from shared.web import responses
 from shared.web.problem import correlation_id
@@ -20,7 +20,7 @@ from shared.web.problem import correlation_id
 
 def place(req: func.HttpRequest) -> func.HttpResponse:
     """Answer `create_order`."""
-    with Collector() as faults:
+    with ViolationCollector() as faults:
         customer = faults.check(lambda: ids.customer_id(req.route_params["customerId"]))
         key = faults.check(lambda: ids.idempotency_key(req.headers.get("idempotency-key")))
         order = faults.check(lambda: order_request(responses.json_body(req), req.route_params["customerId"]))
@@ -58,7 +58,7 @@ def show(req: func.HttpRequest) -> func.HttpResponse:
 
 def get_request(req: func.HttpRequest) -> func.HttpResponse:
     """Answer `get_order_request`."""
-    with Collector() as faults:
+    with ViolationCollector() as faults:
         customer = faults.check(lambda: ids.customer_id(req.route_params["customerId"]))
         key = faults.check(lambda: ids.idempotency_key(req.params.get("key"), "/key"))
     assert customer

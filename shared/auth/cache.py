@@ -34,7 +34,7 @@ def pause_after(failure: TokenError) -> float:
     return max(PAUSE, failure.retry_after if isinstance(failure, EntraError) else 0.0)
 
 
-class TokenSlot:
+class TokenCache:
     """Holds one token; safe for any number of threads. `pause` says how long a failure is believed."""
 
     def __init__(

@@ -27,12 +27,12 @@ def known_to_microsoft(identity: IdentitySettings) -> bool:
 
 def require(identity: IdentitySettings, mode: Mode) -> None:
     """Raise NotConfiguredError that names every setting which `mode` lacks or which contradict each other."""
-    fault = shortcoming(identity, mode)
+    fault = configuration_error(identity, mode)
     if fault is not None:
         raise fault
 
 
-def shortcoming(identity: IdentitySettings, mode: Mode) -> NotConfiguredError | None:
+def configuration_error(identity: IdentitySettings, mode: Mode) -> NotConfiguredError | None:
     """Return what keeps `mode` from working as far as the settings tell, or None."""
     absent = [
         name

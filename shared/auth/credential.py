@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from shared.auth.configuration import known_to_microsoft
 from shared.auth.secret import Secret
-from shared.auth.wire import UnreadableError, Watch
+from shared.auth.wire import ResponseRecorder, UnreadableError
 from shared.core.errors import NotConfiguredError, TokenError
 from shared.settings import IdentitySettings
 
@@ -38,12 +38,14 @@ def exchange_audience(authority: str) -> str:
     return "api://AzureADTokenExchange"
 
 
-def azure_credential(identity: IdentitySettings, limits: Mapping[str, Any], watch: Watch) -> AppCredential:
-    """Return azure-identity's credential; `limits` go to its HTTP pipeline, and `watch` sees each answer."""
+def azure_credential(
+    identity: IdentitySettings, limits: Mapping[str, Any], recorder: ResponseRecorder
+) -> AppCredential:
+    """Return azure-identity's credential; `limits` go to its HTTP pipeline, `recorder` sees each answer."""
     from azure.identity import CertificateCredential, ClientAssertionCredential, ClientSecretCredential
 
     names = (identity.tenant_id, identity.client_id)
-    common = {**limits, "raw_response_hook": watch, "authority": identity.cloud.authority}
+    common = {**limits, "raw_response_hook": recorder, "authority": identity.cloud.authority}
     if identity.federated_credential:
         assertion = managed_identity_assertion(identity, limits)
         return ClientAssertionCredential(*names, assertion.reveal, **common)
@@ -76,7 +78,7 @@ def managed_identity_assertion(identity: IdentitySettings, limits: Mapping[str, 
     audience = exchange_audience(identity.cloud.authority)
     try:
         with ManagedIdentityCredential(
-            client_id=identity.federated_credential, raw_response_hook=Watch(), **limits
+            client_id=identity.federated_credential, raw_response_hook=ResponseRecorder(), **limits
         ) as managed:
             return Secret(managed.get_token(f"{audience}/.default").token)
     except (AzureError, ValueError, UnreadableError) as error:

@@ -18,9 +18,9 @@ import requests
 
 from shared.auth.configuration import known_to_microsoft
 from shared.auth.credential import azure_credential, certificate_fault, msal_credential
-from shared.auth.failures import EntraError, Refusal, explain, senseless, unreachable
+from shared.auth.failures import EntraError, Refusal, explain, unreachable, unreadable
 from shared.auth.secret import AccessToken, Grant, Secret
-from shared.auth.wire import MsalHttp, UnreadableError, Watch
+from shared.auth.wire import MsalHttp, ResponseRecorder, UnreadableError
 from shared.core.errors import AppError
 from shared.settings import IdentitySettings
 
@@ -90,17 +90,17 @@ class Entra:
         return ask()
 
     def _app_token(self) -> AccessToken:
-        watch = Watch()
+        recorder = ResponseRecorder()
         fault: AppError
         behind = time.time() - self._clock()  # azure-identity reckons by the machine's clock
         try:
-            with azure_credential(self._identity, self._limits, watch) as app:
+            with azure_credential(self._identity, self._limits, recorder) as app:
                 token = app.get_token(f"{self._identity.cloud.audience}/.default")
                 return AccessToken(token.token, token.expires_on - behind)
         except AppError:
             raise
         except Exception as error:  # azure-identity wraps whatever happened; what was seen on the wire tells
-            fault = explain(watch.refusal) if watch.refusal else self._without_answer(error)
+            fault = explain(recorder.refusal) if recorder.refusal else self._without_answer(error)
         raise fault
 
     def _grant(self, ask: Callable[[Any], Any]) -> Grant:
@@ -149,7 +149,7 @@ class Entra:
             cause = cause.__cause__ or cause.__context__
         if self._identity.certificate and cause is None:
             return certificate_fault(self._identity.certificate)
-        return senseless(f"Entra ({self._identity.cloud.authority})")
+        return unreadable(f"Entra ({self._identity.cloud.authority})")
 
 
 def _refusal_in(answer: object) -> Refusal:

@@ -142,7 +142,7 @@ def unreachable(what: str, kind: str) -> EntraError:
     return EntraError(f"{what} did not answer ({kind}). Check network, DNS, proxy and TLS.", retryable=True)
 
 
-def senseless(what: str) -> EntraError:
+def unreadable(what: str) -> EntraError:
     """Return the error for an answer that is not what the protocol says."""
     return EntraError(f"{what} gave an answer that cannot be read.", retryable=True)
 

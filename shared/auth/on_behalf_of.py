@@ -1,10 +1,10 @@
 """A signed-in user's own token, exchanged for one that Partner Center takes.
 
-1. Each user's token has a slot of its own: an exchange that takes long is waited for by that user alone.
+1. Each user's token has a cache of its own: an exchange that takes long is waited for by that user alone.
 2. A token that Entra refused is refused here for a minute without a call; a timeout or a 5xx is not taken for
    such a refusal.
-3. Slots that have yielded no token are kept apart from those that have, so that no number of made-up tokens
-   drives a user's slot out.
+3. Caches that have yielded no token are kept apart from those that have, so that no number of made-up tokens
+   drives a user's cache out.
 
 https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow
 """
@@ -16,7 +16,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from shared.auth.cache import TokenSlot, pause_after
+from shared.auth.cache import TokenCache, pause_after
 from shared.auth.entra import Entra
 from shared.auth.failures import EntraError
 from shared.auth.secret import Secret
@@ -44,41 +44,41 @@ class Exchanges:
         self._clock = clock
         self._most = most
         self._lock = threading.Lock()
-        self._proven: OrderedDict[str, TokenSlot] = OrderedDict()
-        self._unproven: OrderedDict[str, TokenSlot] = OrderedDict()
+        self._proven: OrderedDict[str, TokenCache] = OrderedDict()
+        self._unproven: OrderedDict[str, TokenCache] = OrderedDict()
 
     def get(self, assertion: Secret) -> str:
         """Return a token for the user; raises TokenError."""
         key = _key(assertion)
-        slot = self._slot(key)
-        token = slot.get(lambda: self._entra.exchange(assertion))
-        self._prove(key, slot)
+        cache = self._cache_of(key)
+        token = cache.get(lambda: self._entra.exchange(assertion))
+        self._prove(key, cache)
         return token
 
     def reject(self, assertion: Secret, token: str) -> None:
         """Drop `token` if it is still the one that is held for the user."""
-        self._slot(_key(assertion)).reject(token)
+        self._cache_of(_key(assertion)).reject(token)
 
     def __len__(self) -> int:
         return len(self._proven) + len(self._unproven)
 
-    def _slot(self, key: str) -> TokenSlot:
+    def _cache_of(self, key: str) -> TokenCache:
         with self._lock:
-            slots = self._proven if key in self._proven else self._unproven
-            slot = slots.setdefault(key, TokenSlot(self._clock, _pause_after))
-            self._keep_newest(slots, key)
-            return slot
+            caches = self._proven if key in self._proven else self._unproven
+            cache = caches.setdefault(key, TokenCache(self._clock, _pause_after))
+            self._keep_newest(caches, key)
+            return cache
 
-    def _prove(self, key: str, slot: TokenSlot) -> None:
+    def _prove(self, key: str, cache: TokenCache) -> None:
         with self._lock:
             self._unproven.pop(key, None)
-            self._proven.setdefault(key, slot)
+            self._proven.setdefault(key, cache)
             self._keep_newest(self._proven, key)
 
-    def _keep_newest(self, slots: OrderedDict[str, TokenSlot], key: str) -> None:
-        slots.move_to_end(key)
-        while len(slots) > self._most:
-            slots.popitem(last=False)
+    def _keep_newest(self, caches: OrderedDict[str, TokenCache], key: str) -> None:
+        caches.move_to_end(key)
+        while len(caches) > self._most:
+            caches.popitem(last=False)
 
 
 def _key(assertion: Secret) -> str:

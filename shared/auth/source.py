@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from shared.auth.cache import TokenSlot
-from shared.auth.configuration import require, shortcoming
+from shared.auth.cache import TokenCache
+from shared.auth.configuration import configuration_error, require
 from shared.auth.entra import Entra
 from shared.auth.mode import Mode, TokenSource
 from shared.auth.on_behalf_of import Exchanges
@@ -34,13 +34,13 @@ class Tokens:
         self._identity = identity
         self._entra = Entra(identity, timeout=timeout, clock=clock, sleep=sleep)
         self._chain = RefreshTokenChain(self._entra, store or open_store(identity, timeout), clock)
-        self._app = TokenSlot(clock)
-        self._user = TokenSlot(clock)
+        self._app = TokenCache(clock)
+        self._user = TokenCache(clock)
         self._exchanges = Exchanges(self._entra, clock)
 
     def configured(self, mode: Mode) -> bool:
         """See TokenSource."""
-        return shortcoming(self._identity, mode) is None
+        return configuration_error(self._identity, mode) is None
 
     def get(self, mode: Mode) -> str:
         """See TokenSource; at most one caller for each mode is asking Entra at any time."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from shared.auth.secret import Secret
-from shared.auth.wire import UnreadableError, Watch
+from shared.auth.wire import ResponseRecorder, UnreadableError
 from shared.core.errors import TokenError
 from shared.settings import IdentitySettings
 
@@ -85,7 +85,7 @@ class VaultStore:
         from azure.keyvault.secrets import SecretClient
 
         limits = {"connection_timeout": self._timeout, "read_timeout": self._timeout, "retry_total": 1}
-        watched = {**limits, "raw_response_hook": Watch()}
+        watched = {**limits, "raw_response_hook": ResponseRecorder()}
         named = self._identity.federated_credential
         chosen = {"managed_identity_client_id": named} if named else {}
         host = urlsplit(self._identity.vault).hostname

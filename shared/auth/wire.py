@@ -77,7 +77,7 @@ class MsalHttp:
         return response
 
 
-class Watch:
+class ResponseRecorder:
     """azure-identity's `raw_response_hook`. `refusal` is the last error answer that was seen."""
 
     def __init__(self) -> None:

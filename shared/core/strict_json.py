@@ -48,7 +48,7 @@ class StrictJson:
     violations: tuple[Violation, ...]
 
 
-def below(pointer: str, token: str | int) -> str:
+def join_pointer(pointer: str, token: str | int) -> str:
     """The JSON pointer of the member or element `token` of what `pointer` points at (RFC 6901, section 3)."""
     return f"{pointer}/{str(token).replace('~', '~0').replace('/', '~1')}"
 
@@ -149,7 +149,7 @@ class _Reading:
             return None
         if isinstance(node, _Members):
             return dict(self.members(node, pointer, depth))
-        return [self.value(item, below(pointer, i), depth + 1) for i, item in enumerate(node)]
+        return [self.value(item, join_pointer(pointer, i), depth + 1) for i, item in enumerate(node)]
 
     def members(self, node: _Members, pointer: str, depth: int) -> Iterator[tuple[str, Json]]:
         spelled: dict[str, str] = {}
@@ -161,10 +161,10 @@ class _Reading:
             before = spelled.get(camel(name))
             if before is not None:
                 both = "" if before == name else f": as {before} and as {name}"
-                self.fault(below(pointer, name), f"is given twice{both}")
+                self.fault(join_pointer(pointer, name), f"is given twice{both}")
                 continue
             spelled[camel(name)] = name
-            yield name, self.value(item, below(pointer, name), depth + 1)
+            yield name, self.value(item, join_pointer(pointer, name), depth + 1)
 
     def string(self, text: str, pointer: str) -> str:
         if text.isascii():

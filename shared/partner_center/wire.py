@@ -111,12 +111,12 @@ class RawResponse:
     whole: bool = True
 
 
-def order_path(customer_id: str, order_id: str = "", *below: str) -> str:
-    """Return the path of a customer's orders, of one order, or of what is `below` it."""
+def order_path(customer_id: str, order_id: str = "", *rest: str) -> str:
+    """Return the path of a customer's orders, of one order, or of what is below it."""
     given = [_segment("customerId", customer_id), "orders"]
     if order_id:
         given.append(_segment("orderId", order_id))
-    return "/".join([f"{API_ROOT}/customers", *given, *below])
+    return "/".join([f"{API_ROOT}/customers", *given, *rest])
 
 
 def _segment(name: str, value: str) -> str:

@@ -188,8 +188,8 @@ class AttachmentOperation:
             return Unproved("Partner Center's list lacks attachments that were there before: it is old")
         verdict = self._judge(record, submission, order)
         if isinstance(verdict, Ours):
-            settled = submission.absent_after is None or asked >= submission.absent_after
-            if verdict.exact or settled:
+            visible_by_now = submission.absent_after is None or asked >= submission.absent_after
+            if verdict.exact or visible_by_now:
                 return Found(order.of(verdict.ids), verdict.ids)
             return Unproved("Partner Center has it under other names or sizes, or something like it")
         if not order.complete:

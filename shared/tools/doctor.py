@@ -22,7 +22,7 @@ import requests
 from requests.auth import AuthBase
 
 from shared.auth.claims import claims_of, faults_in
-from shared.auth.configuration import shortcoming
+from shared.auth.configuration import configuration_error
 from shared.auth.mode import Mode, TokenSource
 from shared.auth.source import TIMEOUT, Tokens
 from shared.core.errors import AppError
@@ -61,7 +61,7 @@ class Finding:
 def examine(identity: IdentitySettings, tokens: TokenSource, now: float) -> Iterator[Finding]:
     """Yield what is found, mode by mode; `now` is in seconds since 1970."""
     for mode in Mode:
-        lacking = shortcoming(identity, mode)
+        lacking = configuration_error(identity, mode)
         if lacking is not None:
             yield Finding(mode, None, f"skipped: {lacking}")
         else:

@@ -18,8 +18,8 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
 from shared.core.errors import InvalidInputError
 from shared.core.models import Metadata, StrictModel
-from shared.core.strict_json import Json, Number, below, loads
-from shared.validation.collecting import Collector
+from shared.core.strict_json import Json, Number, join_pointer, loads
+from shared.validation.collecting import ViolationCollector
 from shared.validation.currencies import iso_currency
 from shared.validation.files import plain_name
 from shared.validation.ids import guid, opaque_id
@@ -120,15 +120,17 @@ class Sidecar:
 
 def metadata(raw: bytes, *, tender_files: int, pointer: str = "") -> Metadata:
     """The metadata of an attachment with `tender_files` tenders; `pointer` is where it stands in the body."""
-    with Collector() as faults:
+    with ViolationCollector() as faults:
         document = loads(raw, MAX_SIDECAR, pointer)
-        faults.settle(document.violations)
+        faults.add_final(document.violations)
         read = metadata_of(document.value, tender_files=tender_files, pointer=pointer, faults=faults)
     assert read is not None
     return read
 
 
-def metadata_of(tree: Json, *, tender_files: int, pointer: str, faults: Collector) -> Metadata | None:
+def metadata_of(
+    tree: Json, *, tender_files: int, pointer: str, faults: ViolationCollector
+) -> Metadata | None:
     """The same for JSON that has been read; violations go to `faults`, and then the answer is None."""
     shape = build(_MetadataShape, tree, pointer, faults)
     _tender(tree, tender_files, pointer, faults)
@@ -137,9 +139,9 @@ def metadata_of(tree: Json, *, tender_files: int, pointer: str, faults: Collecto
 
 def sidecar(raw: bytes) -> Sidecar:
     """The content of a sidecar file: metadata, ids and the names of the files it speaks for."""
-    with Collector() as faults:
+    with ViolationCollector() as faults:
         document = loads(raw, MAX_SIDECAR)
-        faults.settle(document.violations)
+        faults.add_final(document.violations)
         shape = build(_SidecarShape, document.value, "", faults)
         named = member(document.value, "tenderFiles")[1]
         tenders = len(named) if isinstance(named, list) else int(named is not None)
@@ -173,22 +175,24 @@ def _names_in(names: Json) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _tender(tree: Json, tender_files: int, pointer: str, faults: Collector) -> None:
+def _tender(tree: Json, tender_files: int, pointer: str, faults: ViolationCollector) -> None:
     """Part of a tender: a link or a file. Not part of one: neither."""
     if not isinstance(tree, dict):
         return
     name, part = member(tree, *_PART_OF_TENDER)
     link_name, link = member(tree, "tenderLink")
     if part is True and link is None and not tender_files:
-        faults.add(below(pointer, name), "is true, so a tenderLink or at least one tender file is required")
+        faults.add(
+            join_pointer(pointer, name), "is true, so a tenderLink or at least one tender file is required"
+        )
     if part is None or part is False:
         if link is not None:
-            faults.add(below(pointer, link_name), "is given, but isPartOfTender is not true")
+            faults.add(join_pointer(pointer, link_name), "is given, but isPartOfTender is not true")
         if tender_files:
-            faults.add(below(pointer, name), "is not true, but tender files are given")
+            faults.add(join_pointer(pointer, name), "is not true, but tender files are given")
 
 
-def _distinct(tree: Json, faults: Collector) -> None:
+def _distinct(tree: Json, faults: ViolationCollector) -> None:
     seen: Counter[str] = Counter()
     for spellings in (PO_FILES, ("tenderFiles",)):
         written, names = member(tree, *spellings)
@@ -196,4 +200,4 @@ def _distinct(tree: Json, faults: Collector) -> None:
             if isinstance(name, str):
                 seen[name] += 1
                 if seen[name] > 1:
-                    faults.add(below(below("", written), index), "is named twice")
+                    faults.add(join_pointer(join_pointer("", written), index), "is named twice")

@@ -14,7 +14,7 @@ MAX_VIOLATIONS = 100
 """As many are named; of the rest the number is told, so that no body makes an answer without end."""
 
 
-class Collector:
+class ViolationCollector:
     """Gathers violations; leaving its `with` block raises them all as one InvalidInputError.
 
     An InvalidInputError that is raised inside of the block joins them; any other error passes unchanged.
@@ -22,19 +22,19 @@ class Collector:
 
     def __init__(self) -> None:
         self._violations: dict[Violation, None] = {}
-        self._settled: set[str] = set()
+        self._final: set[str] = set()
         self._unnamed = 0
 
     def add(self, pointer: str, detail: str) -> None:
-        """Note one violation, unless its place is settled or it is known already."""
-        if pointer not in self._settled:
+        """Note one violation, unless its place has its last one or it is known already."""
+        if pointer not in self._final:
             self._note(Violation(pointer, detail))
 
-    def settle(self, violations: Iterable[Violation]) -> None:
+    def add_final(self, violations: Iterable[Violation]) -> None:
         """Note violations after which nothing more is to be said about their places."""
         for violation in violations:
             self._note(violation)
-            self._settled.add(violation.pointer)
+            self._final.add(violation.pointer)
 
     def check(self, step: Callable[[], T]) -> T | None:
         """The result of `step`, or None when it raised InvalidInputError, whose violations are noted."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from shared.core.errors import TooLargeError
 from shared.core.models import OrderRequest
-from shared.core.strict_json import Json, below, camel, loads
-from shared.validation.collecting import Collector
+from shared.core.strict_json import Json, camel, join_pointer, loads
+from shared.validation.collecting import ViolationCollector
 from shared.validation.currencies import iso_currency
 from shared.validation.ids import customer_id as checked_customer
 from shared.validation.ids import guid
@@ -34,10 +34,10 @@ def order_request(raw: bytes, customer_id: str) -> OrderRequest:
     """The order in `raw` for the customer of the path; raises TooLargeError beyond MAX_ORDER bytes."""
     if len(raw) > MAX_ORDER:
         raise TooLargeError(f"The order request has {len(raw)} bytes; at most {MAX_ORDER} are read.")
-    with Collector() as faults:
+    with ViolationCollector() as faults:
         customer = faults.check(lambda: checked_customer(customer_id))
         document = loads(raw, MAX_ORDER)
-        faults.settle(document.violations)
+        faults.add_final(document.violations)
         tree = _client_side(document.value, faults)
         order = build(OrderRequest, tree, "", faults)
         _same_customer(tree, customer, faults)
@@ -49,22 +49,22 @@ def order_request(raw: bytes, customer_id: str) -> OrderRequest:
     return _numbered(order)
 
 
-def _client_side(tree: Json, faults: Collector) -> Json:
+def _client_side(tree: Json, faults: ViolationCollector) -> Json:
     """The request without the fields that only the server sets; any that is not null is noted."""
     order = _without(tree, "", faults)
     written, lines = member(order, "lineItems")
     if isinstance(order, dict) and isinstance(lines, list):
-        place = below("", written)
-        order[written] = [_without(line, below(place, i), faults) for i, line in enumerate(lines)]
+        place = join_pointer("", written)
+        order[written] = [_without(line, join_pointer(place, i), faults) for i, line in enumerate(lines)]
     return order
 
 
-def _without(node: Json, pointer: str, faults: Collector) -> Json:
+def _without(node: Json, pointer: str, faults: ViolationCollector) -> Json:
     if not isinstance(node, dict):
         return node
     kept: dict[str, Json] = {}
     for written, value in node.items():
-        name, place = camel(written), below(pointer, written)
+        name, place = camel(written), join_pointer(pointer, written)
         if name == "attributes":
             _attributes(value, place, faults)
         elif name not in _NOT_SENT:
@@ -74,7 +74,7 @@ def _without(node: Json, pointer: str, faults: Collector) -> Json:
     return kept
 
 
-def _attributes(value: Json, pointer: str, faults: Collector) -> None:
+def _attributes(value: Json, pointer: str, faults: ViolationCollector) -> None:
     """`{"objectType": "Order"}` stands in the documented examples and tells nothing."""
     if value is None:
         return
@@ -83,26 +83,26 @@ def _attributes(value: Json, pointer: str, faults: Collector) -> None:
         return
     for written in value:
         if camel(written) != "objectType":
-            faults.add(below(pointer, written), _SERVER)
+            faults.add(join_pointer(pointer, written), _SERVER)
 
 
-def _same_customer(tree: Json, customer: str | None, faults: Collector) -> None:
+def _same_customer(tree: Json, customer: str | None, faults: ViolationCollector) -> None:
     written, reference = member(tree, "referenceCustomerId")
     if customer and isinstance(reference, str) and reference.lower() != customer:
-        faults.add(below("", written), "must be the customer that the path names, or be left out")
+        faults.add(join_pointer("", written), "must be the customer that the path names, or be left out")
 
 
-def _follows(rule: Callable[[str], str], tree: Json, name: str, faults: Collector) -> None:
+def _follows(rule: Callable[[str], str], tree: Json, name: str, faults: ViolationCollector) -> None:
     """Note where a member that is text breaks the rule."""
     written, text = member(tree, name)
     if isinstance(text, str):
         try:
             rule(text)
         except ValueError as error:
-            faults.add(below("", written), str(error))
+            faults.add(join_pointer("", written), str(error))
 
 
-def _reseller(tree: Json, faults: Collector) -> None:
+def _reseller(tree: Json, faults: ViolationCollector) -> None:
     """Either the reseller's tenant id, which is looked up, or its partner id on the lines."""
     written, reseller = member(tree, "indirectResellerId")
     _, lines = member(tree, "lineItems")
@@ -111,12 +111,12 @@ def _reseller(tree: Json, faults: Collector) -> None:
     )
     if reseller is not None and named:
         faults.add(
-            below("", written),
+            join_pointer("", written),
             "contradicts partnerIdOnRecord, which is looked up from it; give one of the two",
         )
 
 
-def _numbering(tree: Json, faults: Collector) -> None:
+def _numbering(tree: Json, faults: ViolationCollector) -> None:
     """Line numbers are unique and 0..n-1 when given, and given on all lines or on none (error 800071)."""
     written, lines = member(tree, "lineItems")
     if not isinstance(lines, list):
@@ -125,7 +125,7 @@ def _numbering(tree: Json, faults: Collector) -> None:
     given = [number for _, number in numbers if number is not None]
     seen: set[int] = set()
     for index, (name, number) in enumerate(numbers):
-        place = below(below(below("", written), index), name)
+        place = join_pointer(join_pointer(join_pointer("", written), index), name)
         if number is None and given:
             faults.add(place, "is missing here but given on other lines; give it on all lines or on none")
         if isinstance(number, int) and not isinstance(number, bool):

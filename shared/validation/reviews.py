@@ -10,7 +10,7 @@ from pydantic import Field
 
 from shared.core.models import Label, StrictModel
 from shared.core.strict_json import loads
-from shared.validation.collecting import Collector
+from shared.validation.collecting import ViolationCollector
 from shared.validation.ids import order_id as checked_order
 from shared.validation.shapes import build
 
@@ -46,9 +46,9 @@ class ReviewDecision:
 
 def review_decision(raw: bytes) -> ReviewDecision:
     """The decision in `raw`. Raises InvalidInputError, naming every violation."""
-    with Collector() as faults:
+    with ViolationCollector() as faults:
         document = loads(raw, MAX_DECISION)
-        faults.settle(document.violations)
+        faults.add_final(document.violations)
         shape = build(_Shape, document.value, "", faults)
         order = ""
         if shape and shape.decision not in list(Decision):

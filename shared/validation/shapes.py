@@ -10,8 +10,8 @@ from pydantic import AliasChoices, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from shared.core.strict_json import Json, below, camel, pascal
-from shared.validation.collecting import Collector
+from shared.core.strict_json import Json, camel, join_pointer, pascal
+from shared.validation.collecting import ViolationCollector
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -31,7 +31,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
-def build(shape: type[Shape], tree: Json, pointer: str, faults: Collector) -> Shape | None:
+def build(shape: type[Shape], tree: Json, pointer: str, faults: ViolationCollector) -> Shape | None:
     """The value that `tree` describes, or None after every violation has been noted in `faults`."""
     try:
         return shape.model_validate(tree)
@@ -43,7 +43,7 @@ def build(shape: type[Shape], tree: Json, pointer: str, faults: Collector) -> Sh
                 continue  # it is there in another case, and told under that name
             place = pointer
             for token in found["loc"]:
-                place = below(place, token)
+                place = join_pointer(place, token)
             faults.add(place, "" if faults.full else _sentence(found, shape))
         return None
 

@@ -27,7 +27,7 @@ from shared.partner_center.statuses import next_step, normalize
 from shared.partner_center.wire import Answer, parse_object
 from shared.services.operation import Outcome
 from shared.validation import ids
-from shared.validation.collecting import Collector
+from shared.validation.collecting import ViolationCollector
 
 JSON = "application/json"
 
@@ -146,7 +146,7 @@ def user_token(req: func.HttpRequest) -> str:
 
 def order_of(req: func.HttpRequest) -> tuple[str, str]:
     """The customer and the order that a path names. Raises InvalidInputError, naming both faults."""
-    with Collector() as faults:
+    with ViolationCollector() as faults:
         customer = faults.check(lambda: ids.customer_id(req.route_params["customerId"]))
         order = faults.check(lambda: ids.order_id(req.route_params["orderId"]))
     assert customer

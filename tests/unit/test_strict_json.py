@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core.errors import InvalidInputError
-from shared.core.strict_json import MAX_DEPTH, Json, Number, below, camel, loads, pascal
+from shared.core.strict_json import MAX_DEPTH, Json, Number, camel, join_pointer, loads, pascal
 
 LIMIT = 1_000_000
 
@@ -126,8 +126,8 @@ def test_half_a_surrogate_pair_cannot_reach_anything_that_encodes() -> None:
 
 
 def test_pointer_tokens_are_escaped() -> None:
-    assert below("/a", "b~c/d") == "/a/b~0c~1d"
-    assert below("", 0) == "/0"
+    assert join_pointer("/a", "b~c/d") == "/a/b~0c~1d"
+    assert join_pointer("", 0) == "/0"
 
 
 def test_camel_and_pascal_change_the_first_letter_only() -> None:

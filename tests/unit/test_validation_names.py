@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core.errors import InvalidInputError
-from shared.validation.collecting import Collector
+from shared.validation.collecting import ViolationCollector
 from shared.validation.files import document_faults, file_name
 from shared.validation.ids import customer_id, idempotency_key, order_id
 
@@ -140,7 +140,7 @@ def test_a_large_file_that_is_no_pdf_has_two_faults() -> None:
 
 
 def test_a_collector_names_a_violation_once() -> None:
-    faults = Collector()
+    faults = ViolationCollector()
     for _ in range(2):
         faults.check(lambda: order_id("..", "/orderId"))
 
@@ -150,7 +150,7 @@ def test_a_collector_names_a_violation_once() -> None:
 
 
 def test_a_collector_without_violations_raises_nothing() -> None:
-    with Collector() as faults:
+    with ViolationCollector() as faults:
         assert faults.check(lambda: order_id("5cf72f146967")) == "5cf72f146967"
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core.errors import AppError, InvalidInputError, TooLargeError
-from shared.validation.collecting import MAX_VIOLATIONS, Collector
+from shared.validation.collecting import MAX_VIOLATIONS, ViolationCollector
 from shared.validation.orders import MAX_ORDER, order_request
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
@@ -266,7 +266,7 @@ def test_no_violation_repeats_a_value() -> None:
 
 def test_another_error_passes_a_collector_unchanged() -> None:
     def collect() -> None:
-        with Collector() as collected:
+        with ViolationCollector() as collected:
             collected.add("/a", "is wrong")
             raise TooLargeError("too large")
 
