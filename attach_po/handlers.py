@@ -44,7 +44,7 @@ def show(req: func.HttpRequest) -> func.HttpResponse:
     if digest:
         if not re.fullmatch("[0-9a-f]{64}", digest):
             raise NotFoundError("no such submission was made for this order")
-        outcome = s.attachments.look(customer, order, digest, s.deadline())
+        outcome = s.attachments.status(customer, order, digest, s.deadline())
         return _answer(outcome, req.url, 200)
     ids = RequestIds(str(uuid.uuid4()), correlation_id())
     return responses.forward(s.attachments.partner.get_attachments(customer, order, ids, s.deadline()))

@@ -64,7 +64,7 @@ def get_request(req: func.HttpRequest) -> func.HttpResponse:
     assert customer
     assert key
     s = services()
-    outcome = s.orders.look(customer, key, s.deadline())
+    outcome = s.orders.status(customer, key, s.deadline())
     own = responses.require_done(outcome)
     if own is None:
         location = responses.absolute_url(

@@ -69,8 +69,8 @@ class Services:
 def _configured(env: Mapping[str, str]) -> Settings:
     settings = Settings.read(env)
     if settings.problems:
-        said = "; ".join(f"{name} {problem}" for name, problem in settings.problems.items())
-        raise NotConfiguredError(f"the app is not configured: {said}", list(settings.problems))
+        detail = "; ".join(f"{name} {problem}" for name, problem in settings.problems.items())
+        raise NotConfiguredError(f"the app is not configured: {detail}", list(settings.problems))
     return settings
 
 

@@ -139,8 +139,8 @@ def _absent(view: Submission, visibility: timedelta, now: datetime) -> _Step:
     again, changes = view.repeated, dict[str, Any]()
     if again is not None and again.times >= SAME_ANSWER and now - again.first > visibility:
         if again.answer.startswith(("3", "4")):
-            said = f"Partner Center answered {again.answer} {again.times} times, and it is not there"
-            return State.REVIEW, said, {}
+            detail = f"Partner Center answered {again.answer} {again.times} times, and it is not there"
+            return State.REVIEW, detail, {}
         changes = {"same_id": False, "repeated": None}
     if not view.sent_by_worker:
         return State.PENDING, "proved absent at Partner Center; send it again", changes

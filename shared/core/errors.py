@@ -314,8 +314,8 @@ class RefusedError(PartnerCenterError):
         self.actor, self.remedy = advice.actor, advice.remedy
         self.ids = ids or SupportIds()
         self.from_service = from_service
-        said = f" {description}" if description else ""
-        super().__init__(f"Partner Center answered {status}{f' (code {code})' if code else ''}.{said}")
+        suffix = f" {description}" if description else ""
+        super().__init__(f"Partner Center answered {status}{f' (code {code})' if code else ''}.{suffix}")
 
 
 class ThrottledError(RefusedError):

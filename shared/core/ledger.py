@@ -284,14 +284,16 @@ class Action(StrEnum):
     REPLAY = "answer with what the record says"
 
 
-def next_action(record: Record, digest: str, now: datetime, *, asked_again: bool, can_send: bool) -> Action:
+def next_action(record: Record, digest: str, now: datetime, *, retry_refused: bool, can_send: bool) -> Action:
     """What to do about the submission `digest` of a record that is already there.
 
-    `asked_again`: somebody wants anew what was refused. `can_send`: the one who asks has the content at hand;
-    who has not never ends a submission, nor sends it.
+    `retry_refused`: whoever asks wants what was refused to be sent again. `can_send`: whoever asks has the
+    content at hand; without it nobody ends a submission or sends it.
     """
     own, holder = record.submissions.get(digest), record.holder()
-    if own and (own.state in (State.DONE, State.REVIEW) or (own.state is State.REFUSED and not asked_again)):
+    if own and (
+        own.state in (State.DONE, State.REVIEW) or (own.state is State.REFUSED and not retry_refused)
+    ):
         return Action.REPLAY
     if holder and holder.is_due(now):
         return Action.RESOLVE

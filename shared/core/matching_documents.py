@@ -59,7 +59,7 @@ def match_without_base(sent: Sequence[DocumentFacts], unowned: Sequence[ListedAt
     )
 
 
-def look_alike(some: Sequence[DocumentFacts], others: Sequence[DocumentFacts]) -> bool:
+def may_be_confused(some: Sequence[DocumentFacts], others: Sequence[DocumentFacts]) -> bool:
     """Whether a list of attachments may show a document of the one as it shows one of the other."""
     listed = [
         ListedAttachment("", d.kind.lower(), d.file_name, Decimal(ceil(d.size / unit)))
@@ -117,13 +117,13 @@ def _may_be(document: DocumentFacts, entry: ListedAttachment) -> bool:
     return _same_size(document.size, entry.size)
 
 
-def _same_size(size: int, told: Decimal | None, *, coarse: bool = False) -> bool:
+def _same_size(size: int, listed: Decimal | None, *, coarse: bool = False) -> bool:
     """Whether a number can be the size: in bytes, or in thousands or 1,024s rounded either way. How it is
     rounded is not documented. `coarse` takes millions as well."""
-    if told is None:
+    if listed is None:
         return False
     units = (1, 1000, 1024, *((1000**2, 1024**2) if coarse else ()))
-    return any(floor(size / unit) <= told <= ceil(size / unit) for unit in units)
+    return any(floor(size / unit) <= listed <= ceil(size / unit) for unit in units)
 
 
 def _same_name(sent: str, listed: str) -> bool:

@@ -56,7 +56,7 @@ def is_older(order: PartnerOrder, since: datetime, skew: timedelta | None) -> bo
     return since - created + min(skew, timedelta()) > DATE_MARGIN
 
 
-def tells_moment(order: PartnerOrder) -> bool:
+def has_exact_moment(order: PartnerOrder) -> bool:
     """Whether an order tells when it was created: date, time and zone."""
     return _exact_moment(order) is not None
 
@@ -124,8 +124,8 @@ def _agrees(order: PartnerOrder, sent: PartnerOrder) -> bool:
 
 
 def _same_line(own: Json, line: Json) -> bool:
-    told = all(line.get(name) is not None for name in ("offerid", "quantity"))
-    return told and _same_members(own, line, "lineitemnumber")
+    present = all(line.get(name) is not None for name in ("offerid", "quantity"))
+    return present and _same_members(own, line, "lineitemnumber")
 
 
 def _same_members(sent: Json, there: Json, ignored: str) -> bool:
@@ -164,8 +164,8 @@ def _plain(value: object) -> object:
 def _products(order: PartnerOrder) -> frozenset[str]:
     """The products of an order, none when not all of them can be read."""
     offers = [line.get("offerid") for line in order.lines]
-    told = [offer.partition(":")[0].strip() if isinstance(offer, str) else "" for offer in offers]
-    return frozenset(map(str.casefold, told)) if all(told) else frozenset()
+    products = [offer.partition(":")[0].strip() if isinstance(offer, str) else "" for offer in offers]
+    return frozenset(map(str.casefold, products)) if all(products) else frozenset()
 
 
 def _latest(created: str) -> datetime | None:

@@ -275,8 +275,8 @@ def _page(call: Call, response: OpenResponse, ids: RequestIds, token: str, keep:
         raise failure(call, response.read(), ids, token)
     page = read_page(_to_the_end(response), keep, most)
     if not page.cut and not page.listed:
-        said = json.dumps(page.members, default=str).encode()
-        raise failure(call, RawResponse(response.status, response.headers, said), ids, token)
+        members = json.dumps(page.members, default=str).encode()
+        raise failure(call, RawResponse(response.status, response.headers, members), ids, token)
     page.headers, page.ids = response.headers, support_ids(response.headers, ids)
     return page
 

@@ -33,9 +33,9 @@ def more_follows(members: Mapping[str, Any], headers: Mapping[str, str]) -> bool
     `members` are those of the page besides its items, `headers` those of the reply by lower-case name.
     """
     return (
-        any(_is_marker(_plain(name)) and _is_said(value) for name, value in members.items())
+        any(_is_marker(_plain(name)) and _has_value(value) for name, value in members.items())
         or _next_link(members) is not None
-        or any("continuation" in _plain(name) and _is_said(value) for name, value in headers.items())
+        or any("continuation" in _plain(name) and _has_value(value) for name, value in headers.items())
         or _NEXT_LINK.search(headers.get("link", "")) is not None
     )
 
@@ -52,10 +52,10 @@ def next_page(
     path: str | None = call.path
     link = _next_link(members)
     if isinstance(link, dict):
-        told = _named(link)
-        if str(told.get("method") or "GET").upper() != "GET":
+        named = _named(link)
+        if str(named.get("method") or "GET").upper() != "GET":
             return None
-        path, more = _path(told.get("uri"), base_url), more | _headers(told.get("headers"))
+        path, more = _path(named.get("uri"), base_url), more | _headers(named.get("headers"))
     elif not more:
         return None
     if path is None or not all(_may_be_sent(name, value) for name, value in more.items()):
@@ -88,7 +88,7 @@ def _is_marker(name: str) -> bool:
     return any(word in name for word in words) or name.removeprefix("odata").startswith("next")
 
 
-def _is_said(value: object) -> bool:
+def _has_value(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().lower() not in ("", "false")
     return isinstance(value, dict) or bool(value)
@@ -102,7 +102,7 @@ def _next_link(members: Mapping[str, Any]) -> Any:  # noqa: ANN401  # whatever s
             found += [link for name, link in links.items() if _plain(name).startswith("next")]
         elif isinstance(links, list):
             found += [link for link in links if isinstance(link, dict) and _is_next(link.get("rel"))]
-    return next((link for link in found if _is_said(link)), None)
+    return next((link for link in found if _has_value(link)), None)
 
 
 def _is_next(relation: object) -> bool:
@@ -133,8 +133,8 @@ def _headers(listed: object) -> dict[str, Any]:
         return {}
     if not isinstance(listed, list) or not all(isinstance(header, dict) for header in listed):
         return {"": ""}
-    told = [_named(header) for header in listed]
-    pairs = [(str(header.get("key")).lower(), header.get("value")) for header in told]
+    read = [_named(header) for header in listed]
+    pairs = [(str(header.get("key")).lower(), header.get("value")) for header in read]
     return {name: value for name, value in pairs if name not in _OUR_HEADERS}
 
 

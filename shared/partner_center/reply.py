@@ -94,8 +94,8 @@ def _is_page(collection: Mapping[str, Any], headers: Mapping[str, str], items: i
 
 
 def _unknown(raw: RawResponse, error: ErrorBody, ids: SupportIds) -> OutcomeUnknownError:
-    said = f"Partner Center answered {raw.status}{f' (code {error.code})' if error.code else ''}"
-    detail = f"{said}, which does not tell what became of the request. {error.description}".rstrip()
+    answered = f"Partner Center answered {raw.status}{f' (code {error.code})' if error.code else ''}"
+    detail = f"{answered}, which does not tell what became of the request. {error.description}".rstrip()
     return OutcomeUnknownError(detail, ids, status=raw.status, code=error.code)
 
 
@@ -157,8 +157,8 @@ def parse_error(raw: RawResponse, token: str = "") -> ErrorBody:
     inner = outer.get("error")
     members = ({name.lower(): v for name, v in inner.items()} if isinstance(inner, dict) else {}) | outer
     code = _code(members.get("code")) or _code(members.get("errorcode")) or ""
-    told = (members.get(name) for name in ("description", "message", "errordescription", "title"))
-    description = next((text for text in told if isinstance(text, str) and text.strip()), challenge)
+    texts = (members.get(name) for name in ("description", "message", "errordescription", "title"))
+    description = next((text for text in texts if isinstance(text, str) and text.strip()), challenge)
     return ErrorBody(
         _clean(redact(code, token), _MAX_CODE),
         _clean(redact(description, token), _MAX_DESCRIPTION),

@@ -14,9 +14,9 @@ from shared.core.ledger_parts import DocumentFacts, Source, merged
 from shared.core.matching import Absent, Ours, Verdict
 from shared.core.matching_documents import (
     counts_suffice,
-    look_alike,
     match_documents,
     match_without_base,
+    may_be_confused,
     nearest,
 )
 from shared.core.models import DocumentSet
@@ -98,7 +98,7 @@ class AttachmentOperation:
             for d in self.content.documents
         )
 
-    def asks_again(self, submission: Submission) -> bool:
+    def retries_refused(self, submission: Submission) -> bool:
         """An HTTP request does; a drop does when its versions are not those that were refused. There is no
         key to change, and the order may have become visible: only what a person gave up stays refused."""
         return not submission.given_up and (self.source is None or self.source not in submission.sources)
@@ -127,7 +127,7 @@ class AttachmentOperation:
             for other in record.others(self.digest)
             if other.state is State.PENDING and other.due and other.first_silent
             if silent is None or other.first_silent < silent
-            if look_alike(documents, other.documents)
+            if may_be_confused(documents, other.documents)
         )
         return next(found, None)
 

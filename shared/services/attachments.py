@@ -52,7 +52,7 @@ class Attachments:
         known = stored if stored and stored.record.key == blank.key else None
         return self.executor.run(op, correlation_id, deadline, known)
 
-    def look(self, customer_id: str, order_id: str, digest: str, deadline: Deadline) -> Outcome:
+    def status(self, customer_id: str, order_id: str, digest: str, deadline: Deadline) -> Outcome:
         """What became of a submission, asking Partner Center when its time has come. Raises NotFoundError."""
         op = self.operation(_blank(customer_id, order_id), digest)
         try:

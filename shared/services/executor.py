@@ -31,7 +31,7 @@ from shared.core.errors import (
 )
 from shared.core.ledger import HOLDING, MOST_SUBMISSIONS, Action, Record, State, Submission, next_action
 from shared.partner_center.wire import RequestIds
-from shared.services.operation import Failure, Operation, Outcome, Snapshot, ask
+from shared.services.operation import Failure, Operation, Outcome, Snapshot, try_reconcile
 from shared.services.sending import Sending
 from shared.storage.ledger_store import ConflictError, LedgerStore, VersionedRecord
 
@@ -76,7 +76,7 @@ class Executor:
         """
         own, asked = stored.own(digest), self.clock()
         view = presumed_dead(own, op.visibility) if own.state is State.CLAIMED else own
-        finding = ask(op, stored.record, view, deadline)
+        finding = try_reconcile(op, stored.record, view, deadline)
         after = concluded(view, finding, op.visibility, asked, self.clock(), self.new_id())
         return self.ledger.swap(stored, after)
 
@@ -95,14 +95,14 @@ class _Run:
     deferral: Failure | None = None
     busy: float = 0.0
     """Seconds that were waited for another submission of the order."""
-    looked: bool = False
+    proved_absent: bool = False
     """Whether Partner Center was asked just now about what is to be sent again, and it is not there."""
 
     def outcome(self) -> Outcome:
         """Go on until there is one. What cannot be sent now, and will be later without being asked for again,
         is open: that nothing is done would not be true."""
         try:
-            return self._go_on()
+            return self._run_steps()
         except StorageError:
             raise
         except AppError:
@@ -112,7 +112,7 @@ class _Run:
             assert self.stored
             return Outcome(self.stored.record, own, replayed=True)
 
-    def _go_on(self) -> Outcome:
+    def _run_steps(self) -> Outcome:
         self._begin()
         for _ in range(_MOST_STEPS):
             try:
@@ -120,7 +120,7 @@ class _Run:
             except ConflictError as moved:
                 if moved.current is None:
                     raise
-                self.stored, self.looked = moved.current, False
+                self.stored, self.proved_absent = moved.current, False
                 self.executor.sleep(random.uniform(0.0, 0.1))  # noqa: S311 - only to part those who collide
                 continue
             except StorageUnknownError:
@@ -161,9 +161,9 @@ class _Run:
             )
         if own is None and not op.can_send:
             raise LookupError(op.digest)
-        again = own is not None and op.asks_again(own)
+        again = own is not None and op.retries_refused(own)
         action = next_action(
-            record, op.digest, self.executor.clock(), asked_again=again, can_send=op.can_send
+            record, op.digest, self.executor.clock(), retry_refused=again, can_send=op.can_send
         )
         if action is Action.RESOLVE:
             holder = record.holder()
@@ -171,7 +171,7 @@ class _Run:
             assert holder
             self.snapshot = None  # what is seen now is newer, also where it cannot be recorded
             self.stored = self.executor.resolve(op, self.stored, holder.digest, self.deadline)
-            self.looked = holder is own
+            self.proved_absent = holder is own
             return None
         first = None
         if action is Action.SEND:
@@ -219,8 +219,8 @@ class _Run:
             raise NotAppliedError("Too little time is left to send these documents; nothing was sent.")
         if own is not None and own.first_silent is not None:
             # its base stays; the look that proves it absent comes right before the claim
-            if not self.looked and _unexplained(own, record, self._fresh_snapshot(record)):
-                self._look_again(own)
+            if not self.proved_absent and _unexplained(own, record, self._fresh_snapshot(record)):
+                self._reconcile_first(own)
                 return None
             snapshot = None
         else:
@@ -230,7 +230,7 @@ class _Run:
         self.stored, error, wait = self.sending.attempt(self.stored)
         if wait is not None:
             self.executor.sleep(wait)
-            self.looked = False
+            self.proved_absent = False
             return None
         return Outcome(self.stored.record, self.stored.own(op.digest), error=error)
 
@@ -238,8 +238,8 @@ class _Run:
         """A snapshot that is young, and not older than what was sent for the order meanwhile: what the ids of
         others do not tell, such as those of one that went to review, is in it."""
         taken = self.snapshot.taken if self.snapshot else None
-        told = (s for s in record.submissions.values() if s.digest != self.op.digest or s.first_silent)
-        changed = max((s.changed for s in told), default=None)
+        relevant = (s for s in record.submissions.values() if s.digest != self.op.digest or s.first_silent)
+        changed = max((s.changed for s in relevant), default=None)
         late = taken and (self.executor.clock() - taken > SNAPSHOT_AGE or (changed and changed >= taken))
         if self.snapshot is None or late:
             self.snapshot = self._take_snapshot()
@@ -248,7 +248,7 @@ class _Run:
     def _take_snapshot(self) -> Snapshot:
         return self.op.take_snapshot(RequestIds(self.executor.new_id(), self.correlation_id), self.deadline)
 
-    def _look_again(self, own: Submission) -> None:
+    def _reconcile_first(self, own: Submission) -> None:
         """Something may be new since the silence: it is asked about before anything is sent again."""
         assert self.stored
         now = self.executor.clock()

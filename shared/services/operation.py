@@ -78,7 +78,7 @@ class Operation(Protocol):
         """Put what is sent into a claim. Raises WrongUserError when whoever asks may not send it again."""
         ...
 
-    def asks_again(self, submission: Submission) -> bool:
+    def retries_refused(self, submission: Submission) -> bool:
         """Whether this wants anew what was refused, rather than passing by."""
         ...
 
@@ -153,7 +153,7 @@ def recorded_ids(answer: Answer) -> RecordedAnswer:
     return RecordedAnswer(status=answer.status, ids=PartnerIds.of(answer.ids))
 
 
-def ask(op: Operation, record: Record, view: Submission, deadline: Deadline) -> Reconciliation:
+def try_reconcile(op: Operation, record: Record, view: Submission, deadline: Deadline) -> Reconciliation:
     """What Partner Center shows of a submission; Unproved when it cannot be asked or understood.
 
     Raises StorageError.

@@ -27,11 +27,11 @@ from shared.core.matching import Absent, Ours, Verdict
 from shared.core.matching_orders import (
     Twin,
     UnderWay,
+    has_exact_moment,
     is_early,
     is_older,
     match_order,
     shares_product,
-    tells_moment,
 )
 from shared.core.models import OrderRequest
 from shared.core.resources import PartnerOrder, id_of, read_order
@@ -85,7 +85,7 @@ class OrderOperation:
             )
         return claim.model_copy(update={"order": claim.order or self.content})
 
-    def asks_again(self, submission: Submission) -> bool:
+    def retries_refused(self, submission: Submission) -> bool:
         """A caller does where the remedy lay outside the request; the worker only passes by."""
         if self.auto_retry or submission.given_up or submission.answer is None:
             return False
@@ -177,7 +177,7 @@ class OrderOperation:
         listed = map(read_order, listing.items)
         candidates = [order for order in listed if not is_older(order, since, skew)]
         # an order that does not tell when it was created may be that of any earlier request
-        dated = all(tells_moment(order) for order in candidates)
+        dated = all(has_exact_moment(order) for order in candidates)
         # read after the list: a request whose order is in the list has its record by now
         neighbours = [
             own
@@ -239,7 +239,7 @@ class Orders:
         """
         blank, digest = _blank(customer_id, order_key(customer_id, key)), request.digest(customer_id)
         known = self.executor.ledger.read(blank.key) if request.needs_app_user else None
-        content = only(known.record).order if known else None
+        content = only_submission(known.record).order if known else None
         if content is None:
             ids = RequestIds(self.executor.new_id(), correlation_id)
             partner_id = self.resellers.partner_id(self.partner, request, ids, deadline)
@@ -251,20 +251,20 @@ class Orders:
             content = content.model_copy(update={"user": self.user})
         return self.executor.run(self.operation(blank, digest, content), correlation_id, deadline)
 
-    def look(self, customer_id: str, key: str, deadline: Deadline) -> Outcome:
+    def status(self, customer_id: str, key: str, deadline: Deadline) -> Outcome:
         """What became of an order request, asking Partner Center when its time has come. Raises
         NotFoundError."""
         stored = self.executor.ledger.read(order_key(customer_id, key))
         if stored is None:
             raise NotFoundError("no order was asked for with that key")
-        own = only(stored.record)
+        own = only_submission(stored.record)
         op = self.operation(stored.record, own.digest)
         return self.executor.run(op, own.correlation_id, deadline, stored)
 
-    def go_on(self, stored: VersionedRecord, deadline: Deadline) -> Outcome:
+    def resume(self, stored: VersionedRecord, deadline: Deadline) -> Outcome:
         """Do for a record what is due: ask, and send again what its caller was told is under way. What was
         placed for a signed-in user waits until that user asks again."""
-        own = only(stored.record)
+        own = only_submission(stored.record)
         content = own.order if own.sent_by_worker else None
         op = replace(self.operation(stored.record, own.digest, content), auto_retry=True)
         return self.executor.run(op, own.correlation_id, deadline, stored)
@@ -297,7 +297,7 @@ def _sent(order: OrderContent) -> PartnerOrder:
     return read_order(json.loads(order.body))
 
 
-def only(record: Record) -> Submission:
+def only_submission(record: Record) -> Submission:
     """The one submission of an order request."""
     return next(iter(record.submissions.values()))
 

@@ -64,7 +64,7 @@ class Resellers:
         """
         if request.indirect_reseller_id:
             tenant = request.indirect_reseller_id.lower()
-            found = self._look_for(partner, lambda known: known.by_tenant.get(tenant, ()), ids, deadline)
+            found = self._lookup(partner, lambda known: known.by_tenant.get(tenant, ()), ids, deadline)
             partner_id = _usable_id(found)
             fault = _fault(found) or self._disapproval(partner, partner_id, ids, deadline)
             self._refuse([("/indirectResellerId", fault)])
@@ -88,10 +88,10 @@ class Resellers:
             raise ResellerError(violations)
 
     def _fault_of(self, partner: PartnerCenter, partner_id: str, ids: RequestIds, deadline: Deadline) -> str:
-        found = self._look_for(partner, lambda known: known.by_partner_id.get(partner_id, ()), ids, deadline)
+        found = self._lookup(partner, lambda known: known.by_partner_id.get(partner_id, ()), ids, deadline)
         return _fault(found) or self._disapproval(partner, partner_id, ids, deadline)
 
-    def _look_for(
+    def _lookup(
         self,
         partner: PartnerCenter,
         wanted: Callable[[_List], Sequence[_Reseller]],

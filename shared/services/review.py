@@ -102,9 +102,9 @@ class Reviews:
                 afresh |= {"repeated": None, "deaths": 0, "base": None}
                 return self._send(stored, own, f"to be sent again, decided by {asked.by}", **afresh)
             case Decision.ADOPT:
-                found, said = self._adopted(stored.record, own, asked, ids, deadline)
+                found, caveat = self._adopted(stored.record, own, asked, ids, deadline)
             case Decision.RETRY:
-                finding, said = self._asked(stored.record, own, deadline)
+                finding, caveat = self._reconciled(stored.record, own, deadline)
                 if isinstance(finding, Ambiguous):
                     raise StateConflictError(
                         f"{finding.detail}: adopt what is there, or decide send-again to send all of it",
@@ -113,15 +113,16 @@ class Reviews:
                 if isinstance(finding, Unproved) and finding.passes:
                     raise DecisionWaitsError(finding.detail)
                 if not isinstance(finding, Found):
-                    detail = f"to be sent again, decided by {asked.by}{said}"
-                    unseen = {"first_silent": None} if said else {}  # then no other look is waited for either
+                    detail = f"to be sent again, decided by {asked.by}{caveat}"
+                    # then no other look is waited for either
+                    unseen = {"first_silent": None} if caveat else {}
                     return self._send(stored, own, detail, silences=0, deaths=0, **unseen)
                 found = finding
-        detail = f"adopted by {asked.by}{said}"
+        detail = f"adopted by {asked.by}{caveat}"
         after = own.to(State.DONE, self.clock(), self.new_id(), detail, **found.changes())
         return self.ledger.swap(stored, after)  # the others' ids count as they were read
 
-    def _asked(self, record: Record, own: Submission, deadline: Deadline) -> tuple[Reconciliation, str]:
+    def _reconciled(self, record: Record, own: Submission, deadline: Deadline) -> tuple[Reconciliation, str]:
         """What Partner Center shows, and how far that is verified."""
         op = (
             self.orders.operation(record, own.digest)
@@ -174,7 +175,7 @@ class Reviews:
         self, record: Record, own: Submission, asked: ReviewDecision, ids: RequestIds, deadline: Deadline
     ) -> tuple[Found, str]:
         if not asked.order_id:
-            finding, _ = self._asked(record, own, deadline)
+            finding, _ = self._reconciled(record, own, deadline)
             if isinstance(finding, Found):
                 return finding, ""
             detail = getattr(finding, "detail", "no order of the customer is it")

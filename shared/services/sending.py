@@ -34,9 +34,9 @@ from shared.services.operation import (
     Failure,
     ForeignAnswerError,
     Operation,
-    ask,
     recorded_ids,
     recorded_refusal,
+    try_reconcile,
 )
 from shared.storage.ledger_store import ConflictError, LedgerStore, VersionedRecord
 
@@ -118,7 +118,7 @@ class Sending:
             answer=recorded_ids(answer),
         )
         try:
-            finding = ask(self.op, stored.record, after, self.deadline)
+            finding = try_reconcile(self.op, stored.record, after, self.deadline)
         except StorageError:
             log.exception("what Partner Center shows of %s could not be judged", stored.record.key)
         else:
@@ -136,7 +136,7 @@ class Sending:
         for _ in range(3):
             try:
                 asked = self.clock()
-                finding = ask(self.op, stored.record, view, self.deadline)
+                finding = try_reconcile(self.op, stored.record, view, self.deadline)
                 if isinstance(finding, Unproved):
                     finding = Unproved(f"{error} {finding.detail}")
                 after = concluded(view, finding, visibility, asked, self.clock(), self.new_id())
@@ -174,8 +174,8 @@ class Sending:
         """Nothing was done. Whether this invocation tries again is decided before it is written down."""
         own, now = stored.own(self.op.digest), self.clock()
         if now - own.since > GIVE_UP:
-            said = f"not sent within {hours(GIVE_UP)}: {error}"
-            review = self._to(own, State.REVIEW, said, remedy=error.remedy)
+            detail = f"not sent within {hours(GIVE_UP)}: {error}"
+            review = self._to(own, State.REVIEW, detail, remedy=error.remedy)
             return Attempt(self._record(stored, review), error)
         stays = wait is not None and self.waited + wait <= min(LONGEST_PAUSE, self.deadline.remaining() / 2)
         due = now + timedelta(seconds=60.0 if wait is None else wait)
@@ -232,5 +232,5 @@ class Sending:
         except ConflictError:
             raise
         except StorageError as error:
-            said = f"what became of it could not be recorded: {error}"
-            raise StorageUnknownError.because_of(error, said) from error
+            detail = f"what became of it could not be recorded: {error}"
+            raise StorageUnknownError.because_of(error, detail) from error

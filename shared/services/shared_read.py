@@ -54,14 +54,14 @@ class _Failure:
     asker: object
     at: float
 
-    def tell(self, asker: object) -> None:
+    def raise_for(self, asker: object) -> None:
         """Raise the error, unless it is about a token that `asker` does not use."""
         if asker is self.asker or not _is_personal(self.error):
             raise _copy(self.error)
 
 
 @dataclass(eq=False, slots=True)
-class _Call:
+class _SharedCall:
     """A call that is under way; `failure` is how it ended, if it failed."""
 
     asker: object
@@ -79,7 +79,7 @@ class SharedRead(Generic[_T]):
         self._changed = threading.Condition()
         self._known: _Known[_T] | None = None
         self._failure: _Failure | None = None
-        self._under_way: list[_Call] = []
+        self._under_way: list[_SharedCall] = []
 
     def get(
         self,
@@ -96,7 +96,7 @@ class SharedRead(Generic[_T]):
             known = self._await(asker, suffices, deadline)
             if known is not None:
                 return known.value
-            call = _Call(asker)
+            call = _SharedCall(asker)
             self._under_way.append(call)
         return self._ask(call, ask, deadline)
 
@@ -112,11 +112,11 @@ class SharedRead(Generic[_T]):
             ):
                 return known
             if joined is not None and joined.failure is not None:
-                joined.failure.tell(asker)
+                joined.failure.raise_for(asker)
             patience = impatient_at - deadline.clock()
             joined = self._call_to_wait_for(asker, patient=patience > 0)
             if joined is None:
-                self._tell_recent_failure(asker)
+                self._raise_recent_failure(asker)
                 deadline.check()
                 return None
             left = deadline.remaining()
@@ -126,17 +126,17 @@ class SharedRead(Generic[_T]):
                 )
             self._changed.wait(min(left, patience) if patience > 0 else left)
 
-    def _call_to_wait_for(self, asker: object, *, patient: bool) -> _Call | None:
+    def _call_to_wait_for(self, asker: object, *, patient: bool) -> _SharedCall | None:
         own = next((call for call in self._under_way if call.asker is asker), None)
         if own is None and self._under_way and (patient or len(self._under_way) >= MOST_CALLS):
             return self._under_way[-1]
         return own
 
-    def _tell_recent_failure(self, asker: object) -> None:
+    def _raise_recent_failure(self, asker: object) -> None:
         if self._failure is not None and self._monotonic() - self._failure.at <= FAILED:
-            self._failure.tell(asker)
+            self._failure.raise_for(asker)
 
-    def _ask(self, call: _Call, ask: Callable[[Deadline], _T], deadline: Deadline) -> _T:
+    def _ask(self, call: _SharedCall, ask: Callable[[Deadline], _T], deadline: Deadline) -> _T:
         until = Deadline(min(deadline.at, deadline.clock() + LONGEST_CALL), deadline.clock)
         known, asked_at = None, self._monotonic()
         try:
@@ -150,7 +150,7 @@ class SharedRead(Generic[_T]):
             with self._changed:
                 self._end(call, known)
 
-    def _end(self, call: _Call, known: _Known[_T] | None) -> None:
+    def _end(self, call: _SharedCall, known: _Known[_T] | None) -> None:
         if known is not None and (self._known is None or self._known.asked_at <= known.asked_at):
             self._known, self._failure = known, None
         elif call.failure is not None and _is_remembered(call.failure.error):

@@ -23,7 +23,7 @@ from shared.core.receipt_rules import RETRIED
 from shared.services.attachments import Attachments
 from shared.services.bell import Bell, Message
 from shared.services.drops import Drops
-from shared.services.orders import Orders, only
+from shared.services.orders import Orders, only_submission
 from shared.services.receipts import Receipts
 from shared.storage.ledger_store import ConflictError, LedgerStore, VersionedRecord
 
@@ -90,7 +90,7 @@ class Worker:
             "work failed", logging.ERROR, kind=message.kind, name=message.name, correlationId=correlation_id
         )
         try:
-            self._tell(message, correlation_id)
+            self._report_failure(message, correlation_id)
         except StorageError:
             if message.kind != "blob":
                 log.exception("what became of %s could not be told", message.name)
@@ -99,7 +99,7 @@ class Worker:
                 raise
             self.bell.queue.put(replace(message, tries=message.tries + 1).dump(), BURIED_FOR)
 
-    def _tell(self, message: Message, correlation_id: str) -> None:
+    def _report_failure(self, message: Message, correlation_id: str) -> None:
         """Try once more what a message names, and tell in receipts how that went. Raises StorageError."""
         if message.kind != "record":
             self.drops.process_or_report(message.name, correlation_id)
@@ -154,8 +154,8 @@ class Worker:
         return True
 
     def _order(self, stored: VersionedRecord) -> None:
-        before = only(stored.record)
-        own = self.orders.go_on(stored, Deadline.after(RECORD_SECONDS)).submission
+        before = only_submission(stored.record)
+        own = self.orders.resume(stored, Deadline.after(RECORD_SECONDS)).submission
         if own.revision == before.revision and own.open and own.state is not State.CLAIMED:
             self._put_off(stored, own)
 
@@ -219,8 +219,8 @@ class Worker:
         else:
             due = now + timedelta(seconds=max(60.0, min(age.total_seconds() / 4, 900.0)))
             kept = {"absent_after": own.absent_after, "answer": own.answer}
-            told = {"actor": why.actor, "remedy": why.remedy}
-            after = own.to(own.state, now, self.new_id(), why.detail, due=due, **kept, **told)
+            turn = {"actor": why.actor, "remedy": why.remedy}
+            after = own.to(own.state, now, self.new_id(), why.detail, due=due, **kept, **turn)
         try:
             stored = self.ledger.swap(stored, after)
         except ConflictError as moved:

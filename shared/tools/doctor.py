@@ -87,8 +87,8 @@ def judge_token(
         return
     expires = claims.get("exp")
     minutes = int((expires - now) / 60) if isinstance(expires, int | float) else 0
-    told = f"aud {claims.get('aud')}, tid {claims.get('tid')}, appid {claims.get('appid')}"
-    yield Finding(mode, True, f"token for {told}; ends in {minutes} minutes")
+    ids = f"aud {claims.get('aud')}, tid {claims.get('tid')}, appid {claims.get('appid')}"
+    yield Finding(mode, True, f"token for {ids}; ends in {minutes} minutes")
     for fault in faults_in(claims, identity, mode, now):
         yield Finding(mode, False, fault)
     if mode is Mode.APP_USER and "amr" not in claims:
@@ -108,8 +108,8 @@ def judge_answer(mode: Mode, reply: RawResponse) -> Iterator[Finding]:
     # https://www.microsoftpartnercommunity.com/t5/Blog-Discussions/How-to-validate-your-solution/td-p/8315
     compliant = reply.headers.get("ismfacompliant", "").strip().lower()
     if mode is Mode.APP_USER and compliant:
-        said = f"Partner Center says isMfaCompliant: {compliant}"
-        yield Finding(mode, compliant == "true", said)
+        text = f"Partner Center says isMfaCompliant: {compliant}"
+        yield Finding(mode, compliant == "true", text)
 
 
 def _remedy(reply: RawResponse, code: str) -> str:

@@ -204,7 +204,7 @@ def status_of_an_open_one(counted: Counted) -> None:
 
 
 def look(counted: Counted, sent: DocumentSet) -> None:
-    counted.services.attachments.look(CUSTOMER, sent.order_id, sent.digest, counted.office.deadline())
+    counted.services.attachments.status(CUSTOMER, sent.order_id, sent.digest, counted.office.deadline())
 
 
 def second_drop(counted: Counted) -> None:

@@ -19,7 +19,7 @@ from shared.core.models import Document, DocumentSet, Metadata, OrderRequest, Ro
 from shared.services.attachments import Attachments
 from shared.services.executor import Executor
 from shared.services.operation import Outcome
-from shared.services.orders import Orders, only, order_key
+from shared.services.orders import Orders, only_submission, order_key
 from shared.services.resellers import Resellers
 from shared.storage.ledger_store import LedgerStore
 from shared.validation.orders import order_request
@@ -104,7 +104,7 @@ class AttachmentCase:
         if task.do == "ask":
             outcome = services.attach(wanted, process.new_id(), deadline)
         else:
-            outcome = services.look(CUSTOMER, ORDER, wanted.digest, deadline)
+            outcome = services.status(CUSTOMER, ORDER, wanted.digest, deadline)
         return _told(outcome, _set_numbers(outcome.submission))
 
     def _drop(self, services: Attachments, process: Process, content: int) -> State:
@@ -208,7 +208,7 @@ class OrderCase:
         if task.do == "ask":
             outcome = orders.place(CUSTOMER, request, key, process.new_id(), deadline)
         else:
-            outcome = orders.look(CUSTOMER, key, deadline)
+            outcome = orders.status(CUSTOMER, key, deadline)
         return _told(outcome, _order_numbers(outcome.submission))
 
     def _work(self, orders: Orders, process: Process) -> Told:
@@ -216,13 +216,13 @@ class OrderCase:
             stored = orders.executor.ledger.read(order_key(CUSTOMER, str(content)))
             if stored and stored.record.due and stored.record.due <= process.clock():
                 process.sends = content
-                return Told(f"work {orders.go_on(stored, process.deadline(180)).submission.state}")
+                return Told(f"work {orders.resume(stored, process.deadline(180)).submission.state}")
         return Told("nothing due")
 
     def entries(self, record: Record) -> Sequence[Entry]:
         """The one submission of an order request."""
         keys = [order_key(CUSTOMER, str(n)) for n in range(len(self.requests))]
-        own = only(record)
+        own = only_submission(record)
         return [_entry(own, keys.index(record.key), _order_numbers(own), None)]
 
     def faults(self, things: Sequence[Thing], entries: Sequence[Entry]) -> Iterator[str]:

@@ -22,7 +22,7 @@ from local.fault_rules import Fault, Seen
 from shared.core.errors import AppError
 from shared.core.ledger import State
 from shared.services.operation import Outcome
-from shared.services.orders import only, order_key
+from shared.services.orders import only_submission, order_key
 from shared.validation.orders import order_request
 from tests.faults.parts import DENIED, Lines, World, attach, place_body
 from tests.services.conftest import CUSTOMER, PDF
@@ -152,7 +152,9 @@ class Machine(RuleBasedStateMachine):
             self._has_come_to_an_end(n)
         ledger = self.world.services.ledger
         kept = [
-            only(stored.record) for key in self.asked if (stored := ledger.read(order_key(CUSTOMER, key)))
+            only_submission(stored.record)
+            for key in self.asked
+            if (stored := ledger.read(order_key(CUSTOMER, key)))
         ]
         assert not {s.state for s in kept} & {State.CLAIMED, State.UNKNOWN}, "nobody went on with an order"
         placed = {key: self._place(key).submission for key in self.asked}

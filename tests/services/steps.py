@@ -73,7 +73,7 @@ def attach(
 
 def look(office: Office, order: str, digest: str) -> Outcome:
     """What an HTTP caller is told who asks what became of a submission."""
-    return office.services.attachments.look(CUSTOMER, order, digest, office.deadline())
+    return office.services.attachments.status(CUSTOMER, order, digest, office.deadline())
 
 
 def delete(office: Office, path: str) -> None:

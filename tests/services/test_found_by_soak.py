@@ -27,7 +27,7 @@ def test_one_who_adopted_an_order_and_could_not_record_it_does_not_take_its_twin
     office.partner.configure(list_lag=0.0)
     office.clock.forward(minutes=21)
     second, first = (
-        office.services.orders.look(CUSTOMER, key, office.deadline()) for key in ("second", "first")
+        office.services.orders.status(CUSTOMER, key, office.deadline()) for key in ("second", "first")
     )
 
     assert (first.submission.state, second.submission.state) == (State.DONE, State.DONE)

@@ -141,7 +141,7 @@ def test_a_refusal_after_a_silence_is_told_and_its_key_stays_the_callers(office:
     fail(office, "POST order", kind="status", status=403, body={"code": "900121", "description": "Credit."})
     office.place()
     go_on(office, 30)
-    refused = office.services.orders.look(CUSTOMER, "flow-1", office.deadline()).submission
+    refused = office.services.orders.status(CUSTOMER, "flow-1", office.deadline()).submission
     go_on(office, 60)
     posts = office.posts("POST order")
 
@@ -171,7 +171,7 @@ KEYS = [
 
 def test_no_two_keys_answer_for_each_other_whatever_they_are_made_of(office: Office) -> None:
     orders = {key: office.place(key=key).submission.ids for key in KEYS}
-    again = {key: office.services.orders.look(CUSTOMER, key, office.deadline()) for key in KEYS}
+    again = {key: office.services.orders.status(CUSTOMER, key, office.deadline()) for key in KEYS}
 
     assert len(set(orders.values())) == placed(office) == len(KEYS)
     assert {key: outcome.submission.ids for key, outcome in again.items()} == orders

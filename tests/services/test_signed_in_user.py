@@ -113,7 +113,7 @@ def test_an_order_of_a_signed_in_user_whose_reply_was_lost_is_found_without_the_
     fail(office, "GET orders", times=3, kind="status", status=503)
     first = place(office, ADA)
     settle_down(office, 10)
-    found = office.services.orders.look(CUSTOMER, "flow-1", office.deadline())
+    found = office.services.orders.status(CUSTOMER, "flow-1", office.deadline())
 
     assert (first.submission.state, found.submission.state) == (State.UNKNOWN, State.DONE)
     assert (placed(office), office.posts("POST order")) == (1, 1)

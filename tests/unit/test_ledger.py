@@ -269,7 +269,7 @@ REFUSED, DONE = submission(State.REFUSED, OWN), submission(State.DONE, OWN)
 
 
 @pytest.mark.parametrize(
-    ("says", "there", "asked_again", "can_send", "action"),
+    ("says", "there", "retry_refused", "can_send", "action"),
     [
         ("there is none: it is sent", (), False, True, Action.SEND),
         ("there is none, and no content", (), False, False, Action.WAIT),
@@ -329,9 +329,9 @@ REFUSED, DONE = submission(State.REFUSED, OWN), submission(State.DONE, OWN)
     ],
 )
 def test_what_is_done_about_a_submission(
-    says: str, there: tuple[Submission, ...], asked_again: bool, can_send: bool, action: Action
+    says: str, there: tuple[Submission, ...], retry_refused: bool, can_send: bool, action: Action
 ) -> None:
-    done = next_action(record(*there), OWN, NOW, asked_again=asked_again, can_send=can_send)
+    done = next_action(record(*there), OWN, NOW, retry_refused=retry_refused, can_send=can_send)
 
     assert done is action
 
@@ -776,16 +776,18 @@ def held(draw: st.DrawFn) -> Record:
 @ANY
 @given(held(), st.sampled_from("ax"), moments, st.booleans(), st.booleans())
 def test_nothing_is_sent_without_content_nor_while_another_is_in_flight(
-    some: Record, digest: str, now: datetime, asked_again: bool, can_send: bool
+    some: Record, digest: str, now: datetime, retry_refused: bool, can_send: bool
 ) -> None:
     for asked in (*some.submissions, digest):
-        action = next_action(some, asked, now, asked_again=asked_again, can_send=can_send)
+        action = next_action(some, asked, now, retry_refused=retry_refused, can_send=can_send)
         own, holder = some.submissions.get(asked), some.holder()
 
         assert action in Action
         assert (action is Action.REPLAY) is bool(
             own
-            and (own.state in (State.DONE, State.REVIEW) or (own.state is State.REFUSED and not asked_again))
+            and (
+                own.state in (State.DONE, State.REVIEW) or (own.state is State.REFUSED and not retry_refused)
+            )
         )
         if action is Action.SEND:
             assert can_send

@@ -23,9 +23,9 @@ from shared.core.ledger_parts import DocumentFacts
 from shared.core.matching import Absent, Ambiguous, Ours, Verdict
 from shared.core.matching_documents import (
     counts_suffice,
-    look_alike,
     match_documents,
     match_without_base,
+    may_be_confused,
     nearest,
 )
 from shared.core.resources import ListedAttachment, read_attachment
@@ -460,8 +460,8 @@ def test_how_many_of_each_kind_a_201_lists(says: str, listed: list[ListedAttachm
     ],
 )
 def test_which_documents_a_list_may_show_alike(says: str, others: list[DocumentFacts], alike: bool) -> None:
-    assert look_alike([PO], others) is alike
-    assert look_alike(others, [PO]) is alike
+    assert may_be_confused([PO], others) is alike
+    assert may_be_confused(others, [PO]) is alike
 
 
 @pytest.mark.parametrize(

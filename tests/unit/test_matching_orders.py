@@ -53,8 +53,8 @@ def shares_product(there: Json, sent: Json) -> bool:
     return matching_orders.shares_product(read_order(there), read_order(sent))
 
 
-def tells_moment(there: Json) -> bool:
-    return matching_orders.tells_moment(read_order(there))
+def has_exact_moment(there: Json) -> bool:
+    return matching_orders.has_exact_moment(read_order(there))
 
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
@@ -680,4 +680,4 @@ def test_who_looks_for_an_order_again_knows_it_by_the_id_that_the_verdict_names(
 def test_an_order_tells_its_moment_or_only_something_near_it() -> None:
     told = ("2027-03-31T09:41:13Z", "2027-03-31T09:41:13", "2027-03-31", "soon", None)
 
-    assert [tells_moment(order(creationDate=t)) for t in told] == [True, False, False, False, False]
+    assert [has_exact_moment(order(creationDate=t)) for t in told] == [True, False, False, False, False]
