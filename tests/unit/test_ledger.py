@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from shared.core.ids import segment
 from shared.core.ledger import (
     EDGES,
-    FORMAT,
     HOLDING,
+    LEDGER_FORMAT,
     MOST_SUBMISSIONS,
     OPEN,
     SENT,
@@ -228,7 +228,7 @@ def test_a_submission_begins_with_its_first_attempt_and_no_misfortune() -> None:
 
 
 def test_an_order_takes_a_thousand_submissions_and_records_are_of_format_two() -> None:
-    assert (MOST_SUBMISSIONS, FORMAT) == (1000, 2)
+    assert (MOST_SUBMISSIONS, LEDGER_FORMAT) == (1000, 2)
 
 
 def test_the_last_twenty_steps_are_kept() -> None:
