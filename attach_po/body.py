@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Annotated
 
 from pydantic import AfterValidator, AliasChoices
@@ -32,6 +33,8 @@ from shared.validation.shapes import build, member
 
 PIECE = 256 * 1024
 """Bytes that a document is read in."""
+HEADERS = 16 * 1024
+"""Bytes of the headers of one part."""
 
 _ROLE_OF_PART = {"pofiles": Role.PURCHASE_ORDER, "tenderfiles": Role.TENDER, "tender": Role.TENDER}
 _ROLE_OF_FIELD = {PO_FILES: Role.PURCHASE_ORDER, ("tenderFiles",): Role.TENDER}
@@ -126,9 +129,9 @@ def _described(
 
 def _parts(body: bytes, boundary: str, most: int) -> list[tuple[Field | File, bytearray]]:
     try:
-        return list(_decoded_parts(body, boundary, most))
+        parts = list(islice(_decoded_parts(body, boundary), most + 1))
     except RequestEntityTooLarge:
-        raise _invalid("", f"holds more than {most} parts") from None
+        raise _invalid("", f"holds more than {HEADERS} bytes before, between or after its parts") from None
     except UnicodeDecodeError:
         raise _invalid(
             "", "has a part header that is not UTF-8; give the form accept-charset=utf-8"
@@ -137,16 +140,22 @@ def _parts(body: bytes, boundary: str, most: int) -> list[tuple[Field | File, by
         raise _invalid(
             "", "is not complete multipart/form-data with the boundary that its Content-Type names"
         ) from None
+    if len(parts) > most:
+        raise _invalid("", f"holds more than {most} parts")
+    return parts
 
 
-def _decoded_parts(body: bytes, boundary: str, most: int) -> Iterator[tuple[Field | File, bytearray]]:
-    decoder = MultipartDecoder(boundary.encode("ascii"), max_parts=most)
+def _decoded_parts(body: bytes, boundary: str) -> Iterator[tuple[Field | File, bytearray]]:
+    """The parts; what is none is kept in the decoder's buffer, and searched again with each piece."""
+    decoder = MultipartDecoder(boundary.encode("ascii"), max_form_memory_size=PIECE + HEADERS)
     content = bytearray()
     for start in range(0, len(body) + PIECE, PIECE):
         decoder.receive_data(body[start : start + PIECE] or None)
         event = decoder.next_event()
         while not isinstance(event, NeedData | Epilogue):
             if isinstance(event, Field | File):
+                if sum(len(name) + len(value) for name, value in event.headers) > HEADERS:
+                    raise RequestEntityTooLarge
                 part, content = event, bytearray()
             elif isinstance(event, Data):
                 content += event.data
@@ -200,16 +209,19 @@ class _FileShape(StrictModel):
 
 def _json(body: bytes, _: Mapping[str, str], limits: Limits, faults: ViolationCollector) -> _Form:
     document = loads(body, limits.max_body)
-    faults.add_final(document.violations)
+    faults.add_final(document)
     tree = document.value
     build(_BodyShape, tree, "", faults)
     uploads: list[_Upload] = []
     for spellings, role in _ROLE_OF_FIELD.items():
         written, files = member(tree, *spellings)
         if isinstance(files, list):
+            place = join_pointer("", written)
+            if len(files) > limits.max_files:
+                faults.add(place, f"holds {len(files)} files; at most {limits.max_files} are allowed")
             uploads += (
-                _json_file(item, role, join_pointer(join_pointer("", written), index), faults)
-                for index, item in enumerate(files)
+                _json_file(item, role, join_pointer(place, index), faults)
+                for index, item in enumerate(files[: limits.max_files])
             )
     written, described = member(tree, "metadata")
     if not isinstance(described, dict):
@@ -234,11 +246,11 @@ def _from_base64(content: Json, pointer: str) -> memoryview:
         raise _invalid(pointer, "must be base64, or an object of $content-type and $content with base64")
     if content[:5].lower() == "data:":
         raise _invalid(pointer, "is a data: URL; send only the base64 that follows its comma")
-    packed = "".join(content.split())
+    packed = content.encode("utf-8", "replace").translate(None, b" \t\r\n\f\v")
     try:
         return memoryview(base64.b64decode(packed, validate=True))
     except ValueError:
-        if re.fullmatch(r"[A-Za-z0-9_-]+=*", packed) and re.search("[_-]", packed):
+        if re.fullmatch(rb"[A-Za-z0-9_-]+=*", packed) and re.search(b"[_-]", packed):
             raise _invalid(pointer, "is URL-safe base64; send the standard alphabet, with + and /") from None
         raise _invalid(pointer, "is not base64: a character, the padding or the length is wrong") from None
 

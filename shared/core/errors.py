@@ -45,6 +45,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+MAX_VIOLATIONS = 100
+"""As many are named; of the rest the number is told, so that no body makes an answer without end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:

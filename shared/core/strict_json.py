@@ -11,21 +11,28 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from shared.core.errors import InvalidInputError, Violation
+from shared.core.errors import MAX_VIOLATIONS, InvalidInputError, Violation
 
 MAX_DEPTH = 32
 """Objects and arrays within each other; the deepest document of the contract needs five."""
+LARGE = 1024 * 1024
+"""Bytes from which on a document is read in a way that spares memory; places of faults are then counted with
+escapes for what is not ASCII."""
 MAX_NUMBER = 64
 """Characters of one number."""
 MAX_MEMBER_NAME = 128
 """Characters of one name in an object."""
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
 """Values in one document, so that a body of small values does not become a memory full of objects."""
+MAX_MEMBERS = 100
+"""Members of one object; the largest object of the contract has fifteen."""
 _SAFE_INTEGER = 18
 """Longest integer, in characters, that becomes an `int`; the conversion costs the square of its length."""
 
@@ -46,11 +53,20 @@ class StrictJson:
 
     value: Json
     violations: tuple[Violation, ...]
+    """MAX_VIOLATIONS at most; `unnamed` counts the others."""
+    unnamed: int = 0
+
+
+MAX_POINTER = 512
+"""Characters of a pointer; what is longer ends in an ellipsis."""
 
 
 def join_pointer(pointer: str, token: str | int) -> str:
     """The JSON pointer of the member or element `token` of what `pointer` points at (RFC 6901, section 3)."""
-    return f"{pointer}/{str(token).replace('~', '~0').replace('/', '~1')}"
+    if len(pointer) >= MAX_POINTER:
+        return pointer
+    full = f"{pointer}/{str(token)[:MAX_POINTER].replace('~', '~0').replace('/', '~1')}"
+    return full if len(full) <= MAX_POINTER else f"{full[: MAX_POINTER - 1]}…"
 
 
 def camel(name: str) -> str:
@@ -76,30 +92,74 @@ def loads(raw: bytes, max_bytes: int, pointer: str = "") -> StrictJson:
         raise InvalidInputError([Violation(pointer, f"holds more than {MAX_VALUES} values")])
     try:
         tree = _DECODER.decode(text)
+        del text
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
         raise InvalidInputError([Violation(pointer, f"is not JSON: {error.msg} at {place}")]) from None
     except RecursionError:
         raise InvalidInputError([Violation(pointer, _TOO_DEEP)]) from None
-    violations: list[Violation] = []
-    value = _Reading(violations).value(tree, pointer, 0)
-    return StrictJson(value, tuple(violations))
+    reading = _Reading()
+    value = reading.value(tree, _At(pointer), 0)
+    return StrictJson(value, tuple(reading.violations), reading.unnamed)
 
 
 _TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 
 
 def _text(raw: bytes, pointer: str) -> str:
-    encoding = json.detect_encoding(raw)
+    encoding = json.detect_encoding(raw[:4])
     if not encoding.startswith("utf-8"):
         raise InvalidInputError([Violation(pointer, f"is {encoding.upper()[:6]}; JSON must be UTF-8")])
+    if _has_long_text(raw):
+        raise InvalidInputError([Violation(pointer, _TOO_LONG)])
+    if len(raw) > LARGE and 0 < len(raw) - len(raw.translate(None, _HIGH)) < len(raw) / 4:
+        raw = _escaped(raw, pointer)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidInputError([Violation(pointer, f"is not UTF-8 from byte {error.start} on")]) from None
+        raise _not_utf8(pointer, error.start) from None
     if not text or text.isspace():
         raise InvalidInputError([Violation(pointer, "is empty; a JSON document is required")])
     return text
+
+
+_TOO_LONG = f"holds a text of more than {LARGE} bytes that is not ASCII; only base64 can be that long"
+_NOT_ASCII = re.compile(rb"[\x80-\xff]|\\u(?!00[0-7])")
+_HIGH = bytes(range(128, 256))
+
+
+def _has_long_text(raw: bytes) -> bool:
+    """Whether more than LARGE bytes between two quotes hold a letter beyond ASCII: it would make a text of
+    many megabytes four times as large. Some write the + of base64 as an escape, so that is none."""
+    at = 0
+    while at + LARGE < len(raw):
+        last = raw.rfind(b'"', at, at + LARGE)
+        if last >= 0:
+            at = last + 1
+            continue
+        end = raw.find(b'"', at + LARGE)
+        end = len(raw) if end < 0 else end
+        if _NOT_ASCII.search(raw, at, end):
+            return True
+        at = end + 1
+    return False
+
+
+def _escaped(raw: bytes, pointer: str) -> bytes:
+    """The same document in ASCII: a few letters beyond it would make all of a large text two or four times as
+    large in memory."""
+
+    def escape(found: re.Match[bytes]) -> bytes:
+        try:
+            return json.dumps(found[0].decode())[1:-1].encode()
+        except UnicodeDecodeError as error:
+            raise _not_utf8(pointer, found.start() + error.start) from None
+
+    return re.sub(rb"[\x80-\xff]{1,4096}(?![\x80-\xbf])", escape, raw.removeprefix(codecs.BOM_UTF8))
+
+
+def _not_utf8(pointer: str, at: int) -> InvalidInputError:
+    return InvalidInputError([Violation(pointer, f"is not UTF-8 from byte {at} on")])
 
 
 class _Members(list[tuple[str, object]]):
@@ -121,57 +181,81 @@ _DECODER = json.JSONDecoder(
 )
 
 
+class _At(NamedTuple):
+    """Where a value stands; the pointer is written only where there is a fault."""
+
+    token: str | int
+    above: _At | None = None
+
+    def pointer(self) -> str:
+        tokens: list[str | int] = []
+        here: _At = self
+        while here.above is not None:
+            tokens.append(here.token)
+            here = here.above
+        pointer = str(here.token)
+        for token in reversed(tokens):
+            pointer = join_pointer(pointer, token)
+        return pointer
+
+
 class _Reading:
     """Turns the decoder's raw tree into plain values and notes every fault on the way."""
 
-    def __init__(self, violations: list[Violation]) -> None:
-        self.violations = violations
+    def __init__(self) -> None:
+        self.violations: list[Violation] = []
+        self.unnamed = 0
 
-    def fault(self, pointer: str, detail: str) -> None:
-        self.violations.append(Violation(pointer, detail))
+    def fault(self, at: _At, detail: str) -> None:
+        if len(self.violations) < MAX_VIOLATIONS:
+            self.violations.append(Violation(at.pointer(), detail))
+        else:
+            self.unnamed += 1
 
-    def value(self, node: object, pointer: str, depth: int) -> Json:
+    def value(self, node: object, at: _At, depth: int) -> Json:
         if isinstance(node, list):
-            return self.container(node, pointer, depth)
+            return self.container(node, at, depth)
         if isinstance(node, str):
-            return self.string(node, pointer)
+            return self.string(node, at)
         if isinstance(node, _Constant):
-            self.fault(pointer, f"{node.text} is not a JSON value")
+            self.fault(at, f"{node.text} is not a JSON value")
             return Number(node.text)
         if isinstance(node, Number) and len(node.text) > MAX_NUMBER:
-            self.fault(pointer, f"is a number of more than {MAX_NUMBER} characters")
+            self.fault(at, f"is a number of more than {MAX_NUMBER} characters")
         assert node is None or isinstance(node, bool | int | Number)
         return node
 
-    def container(self, node: list[object], pointer: str, depth: int) -> Json:
+    def container(self, node: list[object], at: _At, depth: int) -> Json:
         if depth == MAX_DEPTH:
-            self.fault(pointer, _TOO_DEEP)
+            self.fault(at, _TOO_DEEP)
             return None
         if isinstance(node, _Members):
-            return dict(self.members(node, pointer, depth))
-        return [self.value(item, join_pointer(pointer, i), depth + 1) for i, item in enumerate(node)]
+            return dict(self.members(node, at, depth))
+        return [self.value(item, _At(i, at), depth + 1) for i, item in enumerate(node)]
 
-    def members(self, node: _Members, pointer: str, depth: int) -> Iterator[tuple[str, Json]]:
+    def members(self, node: _Members, at: _At, depth: int) -> Iterator[tuple[str, Json]]:
         spelled: dict[str, str] = {}
-        for written, item in node:
+        if len(node) > MAX_MEMBERS:
+            self.fault(at, f"holds {len(node)} members; at most {MAX_MEMBERS} are read")
+        for written, item in node[:MAX_MEMBERS]:
             if len(written) > MAX_MEMBER_NAME:
-                self.fault(pointer, f"holds a name of more than {MAX_MEMBER_NAME} characters")
+                self.fault(at, f"holds a name of more than {MAX_MEMBER_NAME} characters")
                 continue
-            name = self.string(written, pointer)
+            name = self.string(written, at)
             before = spelled.get(camel(name))
             if before is not None:
                 both = "" if before == name else f": as {before} and as {name}"
-                self.fault(join_pointer(pointer, name), f"is given twice{both}")
+                self.fault(_At(name, at), f"is given twice{both}")
                 continue
             spelled[camel(name)] = name
-            yield name, self.value(item, join_pointer(pointer, name), depth + 1)
+            yield name, self.value(item, _At(name, at), depth + 1)
 
-    def string(self, text: str, pointer: str) -> str:
+    def string(self, text: str, at: _At) -> str:
         if text.isascii():
             return text
         try:
             text.encode()
         except UnicodeEncodeError:
-            self.fault(pointer, "holds half of a surrogate pair, which is no character")
+            self.fault(at, "holds half of a surrogate pair, which is no character")
             return text.encode("utf-8", "replace").decode()
         return text

@@ -122,7 +122,7 @@ def metadata(raw: bytes, *, tender_files: int, pointer: str = "") -> Metadata:
     """The metadata of an attachment with `tender_files` tenders; `pointer` is where it stands in the body."""
     with ViolationCollector() as faults:
         document = loads(raw, MAX_SIDECAR, pointer)
-        faults.add_final(document.violations)
+        faults.add_final(document)
         read = metadata_of(document.value, tender_files=tender_files, pointer=pointer, faults=faults)
     assert read is not None
     return read
@@ -141,7 +141,7 @@ def sidecar(raw: bytes) -> Sidecar:
     """The content of a sidecar file: metadata, ids and the names of the files it speaks for."""
     with ViolationCollector() as faults:
         document = loads(raw, MAX_SIDECAR)
-        faults.add_final(document.violations)
+        faults.add_final(document)
         shape = build(_SidecarShape, document.value, "", faults)
         named = member(document.value, "tenderFiles")[1]
         tenders = len(named) if isinstance(named, list) else int(named is not None)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TypeVar
 
-from shared.core.errors import InvalidInputError, Violation
+from shared.core.errors import MAX_VIOLATIONS, InvalidInputError, Violation
+from shared.core.strict_json import StrictJson
 
 T = TypeVar("T")
-
-MAX_VIOLATIONS = 100
-"""As many are named; of the rest the number is told, so that no body makes an answer without end."""
 
 
 class ViolationCollector:
@@ -30,11 +28,12 @@ class ViolationCollector:
         if pointer not in self._final:
             self._note(Violation(pointer, detail))
 
-    def add_final(self, violations: Iterable[Violation]) -> None:
-        """Note violations after which nothing more is to be said about their places."""
-        for violation in violations:
+    def add_final(self, document: StrictJson) -> None:
+        """Note what is wrong with a document; nothing more is to be said about these places."""
+        for violation in document.violations:
             self._note(violation)
             self._final.add(violation.pointer)
+        self._unnamed += document.unnamed
 
     def check(self, step: Callable[[], T]) -> T | None:
         """The result of `step`, or None when it raised InvalidInputError, whose violations are noted."""

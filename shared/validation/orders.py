@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared.core.errors import TooLargeError
-from shared.core.models import OrderRequest
+from shared.core.models import LineItem, OrderRequest
 from shared.core.strict_json import Json, camel, join_pointer, loads
 from shared.validation.collecting import ViolationCollector
 from shared.validation.currencies import iso_currency
@@ -15,6 +15,9 @@ from shared.validation.shapes import build, member
 
 MAX_ORDER = 256 * 1024
 """Bytes of an order request; a guard of our own."""
+MAX_LINES = 500
+"""Lines of one order; a guard of our own."""
+_ANY_LINE = LineItem.model_construct(offer_id="", quantity=1)
 
 _SERVER = "is set by Partner Center and cannot be sent; leave it out"
 # https://learn.microsoft.com/en-us/partner-center/developer/order-resources
@@ -37,9 +40,9 @@ def order_request(raw: bytes, customer_id: str) -> OrderRequest:
     with ViolationCollector() as faults:
         customer = faults.check(lambda: checked_customer(customer_id))
         document = loads(raw, MAX_ORDER)
-        faults.add_final(document.violations)
+        faults.add_final(document)
         tree = _client_side(document.value, faults)
-        order = build(OrderRequest, tree, "", faults)
+        order = build(OrderRequest, _with_lines(tree, faults), "", faults)
         _same_customer(tree, customer, faults)
         _follows(iso_currency, tree, "currencyCode", faults)
         _follows(guid, tree, "indirectResellerId", faults)
@@ -47,6 +50,21 @@ def order_request(raw: bytes, customer_id: str) -> OrderRequest:
         _numbering(tree, faults)
     assert order is not None
     return _numbered(order)
+
+
+def _with_lines(tree: Json, faults: ViolationCollector) -> object:
+    """The request with its lines built, one after the other: so what is wrong with many of them costs no more
+    memory than what is wrong with one. A line that cannot be built is noted, and stands as one that can."""
+    written, lines = member(tree, "lineItems")
+    if not isinstance(tree, dict) or not isinstance(lines, list):
+        return tree
+    place = join_pointer("", written)
+    if len(lines) > MAX_LINES:
+        faults.add(place, f"holds {len(lines)} lines; at most {MAX_LINES} are taken")
+    built = [
+        build(LineItem, line, join_pointer(place, i), faults) for i, line in enumerate(lines[:MAX_LINES])
+    ]
+    return {**tree, written: [line or _ANY_LINE for line in built]}
 
 
 def _client_side(tree: Json, faults: ViolationCollector) -> Json:

@@ -48,7 +48,7 @@ def review_decision(raw: bytes) -> ReviewDecision:
     """The decision in `raw`. Raises InvalidInputError, naming every violation."""
     with ViolationCollector() as faults:
         document = loads(raw, MAX_DECISION)
-        faults.add_final(document.violations)
+        faults.add_final(document)
         shape = build(_Shape, document.value, "", faults)
         order = ""
         if shape and shape.decision not in list(Decision):

@@ -31,7 +31,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
-def build(shape: type[Shape], tree: Json, pointer: str, faults: ViolationCollector) -> Shape | None:
+def build(shape: type[Shape], tree: object, pointer: str, faults: ViolationCollector) -> Shape | None:
     """The value that `tree` describes, or None after every violation has been noted in `faults`."""
     try:
         return shape.model_validate(tree)

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core.errors import InvalidInputError
-from shared.core.strict_json import MAX_DEPTH, Json, Number, camel, join_pointer, loads, pascal
+from shared.core.strict_json import (
+    LARGE,
+    MAX_DEPTH,
+    MAX_POINTER,
+    Json,
+    Number,
+    camel,
+    join_pointer,
+    loads,
+    pascal,
+)
 
 LIMIT = 1_000_000
 
@@ -164,3 +174,57 @@ def test_what_json_writes_is_read_back(value: Json) -> None:
 
     assert read.violations == ()
     assert read.value == value
+
+
+# --- documents of many megabytes ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["PO.pdf", "Übersee.pdf", "採購訂單.pdf", "PO 😀.pdf", "\\u00e9\\n.pdf"])
+def test_a_large_document_is_read_as_a_small_one(name: str) -> None:
+    small = f'{{"fileName": "{name}", "content": ""}}'.encode()
+    large = small.replace(b'""', b'"' + b"JVBE" * (LARGE // 4) + b'"')
+
+    value = loads(large, 2 * LARGE).value
+    assert isinstance(value, dict)
+    assert value | {"content": ""} == loads(small, LARGE).value
+    assert value["content"] == "JVBE" * (LARGE // 4)
+
+
+def test_a_long_text_is_base64_or_nothing() -> None:
+    long = b"JVBE" * (LARGE // 4) + b"\\u002B\\/\\n"
+
+    assert loads(b'["' + long + b'"]', 2 * LARGE).violations == ()
+    for odd in ("é".encode(), "😀".encode(), b"\\u00e9", b"\\ud83d\\ude00", b"\xe9"):
+        for document in (b'["' + long + odd + b'"]', b'"' + long + odd, b'["' + odd + long + b'", ""]'):
+            assert "only base64 can be that long" in unreadable(document, 2 * LARGE)
+
+
+def test_a_large_document_that_is_not_utf_8_is_told_where() -> None:
+    raw = b'["' + b"x" * (LARGE - 2) + b'","' + "é".encode() * 5000 + b"\xe9" + b'"]'
+
+    assert unreadable(raw, 2 * LARGE) == f"is not UTF-8 from byte {LARGE + 10_003} on"
+    assert (
+        unreadable(raw.replace("é".encode(), b"e"), 2 * LARGE) == f"is not UTF-8 from byte {LARGE + 5003} on"
+    )
+
+
+def test_a_large_document_may_begin_with_a_byte_order_mark() -> None:
+    raw = b"\xef\xbb\xbf" + b'["' + b"x" * LARGE + '", "é"]'.encode()
+
+    assert loads(raw, 2 * LARGE).value == ["x" * LARGE, "é"]
+
+
+def test_a_large_document_of_another_script_is_read() -> None:
+    raw = json.dumps(["採購訂單" * 100] * 1000, ensure_ascii=False).encode()
+
+    assert len(raw) > LARGE
+    assert loads(raw, 2 * LARGE).value == ["採購訂單" * 100] * 1000
+
+
+def test_a_pointer_has_an_end() -> None:
+    name = "~" * 126 + "😀"
+    raw = (f'{{"{name}":' * 30 + "[NaN]" + "}" * 30).encode()
+
+    (violation,) = loads(raw, LARGE).violations
+    assert len(violation.pointer) == MAX_POINTER
+    assert violation.pointer.endswith("…")

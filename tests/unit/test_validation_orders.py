@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.errors import AppError, InvalidInputError, TooLargeError
-from shared.validation.collecting import MAX_VIOLATIONS, ViolationCollector
-from shared.validation.orders import MAX_ORDER, order_request
+from shared.core.errors import MAX_VIOLATIONS, AppError, InvalidInputError, TooLargeError
+from shared.validation.collecting import ViolationCollector
+from shared.validation.orders import MAX_LINES, MAX_ORDER, order_request
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 LINE = {"offerId": "DB2E705F-B82A-4024-A3D5-D88E12F2DB35", "quantity": 5}
@@ -248,11 +248,20 @@ def test_a_body_beyond_the_limit_is_too_large() -> None:
 
 
 def test_an_answer_does_not_grow_with_the_mistakes() -> None:
+    line = {f"x{n}": 1 for n in range(30)}
     with pytest.raises(InvalidInputError) as caught:
-        order_request(json.dumps({f"x{n}": 1 for n in range(5000)}).encode(), CUSTOMER)
+        order_request(json.dumps({"lineItems": [line] * MAX_LINES}).encode(), CUSTOMER)
 
     assert len(caught.value.violations) == MAX_VIOLATIONS + 1
-    assert "4901 more" in caught.value.violations[-1].detail
+    assert f"holds {MAX_LINES * 32 - MAX_VIOLATIONS} more" in caught.value.violations[-1].detail
+
+
+def test_an_order_has_an_end() -> None:
+    assert faults({"lineItems": [LINE] * (MAX_LINES + 1)}) == {
+        "/lineItems": f"holds {MAX_LINES + 1} lines; at most {MAX_LINES} are taken"
+    }
+    wide = faults({"lineItems": [{f"x{n}": 1 for n in range(5000)}]})
+    assert wide["/lineItems/0"] == "holds 5000 members; at most 100 are read"
 
 
 def test_no_violation_repeats_a_value() -> None:
