@@ -28,7 +28,8 @@ from shared.settings import Limits
 from shared.validation import ids
 from shared.validation.attachments import PO_FILES, metadata, metadata_of
 from shared.validation.collecting import ViolationCollector
-from shared.validation.files import PDF_HEAD, document_faults, file_name
+from shared.validation.files import document_faults, file_name
+from shared.validation.pdf import HEAD, end_fault
 from shared.validation.shapes import build, member
 
 PIECE = 256 * 1024
@@ -40,6 +41,7 @@ _ROLE_OF_PART = {"pofiles": Role.PURCHASE_ORDER, "tenderfiles": Role.TENDER, "te
 _ROLE_OF_FIELD = {PO_FILES: Role.PURCHASE_ORDER, ("tenderFiles",): Role.TENDER}
 _OTHER_PARTS = 10
 """Parts beside the files that are read before the body is given up."""
+_ACCEPT = 'send the whole file, or say in the metadata that it is whole: "acceptIncompletePdf": true'
 _NO_ORDER = "at least one purchase order is required"
 
 
@@ -82,7 +84,8 @@ def read(
         customer = faults.check(lambda: ids.customer_id(customer_id))
         order = faults.check(lambda: ids.order_id(order_id))
         form = reader(body, options, limits, faults)
-        documents = _documents(form.uploads, limits, faults)
+        whole = limits.require_pdf_end and not (form.metadata and form.metadata.accepts_incomplete_pdf)
+        documents = _documents(form.uploads, limits, faults, whole=whole)
     assert customer is not None
     assert order is not None
     assert form.metadata is not None
@@ -258,7 +261,9 @@ def _from_base64(content: Json, pointer: str) -> memoryview:
 _READERS: Mapping[str, _Reader] = {"multipart/form-data": _multipart, "application/json": _json}
 
 
-def _documents(uploads: list[_Upload], limits: Limits, faults: ViolationCollector) -> tuple[Document, ...]:
+def _documents(
+    uploads: list[_Upload], limits: Limits, faults: ViolationCollector, *, whole: bool
+) -> tuple[Document, ...]:
     for upload in uploads:
         if upload.content is not None and upload.content.nbytes > limits.max_file:
             raise TooLargeError(
@@ -268,7 +273,7 @@ def _documents(uploads: list[_Upload], limits: Limits, faults: ViolationCollecto
         faults.add("", f"holds {len(uploads)} files; at most {limits.max_files} are allowed")
     found: dict[Document, str] = {}
     for upload in uploads[: limits.max_files]:
-        document = _document(upload, limits, faults)
+        document = _document(upload, limits, faults, whole=whole)
         if document in found:
             faults.add(upload.place, f"is the same document as {found[document]}")
         elif document is not None:
@@ -276,13 +281,17 @@ def _documents(uploads: list[_Upload], limits: Limits, faults: ViolationCollecto
     return tuple(found)
 
 
-def _document(upload: _Upload, limits: Limits, faults: ViolationCollector) -> Document | None:
+def _document(upload: _Upload, limits: Limits, faults: ViolationCollector, *, whole: bool) -> Document | None:
     name = faults.check(lambda: file_name(upload.name, upload.name_place))
     view = upload.content
     if view is None:
         return None
-    head = bytes(view[:PDF_HEAD])
-    for fault in document_faults(name or "the file", view.nbytes, head, limits.max_file):
+    head = bytes(view[:HEAD])
+    found = document_faults(name or "the file", view.nbytes, head, limits.max_file)
+    if whole and not found:
+        cut = end_fault(_pieces(view))
+        found = [f"{name or 'the file'} {cut}; {_ACCEPT}"] if cut else []
+    for fault in found:
         faults.add(upload.place, fault)
     if name is None:
         return None

@@ -112,6 +112,7 @@ class Limits:
     order_visibility: float
     reseller_cache: float
     calls_in_flight: int
+    require_pdf_end: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ class _Reader:
                 order_visibility=self.number("ORDER_VISIBILITY_SECONDS"),
                 reseller_cache=self.number("RESELLER_CACHE_SECONDS"),
                 calls_in_flight=self.count("MAX_CALLS_IN_FLIGHT"),
+                require_pdf_end=self.flag("REQUIRE_PDF_END"),
             ),
             po_part=self.text("PO_PART_NAME"),
             tender_part=self.text("TENDER_PART_NAME"),
@@ -197,6 +199,12 @@ class _Reader:
             self.problems[name] = "must be a number greater than 0"
             return float(DEFAULTS[name])
         return value
+
+    def flag(self, name: str) -> bool:
+        value = self.text(name).lower()
+        if value not in ("true", "false"):
+            self.problems[name] = "must be true or false"
+        return value == "true"
 
     def count(self, name: str) -> int:
         value = self.number(name)

@@ -75,6 +75,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MAX_FILE_MB", "50", "largest file, in MiB; our own guard, Microsoft publishes none"),
     Setting("MAX_FILES", "20", "most files in one submission; our own guard"),
     Setting("MAX_BODY_MB", "90", "largest HTTP body, in MiB; the host's own limit is 100"),
+    Setting("REQUIRE_PDF_END", "true", "whether a PDF without its end (%%EOF) is held back as cut off"),
     Setting(
         "REQUEST_SECONDS",
         "180",

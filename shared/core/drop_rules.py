@@ -105,7 +105,8 @@ def required_files(
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file as it lies in storage; `faults` is what keeps it from being sent."""
+    """A file as it lies in storage; `faults` is what keeps it from being sent, `incomplete` why it is not all
+    there yet, as far as that is known."""
 
     name: str
     path: str
@@ -113,13 +114,15 @@ class FoundFile:
     etag: str
     size: int
     faults: tuple[str, ...]
+    incomplete: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Files are missing."""
+    """Files are missing, or are not all there yet (`incomplete` says of each why)."""
 
     missing: tuple[str, ...]
+    incomplete: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,8 @@ def decide(
     if faults:
         return Reject(tuple(faults))
     missing = tuple(r.file_name for r in required if r.file_name not in found)
-    return Wait(missing) if missing else Submit()
+    incomplete = tuple(f.incomplete for f in found.values() if f.incomplete)
+    return Wait(missing, incomplete) if missing or incomplete else Submit()
 
 
 def dependencies_to_register(
@@ -183,6 +187,7 @@ def dependencies_to_register(
         if r.named
         or r.file_name not in found
         or found[r.file_name].faults
+        or found[r.file_name].incomplete
         or sidecar not in own_sidecars(path)
         if sidecar != stem_sidecar(path)
     ]

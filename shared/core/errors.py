@@ -29,6 +29,7 @@ Whose fault is it, and is it known that nothing happened at Partner Center?
     └── PartnerCenterError
         ├── NotAppliedError             known: the whole request never left; safe to send again
         │   ├── SourceFailedError    … because a document could not be read to its end
+        │   │   └── IncompleteDocumentError  … or has none: it is cut off, or still arriving
         │   ├── NotVisibleYetError   … because Partner Center does not show the order yet
         │   └── TokenError           … because no access token was to be had
         ├── RefusedError             known: an answer that says that it was not done
@@ -263,6 +264,16 @@ class NotAppliedError(PartnerCenterError):
 
 class SourceFailedError(NotAppliedError):
     """A document could not be read to its end (or changed) while it was being sent."""
+
+
+class IncompleteDocumentError(SourceFailedError):
+    """A document ended where no PDF ends: it is cut off, or still arriving. Nothing was sent."""
+
+    actor = "caller"
+    remedy = (
+        "upload the whole file again; if it is whole as it is, say so in the sidecar: "
+        '"acceptIncompletePdf": true'
+    )
 
 
 class NotVisibleYetError(NotAppliedError):

@@ -127,6 +127,8 @@ class Submission(StoredModel):
     verified: bool = True
     """False when an outcome rests on a person's word or on counts alone."""
     given_up: bool = False
+    incomplete: bool = False
+    """Whether it was not sent because a document had no end."""
     answer: RecordedAnswer | None = None
     detail: str = ""
     actor: str = ""
@@ -179,6 +181,7 @@ class Submission(StoredModel):
             "actor": "",
             "remedy": "",
             "given_up": False,
+            "incomplete": False,
         }
         rested = self.due is None and (self.state is not State.PENDING or now - self.changed > RESTED)
         if rested:  # and somebody asked again

@@ -44,6 +44,8 @@ class Metadata:
     currency: str
     fx_rate: str | None = None
     tender_link: str | None = None
+    accepts_incomplete_pdf: bool = False
+    """Whether somebody says that documents without the end of a PDF are whole; it is not sent."""
 
     def to_wire(self) -> bytes:
         """The `metadata` part of the multipart body; amounts are JSON strings, as the documents show them."""

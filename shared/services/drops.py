@@ -28,6 +28,7 @@ from shared.core.drop_rules import (
 )
 from shared.core.errors import (
     AppError,
+    IncompleteDocumentError,
     InvalidInputError,
     NotConfiguredError,
     NotFoundError,
@@ -165,8 +166,8 @@ class Drops:
     def _apply(self, snapshot: DropSnapshot, decision: Decision, task: Task, *, last: bool) -> bool:
         """Whether that is all for now; False when a document changed under our hands."""
         match decision:
-            case Wait(missing):
-                self.receipts.report_waiting(snapshot, missing, task.correlation_id)
+            case Wait(missing, incomplete):
+                self.receipts.report_waiting(snapshot, missing, incomplete, task.correlation_id)
             case Reject(violations):
                 self.receipts.report_rejected(snapshot, violations, task.correlation_id)
             case Submit():
@@ -177,6 +178,9 @@ class Drops:
         assert snapshot.sidecar is not None
         try:
             documents = snapshot.documents()
+        except IncompleteDocumentError as error:
+            self.receipts.report_waiting(snapshot, (), (str(error),), task.correlation_id)
+            return True
         except SourceFailedError as error:
             if last:
                 self._defer(snapshot, error, None, task)
@@ -213,6 +217,9 @@ class Drops:
             return True
         if outcome.superseded:
             receipts.report_superseded(snapshot, outcome.record, outcome.submission)
+            return True
+        if outcome.submission.incomplete:
+            receipts.report_waiting(snapshot, (), (outcome.submission.detail,), task.correlation_id)
             return True
         if isinstance(outcome.error, SourceFailedError) and not last:
             return False

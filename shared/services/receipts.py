@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from shared.audit_log import log_event
 from shared.clock import Clock
 from shared.core.drop_rules import receipt_of_document, stem_sidecar
-from shared.core.errors import AppError, StorageError, Violation
+from shared.core.errors import AppError, IncompleteDocumentError, StorageError, Violation
 from shared.core.ledger import Record, State, Submission
 from shared.core.moments import LONG_AGO
 from shared.core.receipt_parts import (
@@ -47,6 +47,8 @@ The longer it has waited, the rarer, down to once in RECHECK_AT_LEAST."""
 RECHECK_AT_LEAST = timedelta(days=1)
 ORPHAN_AFTER = timedelta(days=1)
 """After so long a document that no sidecar claims gets a receipt of its own."""
+
+UPLOAD_MISSING = "upload the missing files; the drop is sent when all of them are there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,15 @@ class Receipts:
         )
         self._write(self._of_submission(snapshot, submission, body), read_first=True)
 
-    def report_waiting(self, snapshot: DropSnapshot, missing: tuple[str, ...], correlation_id: str) -> None:
-        """Files are missing. How long it has waited is told by the receipt that it left before."""
+    def report_waiting(
+        self,
+        snapshot: DropSnapshot,
+        missing: tuple[str, ...],
+        incomplete: tuple[str, ...],
+        correlation_id: str,
+    ) -> None:
+        """Files are missing, or `incomplete` for the reasons given. How long it has waited is told by the
+        receipt that it left before."""
         now = self.clock()
 
         def build(kept: VersionedReceipt | None) -> Receipt | None:
@@ -109,9 +118,12 @@ class Receipts:
                 since = since_of(kept, now)
             body = snapshot.facts().with_changes(
                 waiting_for=missing,
+                detail="; ".join(incomplete) or None,
                 since=to_text(since),
                 actor="caller",
-                remedy="upload the missing files; the drop is sent when all of them are there",
+                remedy="; ".join(
+                    [UPLOAD_MISSING] * bool(missing) + [IncompleteDocumentError.remedy] * bool(incomplete)
+                ),
                 correlation_id=correlation_id,
             )
             due = now + min(max(RECHECK_AFTER, (now - since) / 4), RECHECK_AT_LEAST)

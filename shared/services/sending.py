@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from shared.clock import Clock, Deadline
 from shared.core.conclusions import GIVE_UP, LONGEST_WAIT, Found, Unproved, concluded, hours, silent
 from shared.core.errors import (
+    IncompleteDocumentError,
     NotAppliedError,
     NotConfiguredError,
     NotVisibleYetError,
@@ -88,6 +89,10 @@ class Sending:
             return Attempt(self._silence(stored, error))
         except ForeignAnswerError as error:
             return self._pending(stored, NotAppliedError(str(error)), 1.0, definitive=True)
+        except IncompleteDocumentError as error:
+            told = {"actor": error.actor, "remedy": error.remedy, "incomplete": True}
+            after = self._to(own, State.REFUSED, str(error), **told)
+            return Attempt(self._record(stored, after), error)
         except (NotAppliedError, ThrottledError, TokenRejectedError, NotConfiguredError) as error:
             return self._pending(stored, error, self._wait(error, own.attempt), definitive=False)
         except RefusedError as error:

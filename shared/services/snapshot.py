@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from shared.core.drop_rules import FoundFile, RequiredFile, required_files
-from shared.core.errors import InvalidInputError, SourceFailedError, StorageError, Violation
+from shared.core.errors import (
+    IncompleteDocumentError,
+    InvalidInputError,
+    SourceFailedError,
+    StorageError,
+    Violation,
+)
 from shared.core.ledger_parts import Source
 from shared.core.models import Document
 from shared.core.receipt_parts import FileEntry, ReceiptBody
@@ -19,6 +26,7 @@ from shared.storage.stream import BlobStream
 from shared.validation.attachments import MAX_SIDECAR, Sidecar, named_files
 from shared.validation.attachments import sidecar as read_sidecar
 from shared.validation.files import document_faults, file_name
+from shared.validation.pdf import EndOfPdf, end_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,8 @@ class DropSnapshot:
     found: Mapping[str, FoundFile]
     streams: Mapping[str, BlobStream]
     newest: datetime
+    whole: bool
+    """Whether documents that end where no PDF ends are held back."""
 
     @property
     def source(self) -> Source:
@@ -69,11 +79,14 @@ class DropSnapshot:
         )
 
     def documents(self) -> tuple[Document, ...]:
-        """The files as documents to send. Raises SourceFailedError when one cannot be read."""
-        return tuple(
-            Document(f.role, f.name, f.size, _md5(self.streams[name]), self.streams[name].read)
-            for name, f in self.found.items()
-        )
+        """The files as documents to send. Raises SourceFailedError when one cannot be read,
+        IncompleteDocumentError when one has no end, which of a large one is known at its end alone."""
+        documents = []
+        for name, file in self.found.items():
+            stream = self.streams[name]
+            read = partial(_whole, name, stream.read) if self.whole else stream.read
+            documents.append(Document(file.role, file.name, file.size, _md5(stream, read), read))
+        return tuple(documents)
 
 
 def take_snapshot(
@@ -90,6 +103,7 @@ def take_snapshot(
     sidecar, named, violations = _read(stream)
     required = required_files(path, *named)
     violations += _odd_names(required)
+    whole = limits.require_pdf_end and not (sidecar and sidecar.metadata.accepts_incomplete_pdf)
     found: dict[str, FoundFile] = {}
     streams: dict[str, BlobStream] = {}
     for r in required[: limits.max_files]:
@@ -97,10 +111,14 @@ def take_snapshot(
         if file is not None:
             streams[r.file_name] = file
             faults = tuple(document_faults(r.file_name, file.size, file.head, limits.max_file))
-            found[r.file_name] = FoundFile(r.file_name, file.name, r.role, file.etag, file.size, faults)
+            cut = end_fault([file.head]) if whole and not faults and len(file.head) == file.size else ""
+            incomplete = f"{r.file_name} {cut}" if cut else ""
+            found[r.file_name] = FoundFile(
+                r.file_name, file.name, r.role, file.etag, file.size, faults, incomplete
+            )
     newest = max([stream.last_modified, *(s.last_modified for s in streams.values())])
     return DropSnapshot(
-        path, stream.etag, stream.last_modified, sidecar, violations, required, found, streams, newest
+        path, stream.etag, stream.last_modified, sidecar, violations, required, found, streams, newest, whole
     )
 
 
@@ -142,11 +160,22 @@ def _open(blobs: BlobStore, incoming: str, required: RequiredFile, opened: ExitS
     return None
 
 
-def _md5(stream: BlobStream) -> str:
+def _whole(name: str, read: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+    """The content of a document. Raises IncompleteDocumentError behind its last piece when it has no end:
+    before the request that carries it is closed."""
+    end = EndOfPdf()
+    for piece in read():
+        end.add(piece)
+        yield piece
+    if end.fault:
+        raise IncompleteDocumentError(f"{name} {end.fault}")
+
+
+def _md5(stream: BlobStream, read: Callable[[], Iterator[bytes]]) -> str:
     """The content's MD5 as storage tells it; a blob that was committed in blocks has none, and is read."""
     if not stream.md5:
         digest = hashlib.md5(usedforsecurity=False)
-        for piece in stream.read():
+        for piece in read():
             digest.update(piece)
         stream.md5 = digest.hexdigest()
     return stream.md5

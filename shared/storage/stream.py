@@ -16,7 +16,7 @@ CHUNK = 512 * 1024
 """Bytes per piece of a stream: half as many cost 15 % of the speed (docs/performance.md)."""
 
 HEAD = 4 * 1024
-"""Bytes that are read when a blob is opened: what says that it is a PDF, and all of a usual sidecar."""
+"""Bytes that are read when a blob is opened that is larger than a piece: what says that it is a PDF."""
 
 _RESUMES = 3
 
@@ -40,8 +40,8 @@ class BlobStream:
     """A blob opened for reading. The first use of `read` continues the open response; every later one
     opens again, and all are pinned to the ETag that was seen first.
 
-    `head` holds the first bytes (at most HEAD); `md5` is lower-case hex, "" when storage has none. Making
-    one raises StorageError when the answer cannot be read.
+    `head` holds all of a blob of at most CHUNK bytes, else its first HEAD bytes; `md5` is lower-case hex, ""
+    when storage has none. Making one raises StorageError when the answer cannot be read.
     """
 
     def __init__(self, send: Send, container: str, name: str, response: BaseHTTPResponse) -> None:
@@ -54,7 +54,7 @@ class BlobStream:
             self.etag, self.size = response_headers.etag(headers, what), response_headers.size(headers, what)
             self.last_modified = response_headers.last_modified(headers, what)
             self.md5 = response_headers.md5(headers, what)
-            self.head = response.read(HEAD)
+            self.head = response.read(CHUNK if self.size <= CHUNK else HEAD)
         except (HTTPError, OSError) as error:
             response.close()
             raise StorageError(f"{self.name} could not be read ({type(error).__name__})") from None

@@ -85,6 +85,7 @@ class _MetadataShape(StrictModel):
     currency: Annotated[str, AfterValidator(iso_currency)]
     fx_rate: Annotated[str, BeforeValidator(_rate)] | None = None
     tender_link: Annotated[str, AfterValidator(_link)] | None = None
+    accept_incomplete_pdf: bool | None = None
 
     def value(self) -> Metadata:
         return Metadata(
@@ -93,6 +94,7 @@ class _MetadataShape(StrictModel):
             currency=self.currency,
             fx_rate=self.fx_rate,
             tender_link=self.tender_link,
+            accepts_incomplete_pdf=bool(self.accept_incomplete_pdf),
         )
 
 

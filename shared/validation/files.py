@@ -6,14 +6,10 @@ import re
 
 from shared.core.errors import InvalidInputError, Violation
 from shared.core.models import text_faults
+from shared.validation.pdf import head_fault
 
 MAX_FILE_NAME = 255
 """Characters of a file name."""
-PDF_HEAD = 1024
-"""Bytes at the start of a file within which a PDF says that it is one.
-
-ISO 32000-1, implementation note 13 of the earlier Adobe reference: readers accept the header there.
-"""
 
 
 def file_name(name: object, pointer: str = "/fileName") -> str:
@@ -41,15 +37,14 @@ def plain_name(text: str) -> str:
 
 
 def document_faults(name: str, size: int, head: bytes, max_file: int) -> list[str]:
-    """What is wrong with a file of `size` bytes; `head` is its first PDF_HEAD bytes, or more."""
+    """What is wrong with a file of `size` bytes; `head` is its first 1,024 bytes, or more."""
     if size == 0:
         return [f"{name} is empty"]
     faults = []
     if size > max_file:
         faults.append(f"{name} has {size} bytes; at most {max_file} are allowed")
-    if b"%PDF-" not in head[:PDF_HEAD]:
-        faults.append(f"{name} is not a PDF: there is no %PDF- in its first {PDF_HEAD} bytes")
-    return faults
+    damage = head_fault(head)
+    return [*faults, f"{name} {damage}"] if damage else faults
 
 
 def _name_faults(name: str) -> list[str]:

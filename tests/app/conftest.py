@@ -18,7 +18,7 @@ from tests.local.hosts import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
-PDF = b"%PDF-1.7\n" + b"0123456789abcdef" * 300
+PDF = b"%PDF-1.7\n" + b"0123456789abcdef" * 300 + b"\n%%EOF\n"
 METADATA = {"customerPrice": "156.87", "currency": "CAD"}
 
 

@@ -35,7 +35,7 @@ CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 RESELLER = "b0b0b0b0-1111-4222-8333-444444444444"
 QUICK: dict[str, Any] = {"retry_total": 3, "initial_backoff": 0, "random_jitter_range": 0}
 """Azurite's queues close a connection that was idle for 5 seconds."""
-PDF = b"%PDF-1.7\n" + b"0123456789abcdef" * 500
+PDF = b"%PDF-1.7\n" + b"0123456789abcdef" * 500 + b"\n%%EOF\n"
 
 
 class MintedTokens:

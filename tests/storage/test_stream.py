@@ -49,7 +49,7 @@ def test_every_size_is_read_whole_and_again(blobs: BlobStore, size: int) -> None
     stream = opened(blobs, stored(blobs, PDF[:size]))
 
     assert stream.size == size
-    assert stream.head == PDF[: min(size, HEAD)]
+    assert stream.head == PDF[: size if size <= CHUNK else HEAD]
     assert b"".join(stream.read()) == PDF[:size]
     assert b"".join(stream.read()) == PDF[:size]
 

@@ -25,7 +25,7 @@ ORDER = "5cf72f146967"
 LIMITS = Settings.read({}).limits
 SMALL = replace(LIMITS, max_file=1000, max_files=3, max_body=5000)
 PDF = b"%PDF-1.7\r\n\x00\xff--BOUNDARY\r\n%%EOF"
-TENDER = b"%PDF-1.4 tender"
+TENDER = b"%PDF-1.4 tender %%EOF"
 PLAIN = {"customerPrice": "156.870", "currency": "CAD"}
 TEXT = json.dumps(PLAIN)
 FORM = "multipart/form-data; boundary=BOUNDARY"
@@ -95,7 +95,7 @@ def test_both_bodies_mean_the_same_submission() -> None:
 
 
 def test_a_document_knows_its_size_and_md5_and_can_be_read_again() -> None:
-    large = b"%PDF-" + bytes(range(256)) * 4096
+    large = b"%PDF-" + bytes(range(256)) * 4096 + b"%%EOF"
     (document,) = from_client([("metadata", (None, TEXT)), ("pofiles", ("PO.pdf", large))]).documents
     gc.collect()
 
@@ -222,6 +222,36 @@ def test_metadata_that_cannot_be_read_is_pointed_at(metadata: bytes) -> None:
     assert set(faults(by_hand(('name="metadata"', metadata), PO))) == {"/metadata"}
 
 
+CUT = b"%PDF-1.7\n1 0 obj"
+DAMAGED = "%PDF-1.7\n%\ufffd\ufffd\ufffd\ufffd\n%%EOF".encode()
+
+
+def test_a_document_that_is_cut_off_is_refused() -> None:
+    wrong = "a.pdf has no end (%%EOF): it is cut off, or still arriving"
+    accept = 'send the whole file, or say in the metadata that it is whole: "acceptIncompletePdf": true'
+
+    assert faults(by_hand(META, ("name=pofiles; filename=a.pdf", CUT))) == {
+        "/pofiles/0": f"{wrong}; {accept}"
+    }
+
+
+def test_a_document_without_an_end_is_sent_when_somebody_says_that_it_is_whole() -> None:
+    po = ("name=pofiles; filename=a.pdf", CUT)
+    said = ('name="metadata"', b'{"customerPrice": "1", "currency": "CAD", "acceptIncompletePdf": true}')
+    found = read(FORM, by_hand(said, po), LIMITS, CUSTOMER, ORDER)
+
+    assert [d.size for d in found.documents] == [len(CUT)]
+    assert b"ncomplete" not in found.metadata.to_wire()
+    lenient = replace(LIMITS, require_pdf_end=False)
+    assert read(FORM, by_hand(META, po), lenient, CUSTOMER, ORDER).documents
+
+
+def test_a_document_that_went_through_a_text_conversion_is_refused() -> None:
+    wrong = faults(by_hand(META, ("name=pofiles; filename=a.pdf", DAMAGED)))["/pofiles/0"]
+
+    assert wrong.startswith("a.pdf is damaged: it was read and written as text on its way")
+
+
 def test_no_more_files_than_allowed() -> None:
     assert "at most 3" in faults(by_hand(META, *[PO] * 4), limits=SMALL)[""]
     assert "parts" in faults(by_hand(META, *[PO] * 40), limits=SMALL)[""]
@@ -285,7 +315,7 @@ def test_forms_in_crumbs_raise_nothing_but_our_own_errors(pieces: list[bytes]) -
 
 @given(st.binary(max_size=200))
 def test_a_file_comes_out_of_both_bodies_as_it_went_in(tail: bytes) -> None:
-    content = b"%PDF-" + tail
+    content = b"%PDF-" + tail + b"%%EOF"
     form = from_client([("metadata", (None, TEXT)), ("pofiles", ("PO.pdf", content))])
 
     assert contents(form) == contents(from_json(content))

@@ -13,7 +13,7 @@ from shared.core.models import DocumentSet, Role
 from shared.settings import Settings
 
 LIMITS = Settings.read({}).limits
-PDF = b"%PDF-1.7 order"
+PDF = b"%PDF-1.7 order %%EOF"
 PLAIN = {"customerPrice": "156.87", "currency": "CAD"}
 TENDER = PLAIN | {"isPartOfTender": True}
 Part = tuple[str, bytes]

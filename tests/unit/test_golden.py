@@ -126,6 +126,7 @@ def test_what_a_record_does_not_tell_means_what_it_meant() -> None:
         "ids": (),
         "verified": True,
         "given_up": False,
+        "incomplete": False,
         "answer": None,
         "detail": "",
         "actor": "",

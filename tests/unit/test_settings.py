@@ -33,6 +33,7 @@ def test_what_is_needed_and_nothing_else_is_enough() -> None:
         ({"MAX_FILES": "0.5"}, "MAX_FILES"),
         ({"MAX_CALLS_IN_FLIGHT": "0.3"}, "MAX_CALLS_IN_FLIGHT"),
         ({"REQUEST_SECONDS": "inf"}, "REQUEST_SECONDS"),
+        ({"REQUIRE_PDF_END": "no"}, "REQUIRE_PDF_END"),
         ({"REQUEST_SECONDS": "nan"}, "REQUEST_SECONDS"),
         ({"REQUEST_SECONDS": "94"}, "REQUEST_SECONDS"),
         ({"MAX_BODY_MB": "176"}, "REQUEST_SECONDS"),

@@ -1,0 +1,116 @@
+"""Documents that are still arriving, or were cut off: nothing of them is sent, and nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+from azure.storage.blob import BlobServiceClient
+
+from shared.core.ledger import State
+from tests.services.conftest import PDF, Office
+from tests.services.steps import drop_pair, drop_set, settle_down
+
+PAIR = "x/PO.json"
+LARGE = PDF[:-6] + b"0123456789abcdef" * 60_000
+"""More than is read before a claim, without the last line."""
+END = b"\n%%EOF\n"
+
+
+def append(office: Office, name: str, piece: bytes, *, new: bool = False) -> None:
+    service = BlobServiceClient.from_connection_string(office.env["DocumentStorage"])
+    blob = service.get_blob_client(office.services.drops.incoming, name)
+    if new:
+        blob.create_append_blob()
+    blob.append_block(piece)
+
+
+def waits(office: Office, path: str = PAIR, name: str = "PO.pdf") -> None:
+    receipt = office.receipt(path)
+    assert (receipt["state"], receipt["actor"]) == ("waiting", "caller")
+    assert receipt["detail"] == f"{name} has no end (%%EOF): it is cut off, or still arriving"
+    assert '"acceptIncompletePdf": true' in receipt["remedy"]
+
+
+@pytest.mark.parametrize("content", [PDF[: len(PDF) // 3], LARGE], ids=["small", "large"])
+def test_a_pair_whose_document_is_cut_off_waits_and_is_sent_when_the_whole_of_it_arrives(
+    office: Office, content: bytes
+) -> None:
+    order = office.order()
+    drop_pair(office, order, pdf=content)
+    office.ring(PAIR)
+    waits(office)
+    assert office.partner.state.orders[order].attachments == []
+    office.ring(PAIR, "x/PO.pdf")
+    settle_down(office, 4, 30)
+    waits(office)
+    assert office.posts() <= 1, "what is known to have no end is not begun again"
+    office.drop("x/PO.pdf", content + END)
+    office.ring("x/PO.pdf")
+
+    assert office.receipt(PAIR)["state"] == "attached"
+    assert [a.content for a in office.partner.state.orders[order].attachments] == [content + END]
+
+
+def test_a_blob_that_grows_by_appending_is_sent_once_it_is_whole(office: Office) -> None:
+    order = office.order()
+    office.drop(PAIR, office.sidecar(order))
+    append(office, "x/PO.pdf", PDF[:4000], new=True)
+    office.ring("x/PO.pdf", PAIR)
+    waits(office)
+    append(office, "x/PO.pdf", PDF[4000:-6])
+    office.ring("x/PO.pdf")
+    waits(office)
+    append(office, "x/PO.pdf", PDF[-6:])
+    office.ring("x/PO.pdf")
+
+    assert office.receipt(PAIR)["state"] == "attached"
+    assert office.posts() == 1
+
+
+@pytest.mark.parametrize("content", [PDF[:4000], LARGE], ids=["small", "large"])
+def test_a_person_may_say_that_a_document_without_an_end_is_whole(office: Office, content: bytes) -> None:
+    order = office.order()
+    drop_pair(office, order, pdf=content)
+    office.ring(PAIR)
+    waits(office)
+    office.drop(PAIR, office.sidecar(order, acceptIncompletePdf=True))
+    office.ring(PAIR)
+
+    assert office.receipt(PAIR)["state"] == "attached"
+    assert [a.content for a in office.partner.state.orders[order].attachments] == [content]
+
+
+def test_a_set_of_which_one_document_is_cut_off_waits_as_a_whole(office: Office) -> None:
+    order = office.order()
+    path = drop_set(office, order, files={"a.pdf": PDF, "b.pdf": LARGE})
+    office.ring(path)
+    receipt = office.receipt(path)
+    office.drop("x/b.pdf", LARGE + END)
+    office.ring("x/b.pdf")
+
+    assert (receipt["state"], receipt["detail"][:5]) == ("waiting", "b.pdf")
+    assert office.receipt(path)["state"] == "attached"
+    assert len(office.partner.state.orders[order].submissions) == 1
+
+
+def test_a_missing_and_an_unfinished_document_are_both_named(office: Office) -> None:
+    order = office.order()
+    sidecar = office.sidecar(order, poFiles=["a.pdf", "b.pdf"])
+    office.drop("x/metadata.json", sidecar)
+    office.drop("x/a.pdf", PDF[:4000])
+    office.ring("x/metadata.json")
+    receipt = office.receipt("x/metadata.json")
+
+    assert receipt["waitingFor"] == ["b.pdf"]
+    assert receipt["detail"].startswith("a.pdf has no end")
+    assert "upload the missing files" in receipt["remedy"]
+    assert "upload the whole file again" in receipt["remedy"]
+
+
+def test_what_was_begun_and_had_no_end_leaves_nothing_open(office: Office) -> None:
+    order = office.order()
+    drop_pair(office, order, pdf=LARGE)
+    office.ring(PAIR)
+    (own,) = office.submissions(order).values()
+
+    assert (own.state, own.incomplete, own.due) == (State.REFUSED, True, None)
+    assert office.partner.state.orders[order].submissions == []
