@@ -74,7 +74,7 @@ def read(
     violation of path and body. Documents are views of memory that `body` was read into.
     """
     if len(body) > limits.max_body:
-        raise TooLargeError(f"The body has {len(body)} bytes; at most {limits.max_body} are read.")
+        raise TooLargeError(f"The body has {len(body)} bytes; at most {limits.max_body} are allowed.")
     media_type, options = parse_options_header(content_type)
     kind = media_type.lower()
     reader = _json if kind.endswith("+json") else _READERS.get(kind)
@@ -134,7 +134,7 @@ def _parts(body: bytes, boundary: str, most: int) -> list[tuple[Field | File, by
     try:
         parts = list(islice(_decoded_parts(body, boundary), most + 1))
     except RequestEntityTooLarge:
-        raise _invalid("", f"holds more than {HEADERS} bytes before, between or after its parts") from None
+        raise _invalid("", f"contains more than {HEADERS} bytes before, between or after its parts") from None
     except UnicodeDecodeError:
         raise _invalid(
             "", "has a part header that is not UTF-8; give the form accept-charset=utf-8"
@@ -144,7 +144,7 @@ def _parts(body: bytes, boundary: str, most: int) -> list[tuple[Field | File, by
             "", "is not complete multipart/form-data with the boundary that its Content-Type names"
         ) from None
     if len(parts) > most:
-        raise _invalid("", f"holds more than {most} parts")
+        raise _invalid("", f"contains more than {most} parts")
     return parts
 
 
@@ -188,7 +188,7 @@ def _unknown_part(name: str, faults: ViolationCollector) -> None:
             join_pointer("", name[:100]), "is not a known part; send metadata, POFiles and TenderFiles"
         )
     else:
-        faults.add("", "holds a part without a name")
+        faults.add("", "contains a part without a name")
 
 
 def _some(files: list[object]) -> list[object]:
@@ -221,7 +221,7 @@ def _json(body: bytes, _: Mapping[str, str], limits: Limits, faults: ViolationCo
         if isinstance(files, list):
             place = join_pointer("", written)
             if len(files) > limits.max_files:
-                faults.add(place, f"holds {len(files)} files; at most {limits.max_files} are allowed")
+                faults.add(place, f"contains {len(files)} files; at most {limits.max_files} are allowed")
             uploads += (
                 _json_file(item, role, join_pointer(place, index), faults)
                 for index, item in enumerate(files[: limits.max_files])
@@ -270,7 +270,7 @@ def _documents(
                 f"{upload.place} has {upload.content.nbytes} bytes; a file may have {limits.max_file}."
             )
     if len(uploads) > limits.max_files:
-        faults.add("", f"holds {len(uploads)} files; at most {limits.max_files} are allowed")
+        faults.add("", f"contains {len(uploads)} files; at most {limits.max_files} are allowed")
     found: dict[Document, str] = {}
     for upload in uploads[: limits.max_files]:
         document = _document(upload, limits, faults, whole=whole)

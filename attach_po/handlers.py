@@ -43,7 +43,7 @@ def show(req: func.HttpRequest) -> func.HttpResponse:
     digest = req.params.get("submission")
     if digest:
         if not re.fullmatch("[0-9a-f]{64}", digest):
-            raise NotFoundError("no such submission was made for this order")
+            raise NotFoundError("this order has no such submission")
         outcome = s.attachments.status(customer, order, digest, s.deadline())
         return _answer(outcome, req.url, 200)
     ids = RequestIds(str(uuid.uuid4()), correlation_id())

@@ -40,4 +40,4 @@ class Deadline:
     def check(self) -> None:
         """Raise NotAppliedError when it has passed: whoever is late must not complete a request."""
         if self.remaining() <= 0:
-            raise NotAppliedError("The time for this call was up before the request was sent whole.")
+            raise NotAppliedError("Deadline exceeded before the request was fully sent.")

@@ -60,7 +60,7 @@ def _trusting(bundle: str) -> ssl.SSLContext:
 
 
 def _unusable(name: str, error: Exception) -> NotConfiguredError:
-    return NotConfiguredError(f"what {name} says cannot be used ({type(error).__name__})", [name])
+    return NotConfiguredError(f"the value of {name} cannot be used ({type(error).__name__})", [name])
 
 
 def _probed() -> list[tuple[int, int, int]]:

@@ -36,10 +36,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(f"{DOCUMENT_STORAGE}__queueServiceUri", "", "by identity: its queue endpoint"),
     Setting(f"{DOCUMENT_STORAGE}__credential", "", "by identity: `managedidentity`"),
     Setting(f"{DOCUMENT_STORAGE}__clientId", "", "by identity: client id of a user-assigned identity"),
-    Setting("INCOMING_CONTAINER", "incoming", "container into which documents and sidecars are dropped"),
-    Setting("RECEIPTS_CONTAINER", "receipts", "container of the receipts"),
-    Setting("LEDGER_CONTAINER", "ledger", "container of the ledger"),
-    Setting("WORK_QUEUE", "work", "queue of the work that is handed out"),
+    Setting("INCOMING_CONTAINER", "incoming", "container for dropped documents and sidecars"),
+    Setting("RECEIPTS_CONTAINER", "receipts", "container for receipts"),
+    Setting("LEDGER_CONTAINER", "ledger", "container for the ledger"),
+    Setting("WORK_QUEUE", "work", "queue of pending work"),
     Setting("BLOB_TRIGGER_SOURCE", "EventGrid", "`EventGrid`, or `LogsAndContainerScan` to poll"),
     Setting("SWEEP_SCHEDULE", "0 */5 * * * *", "when the sweep runs (NCRONTAB, six fields)"),
     Setting("PARTNER_CENTER_CLOUD", "global", "`global`, `usgov` or `china`: base URL, authority, audience"),
@@ -91,7 +91,7 @@ SETTINGS: tuple[Setting, ...] = (
         "1200",
         "the same for orders; Partner Center's list lags up to 15 minutes",
     ),
-    Setting("RESELLER_CACHE_SECONDS", "300", "how long the list of indirect resellers is believed"),
+    Setting("RESELLER_CACHE_SECONDS", "300", "cache lifetime of the list of indirect resellers"),
     Setting("MAX_CALLS_IN_FLIGHT", "16", "most calls to Partner Center at once from one instance"),
 )
 

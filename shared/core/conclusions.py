@@ -1,4 +1,4 @@
-"""What a submission becomes when nobody saw the end of its POST: silence, a look at Partner Center, and then.
+"""The next state of a submission whose POST got no conclusive answer, after Partner Center was asked.
 
 The second half of the rules in shared/core/ledger.py (4, 5 and 7). Whether what is there is ours has been
 judged before, by shared/core/matching.py. Pure: no clock, no storage, no network.
@@ -16,13 +16,13 @@ from shared.core.ledger_parts import PartnerIds, RecordedAnswer, Repeated
 from shared.core.matching import Absent, Ambiguous
 
 GIVE_UP = timedelta(hours=24)
-"""After this long without success a submission is a person's to look at; nothing is retried for ever."""
+"""After this long without success a submission goes to review; nothing is retried for ever."""
 
 LONGEST_WAIT = timedelta(hours=6)
 """Repeated silence makes the waits grow, up to this."""
 
 MOST_DEATHS = 3
-"""So many claims of one submission may expire before a person looks: it may be what kills the worker."""
+"""After so many expired claims a submission goes to review: it may be what kills the worker."""
 
 SAME_ANSWER = 3
 """So often Partner Center may give the same answer to one MS-RequestId before another id is right."""
@@ -44,7 +44,7 @@ class Found:
 @dataclass(frozen=True, slots=True)
 class Unproved:
     """What Partner Center shows proves nothing yet: its list is old or incomplete, or another is under
-    way. `passes`: another request that is open is what keeps it from being told, so time will tell."""
+    way. `passes`: it waits for another open request, so asking later can prove it."""
 
     detail: str
     passes: bool = False
@@ -66,7 +66,7 @@ def presumed_dead(own: Submission, visibility: timedelta) -> Submission:
 
 
 def silent(own: Submission, error: OutcomeUnknownError, now: datetime, visibility: timedelta) -> Submission:
-    """A claim whose POST got no answer that tells. Waits grow with each silence."""
+    """A claim whose POST got no conclusive answer. Waits grow with each silence."""
     before, repeated = own.repeated, None
     if error.answer:
         repeated = Repeated(answer=error.answer, times=1, first=now)
@@ -112,13 +112,13 @@ def _conclusion(
     detail = "not at Partner Center" if isinstance(finding, Absent) else finding.detail
     absent_after = view.absent_after or asked
     if view.deaths >= MOST_DEATHS:
-        return State.REVIEW, f"the worker stopped {view.deaths} times while it sent this; {detail}", {}
+        return State.REVIEW, f"the worker stopped {view.deaths} times while sending this; {detail}", {}
     if isinstance(finding, Unproved) or asked < absent_after:
         return _later(view, detail, absent_after, asked, now)
     if isinstance(finding, Ambiguous):
         return State.REVIEW, detail, {}
     if view.state is State.ACCEPTED:
-        return State.REVIEW, "Partner Center accepted it and does not show it", {}
+        return State.REVIEW, "Partner Center accepted it but does not list it", {}
     return _absent(view, visibility, now)
 
 

@@ -160,13 +160,13 @@ def decide(
     faults += [Violation("/tenderFiles", f"{name} is required twice, once in each role") for name in twice]
     if len(required) > most_files:
         faults.append(
-            Violation("/poFiles", f"{len(required)} files are named; at most {most_files} are taken")
+            Violation("/poFiles", f"{len(required)} files are named; at most {most_files} are allowed")
         )
     faults += [Violation("", fault) for f in found.values() for fault in f.faults]
     total = sum(f.size for f in found.values())
     if total > most_bytes:
         faults.append(
-            Violation("", f"the files have {total} bytes together; one request carries at most {most_bytes}")
+            Violation("", f"the files total {total} bytes; one request carries at most {most_bytes}")
         )
     if faults:
         return Reject(tuple(faults))

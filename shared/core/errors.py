@@ -1,6 +1,6 @@
 """Every error of the application, and the two questions that settle a class.
 
-Whose fault is it, and is it known that nothing happened at Partner Center?
+Whose turn is it, and is it known that nothing happened at Partner Center?
 
     AppError
     ├── InvalidInputError            the caller's: every violation, each with a JSON pointer
@@ -10,32 +10,32 @@ Whose fault is it, and is it known that nothing happened at Partner Center?
     ├── KeyReusedError               the caller's: an Idempotency-Key that stands for another body
     ├── NotFoundError                the caller's: nothing of that name here
     ├── WrongUserError               the caller's: an order that was placed for another signed-in user
-    ├── InProgressError              nobody's: the same request is being carried out right now
+    ├── InProgressError              nobody's: the same request is in progress
     ├── OrderBusyError               nobody's: another submission of the order is in flight; none was recorded
-    ├── NeedsReviewError             nobody's: what became of it only a person can tell
-    │   └── GivenUpError             … and a person has: it shall not happen any more
+    ├── NeedsReviewError             nobody's: only a person can determine the outcome
+    │   └── GivenUpError             … and an operator abandoned it
     ├── StateConflictError           the operator's: a decision that the state of the submission forbids
     │   └── DecisionWaitsError       … for now: another submission of the order is in flight
     ├── NotConfiguredError           the operator's: settings that are missing or contradictory
-    ├── StorageError                 storage's: known, it did not do what was asked; a later try may
+    ├── StorageError                 storage's: known, the operation failed; a later try may succeed
     │   ├── StorageUnknownError      … not known: the write may have been done; read before you repeat it
     │   ├── BlobMissingError         the blob (or its container) is not there
     │   ├── ConditionFailedError     If-Match or If-None-Match did not hold
     │   ├── MarkerRefusedError       a walk cannot go on from where it stopped; begin it anew
-    │   └── BlobBlockedError         no later try helps: a person must mend it, `remedy` says how
+    │   └── BlobBlockedError         no later try helps: an operator must act, `remedy` says how
     │       ├── BlobArchivedError    … the blob is in the archive tier and cannot be read
     │       ├── BlobLeasedError      … somebody holds a lease on the blob, so it cannot be written
     │       └── NewerRecordError     … it is a record that a newer version of this application wrote
     └── PartnerCenterError
-        ├── NotAppliedError             known: the whole request never left; safe to send again
+        ├── NotAppliedError             known: nothing was done; safe to send again
         │   ├── SourceFailedError    … because a document could not be read to its end
         │   │   └── IncompleteDocumentError  … or has none: it is cut off, or still arriving
         │   ├── NotVisibleYetError   … because Partner Center does not show the order yet
-        │   └── TokenError           … because no access token was to be had
+        │   └── TokenError           … because no access token could be obtained
         ├── RefusedError             known: an answer that says that it was not done
         │   ├── ThrottledError       … because of the rate limit (429)
         │   └── TokenRejectedError   … because of the token (401)
-        └── OutcomeUnknownError      sent, and no answer that tells: neither success nor failure
+        └── OutcomeUnknownError      sent, and the answer shows neither success nor failure
 
 No message holds a token, a secret or the content of a file.
 """
@@ -52,7 +52,7 @@ MAX_VIOLATIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One fault of an input: where it is (RFC 6901 JSON pointer), what is wrong, how to mend it."""
+    """One fault of an input: where it is (RFC 6901 JSON pointer), what is wrong, how to fix it."""
 
     pointer: str
     detail: str
@@ -92,11 +92,11 @@ class KeyReusedError(AppError):
 
 
 class NotFoundError(AppError):
-    """There is nothing of that name here."""
+    """No such resource."""
 
 
 class InProgressError(AppError):
-    """The same request is being carried out right now; ask again in `retry_after` seconds."""
+    """The same request is already in progress right now; ask again in `retry_after` seconds."""
 
     def __init__(self, detail: str, retry_after: int) -> None:
         self.retry_after = retry_after
@@ -114,7 +114,7 @@ class OrderBusyError(AppError):
     """Another submission of the order is in flight; ask again in `retry_after` seconds. Nothing was recorded
     or sent."""
 
-    remedy = "nothing to do: it is sent when the other submission of the order has ended"
+    remedy = "nothing to do: it will be sent when the other submission for this order has ended"
 
     def __init__(self, detail: str, retry_after: int) -> None:
         self.retry_after = retry_after
@@ -139,7 +139,7 @@ class DecisionWaitsError(StateConflictError):
 
 
 class NeedsReviewError(AppError):
-    """Whether Partner Center has it cannot be told by a program; nothing is repeated until a person has.
+    """No program can determine whether Partner Center has it; nothing is repeated until a person has decided.
     `submission` is the key of its record."""
 
     def __init__(self, detail: str, submission: str) -> None:
@@ -148,7 +148,7 @@ class NeedsReviewError(AppError):
 
 
 class GivenUpError(NeedsReviewError):
-    """A person has decided that it is not sent any more."""
+    """An operator abandoned the submission."""
 
 
 class NotConfiguredError(AppError):
@@ -163,7 +163,7 @@ class NotConfiguredError(AppError):
 
 
 class StorageError(AppError):
-    """Storage did not do what was asked. Unless it is a StorageUnknownError, nothing was written."""
+    """A storage operation failed. Unless it is a StorageUnknownError, nothing was written."""
 
 
 class StorageUnknownError(StorageError):
@@ -255,11 +255,12 @@ class Advice:
 
 
 class PartnerCenterError(AppError):
-    """A call to Partner Center did not give the answer that was asked for."""
+    """A call to Partner Center failed."""
 
 
 class NotAppliedError(PartnerCenterError):
-    """The request never left whole, so Partner Center cannot have acted on it. Safe to send again."""
+    """It is known that Partner Center did nothing: a request did not leave whole, was answered so, or only
+    reads. Safe to send again."""
 
 
 class SourceFailedError(NotAppliedError):
@@ -281,7 +282,7 @@ class NotVisibleYetError(NotAppliedError):
 
     retry_after = 60
     actor = "caller"
-    remedy = "check orderId; if the order is new, nothing to do: it is tried again for 20 minutes"
+    remedy = "check orderId; if the order is new, nothing to do: it will be retried for 20 minutes"
 
 
 class TokenError(NotAppliedError):
@@ -343,7 +344,7 @@ class TokenRejectedError(RefusedError):
 
 
 class OutcomeUnknownError(PartnerCenterError):
-    """The request was sent whole and no answer tells what became of it. Never repeat it blindly.
+    """The request was fully sent, and its outcome is unknown. Never repeat it blindly.
 
     `status` is the HTTP status of the answer, 0 when none came at all; `code` is Partner Center's own code in
     it, "" when it had none.

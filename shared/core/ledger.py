@@ -265,7 +265,7 @@ class Record(StoredModel):
 
 
 class RecordError(ValueError):
-    """What lies in the ledger cannot be read: `version` is its format, 0 when it tells none."""
+    """A record in the ledger cannot be read: `version` is its format, 0 when it names none."""
 
     def __init__(self, version: int, faults: int) -> None:
         self.version = version

@@ -9,7 +9,7 @@ shared/core/matching_orders.py:
 - **ambiguous**: everything else. A person decides; nothing is sent.
 
 What cannot be read is never absent. Names, sizes and spellings may come back changed, because the documents
-leave open how Partner Center tells them:
+leave open how Partner Center returns them:
 https://learn.microsoft.com/en-us/partner-center/developer/attaching-purchase-order-and-completing-po-details
 https://learn.microsoft.com/en-us/partner-center/developer/order-resources
 """

@@ -43,7 +43,7 @@ def match_documents(
         return Ambiguous(_difference(sent, left))
     ours = [entry for entry in left if entry.id in ids]
     if any(fits(document, entry) for document in theirs for entry in ours):
-        return Ambiguous("the new attachments may be those of another submission, of which nothing is known")
+        return Ambiguous("the new attachments may be those of another submission whose outcome is unknown")
     return Ours(ids, tuple(entry.id for entry in left if entry.id not in ids), fits is _is_exactly)
 
 
@@ -54,8 +54,8 @@ def match_without_base(sent: Sequence[DocumentFacts], unowned: Sequence[ListedAt
         return Absent()
     among = "is" if nearest(sent, unowned) else "is not"
     return Ambiguous(
-        "which attachments the order had before could not be read, and it has "
-        f"{len(unowned)} that nobody owns; what fits the documents {among} among them"
+        "the order's earlier attachments could not be read; it has "
+        f"{len(unowned)} that belong to no submission, and what matches the documents {among} among them"
     )
 
 
@@ -146,9 +146,9 @@ def _difference(sent: Sequence[DocumentFacts], left: Sequence[ListedAttachment])
     missing = [d.file_name for d in sent if not any(_may_be(d, entry) for entry in left)]
     extra = len(left) - len(sent)
     if missing and len(missing) < len(sent):
-        return f"Partner Center has some of the documents, but nothing that fits {', '.join(missing)}"
+        return f"Partner Center has some of the documents, but nothing that matches {', '.join(missing)}"
     if missing:
-        return f"the order has {len(left)} new attachments that fit none of the documents"
+        return f"the order has {len(left)} new attachments that match none of the documents"
     if extra > 0:
         return f"the order has {len(left)} new attachments that may be the {len(sent)} documents"
     return f"the order has {len(left)} new attachments for {len(sent)} documents"

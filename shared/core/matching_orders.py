@@ -102,14 +102,14 @@ def match_order(
         if pairing(orders, others, _agrees) is not None:
             return Absent()
         return Ambiguous(
-            f"the customer has {len(orders)} new orders of these products that are not quite this one"
+            f"the customer has {len(orders)} new orders for these products that differ from this one"
         )
     if pairing(exact, [sent, *others], _agrees) is None:
-        return Ambiguous(f"the customer has {len(exact)} new orders like this one, more than were asked for")
+        return Ambiguous(f"the customer has {len(exact)} new orders like this one, more than were requested")
     rivals = [other for other in others if other != sent]
     mine = [order for order in exact if not any(_agrees(order, rival) for rival in rivals)]
     if not mine:
-        return Ambiguous("the customer has a new order like this one that may be another request's")
+        return Ambiguous("the customer has a new order like this one that may belong to another request")
     ids = tuple(order.id for order in mine)
     return Ours(ids) if all(ids) else Ambiguous("the id of a new order like this one cannot be read")
 

@@ -1,4 +1,4 @@
-"""The values that everything behind the border works with; whoever holds one need not check it again.
+"""Validated domain values; code past the validation layer can trust them.
 
 Pydantic describes what arrives from outside (OrderRequest and its lines; shared/validation builds them),
 frozen dataclasses hold what was made of it. Pure: no I/O, no clock, no environment, no Azure, no HTTP.
@@ -37,7 +37,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What is said about the documents of one order. Amounts keep the digits that were written."""
+    """The metadata of the documents of one order. Amounts keep the digits that were written."""
 
     is_part_of_tender: bool
     customer_price: str
@@ -75,7 +75,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSet:
-    """Documents for one order and what is said about them: the unit that is attached once or not at all."""
+    """Documents for one order and their metadata: the unit that is attached once or not at all."""
 
     customer_id: str
     order_id: str
@@ -151,9 +151,11 @@ def text_faults(text: str) -> list[str]:
     """What keeps a name or label from being shown as it is; letters and spaces of any script are fine."""
     faults = []
     if any(unicodedata.category(letter) in _BREAKS_AND_CONTROLS for letter in text):
-        faults.append("must not hold control characters or line breaks")
+        faults.append("must not contain control characters or line breaks")
     if not _TURNS.isdisjoint(text):
-        faults.append("must not hold characters that turn the direction of text (U+202A-202E, U+2066-2069)")
+        faults.append(
+            "must not contain characters that change the direction of text (U+202A-202E, U+2066-2069)"
+        )
     return faults
 
 
@@ -174,7 +176,7 @@ def _token(text: str) -> str:
 
 def _some(lines: tuple[LineItem, ...]) -> tuple[LineItem, ...]:
     if not lines:
-        raise ValueError("must hold at least one line")
+        raise ValueError("must contain at least one line")
     return lines
 
 

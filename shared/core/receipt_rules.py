@@ -32,7 +32,7 @@ STATES = {
 """Where a drop stands whose submission is in that state."""
 
 NOBODY = "nobody"
-RETRIED = "nothing to do: it is tried again at nextAttempt"
+RETRIED = "nothing to do: it will be retried at nextAttempt"
 DECIDE = "look at the order in Partner Center, then decide: docs/operations.md"
 
 
@@ -48,7 +48,7 @@ _RANK = {
 
 def supersedes(new: Receipt, there: Receipt | None) -> bool:
     """Whether `new` may replace the receipt `there`: a look at newer inputs may, and of two looks at the same
-    inputs the one that came further. Late actors thus never undo what a faster one has told."""
+    inputs the one that came further. Late actors thus never undo what a faster one has reported."""
     if there is None:
         return True
     if new.seen != there.seen:
@@ -145,12 +145,12 @@ def reports_on(kept: Receipt, record: Record, submission: Submission) -> bool:
 
 
 def is_deferral(kept: Receipt) -> bool:
-    """Whether it tells of a drop of which nothing was sent, and no record but this one."""
+    """Whether it reports a drop of which nothing was sent, and that no record in the ledger knows."""
     return kept.state is ReceiptState.RETRYING and kept.body.since is not None
 
 
 def deferred_before(kept: Receipt | None, seen: datetime, sidecar_etag: str) -> bool:
-    """Whether a receipt already tells that its drop cannot be sent; for so long that it went to review, only
+    """Whether a receipt already reports that its drop cannot be sent; once it went to review for that, only
     while the drop's inputs are the same."""
     if kept is None or is_deferral(kept):
         return kept is not None
@@ -193,7 +193,7 @@ def still_true(kept: Receipt | None) -> ReceiptBody:
 
 
 def with_attached(kept: Receipt, record: Record, submission: Submission) -> Receipt | None:
-    """A rejected receipt that tells what was attached from its drop after all, and before it was spoilt."""
+    """A rejected receipt that also lists what was attached from its drop before the drop became invalid."""
     name = record.name_of(submission)
     if (
         submission.state is not State.DONE
@@ -213,5 +213,5 @@ def since_of(kept: Receipt | None, now: datetime) -> datetime:
 
 
 def to_text(moment: datetime) -> str:
-    """A moment as receipts tell it."""
+    """A moment as receipts write it."""
     return moment.isoformat(timespec="seconds")

@@ -89,7 +89,7 @@ def loads(raw: bytes, max_bytes: int, pointer: str = "") -> StrictJson:
         raise InvalidInputError([Violation(pointer, f"is longer than {max_bytes} bytes")])
     text = _text(raw, pointer)
     if sum(text.count(mark) for mark in ",[{") > MAX_VALUES:
-        raise InvalidInputError([Violation(pointer, f"holds more than {MAX_VALUES} values")])
+        raise InvalidInputError([Violation(pointer, f"contains more than {MAX_VALUES} values")])
     try:
         tree = _DECODER.decode(text)
         del text
@@ -123,7 +123,7 @@ def _text(raw: bytes, pointer: str) -> str:
     return text
 
 
-_TOO_LONG = f"holds a text of more than {LARGE} bytes that is not ASCII; only base64 can be that long"
+_TOO_LONG = f"contains a text of more than {LARGE} bytes that is not ASCII; only base64 can be that long"
 _NOT_ASCII = re.compile(rb"[\x80-\xff]|\\u(?!00[0-7])")
 _HIGH = bytes(range(128, 256))
 
@@ -236,10 +236,10 @@ class _Reading:
     def members(self, node: _Members, at: _At, depth: int) -> Iterator[tuple[str, Json]]:
         spelled: dict[str, str] = {}
         if len(node) > MAX_MEMBERS:
-            self.fault(at, f"holds {len(node)} members; at most {MAX_MEMBERS} are read")
+            self.fault(at, f"contains {len(node)} members; at most {MAX_MEMBERS} are read")
         for written, item in node[:MAX_MEMBERS]:
             if len(written) > MAX_MEMBER_NAME:
-                self.fault(at, f"holds a name of more than {MAX_MEMBER_NAME} characters")
+                self.fault(at, f"contains a name of more than {MAX_MEMBER_NAME} characters")
                 continue
             name = self.string(written, at)
             before = spelled.get(camel(name))
@@ -256,6 +256,6 @@ class _Reading:
         try:
             text.encode()
         except UnicodeEncodeError:
-            self.fault(at, "holds half of a surrogate pair, which is no character")
+            self.fault(at, "contains an unpaired surrogate")
             return text.encode("utf-8", "replace").decode()
         return text

@@ -258,7 +258,7 @@ class PartnerCenter:
     @contextmanager
     def _place(self, deadline: Deadline) -> Iterator[None]:
         if not self._places.acquire(timeout=deadline.remaining()):
-            raise NotAppliedError("Too many calls to Partner Center are under way; none ended in time.")
+            raise NotAppliedError("Timed out waiting for a free Partner Center connection slot.")
         try:
             yield
         finally:
@@ -284,7 +284,7 @@ def _page(call: Call, response: OpenResponse, ids: RequestIds, token: str, keep:
 def _to_the_end(response: OpenResponse) -> Iterator[bytes]:
     yield from response.pieces()
     if not response.whole:
-        raise NotAppliedError("Partner Center's list broke off, or did not end in time.")
+        raise NotAppliedError("Partner Center's list ended early or took too long.")
 
 
 def _given(order_id: str) -> str:

@@ -116,6 +116,7 @@ class MultipartBody(Body):
                         pending.clear()
                     yield piece
             pending += b"\r\n"
+        # the closing boundary leaves with the last bytes: a part that failed has raised before it
         yield bytes(pending) + self._closing
 
 

@@ -95,7 +95,9 @@ def _is_page(collection: Mapping[str, Any], headers: Mapping[str, str], items: i
 
 def _unknown(raw: RawResponse, error: ErrorBody, ids: SupportIds) -> OutcomeUnknownError:
     answered = f"Partner Center answered {raw.status}{f' (code {error.code})' if error.code else ''}"
-    detail = f"{answered}, which does not tell what became of the request. {error.description}".rstrip()
+    detail = (
+        f"{answered}, which does not show whether the request was carried out. {error.description}".rstrip()
+    )
     return OutcomeUnknownError(detail, ids, status=raw.status, code=error.code)
 
 

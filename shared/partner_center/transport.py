@@ -93,7 +93,7 @@ class Transport:
         both cases the connection is reset, so that nothing of the request arrives later.
         """
         guard = _guard(call, deadline)
-        guard()
+        guard()  # a call without a body has no piece before which it would run
         if call.body is not None:
             call.body.arm(guard)
         try:
@@ -106,11 +106,12 @@ class Transport:
             if call.body is not None:
                 call.body.close()
         # raised out here so that no network error, with what it quotes, hangs on it as context
+        # a body shorter than its Content-Length is no request; from the last byte on it may be carried out
         if call.body is not None and not call.body.finished:
-            raise NotAppliedError(f"The request did not reach Partner Center whole ({kind}).")
+            raise NotAppliedError(f"The request was not fully sent to Partner Center ({kind}).")
         if call.writes:
             sent = SupportIds(ids.request_id, ids.correlation_id)
-            raise OutcomeUnknownError(f"The request was sent and no answer came ({kind}).", sent)
+            raise OutcomeUnknownError(f"The request was sent, but no answer came ({kind}).", sent)
         raise NotAppliedError(f"Partner Center did not answer ({kind}).")
 
     def _send(self, call: Call, token: str, ids: RequestIds, deadline: Deadline) -> BaseHTTPResponse:

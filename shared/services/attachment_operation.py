@@ -185,15 +185,15 @@ class AttachmentOperation:
             return Absent()  # an order that is not there has no attachments
         there = {entry.id for entry in order.entries}
         if any(s.state is State.DONE and not set(s.ids) <= there for s in record.others(submission.digest)):
-            return Unproved("Partner Center's list lacks attachments that were there before: it is old")
+            return Unproved("Partner Center's list is stale: it lacks attachments of earlier submissions")
         verdict = self._judge(record, submission, order)
         if isinstance(verdict, Ours):
             visible_by_now = submission.absent_after is None or asked >= submission.absent_after
             if verdict.exact or visible_by_now:
                 return Found(order.of(verdict.ids), verdict.ids)
-            return Unproved("Partner Center has it under other names or sizes, or something like it")
+            return Unproved("Partner Center lists it under another name or size, or lists something similar")
         if not order.complete:
-            return Unproved("Partner Center's list of attachments is not complete, or not readable")
+            return Unproved("Partner Center's list of attachments is incomplete or unreadable")
         return verdict
 
     def _judge(self, record: Record, submission: Submission, order: AttachmentList) -> Verdict:

@@ -58,7 +58,7 @@ class Attachments:
         try:
             return self.executor.run(op, op.new_id(), deadline)
         except LookupError:
-            raise NotFoundError("no such submission was made for this order") from None
+            raise NotFoundError("this order has no such submission") from None
 
     def resolve_due(self, stored: VersionedRecord, now: datetime, deadline: Deadline) -> VersionedRecord:
         """Resolve the submission in flight whose moment has come, if there is one."""
@@ -83,7 +83,7 @@ class Attachments:
             executor.new_id(),
             detail,
             actor="caller",
-            remedy="drop the documents and their sidecar again",
+            remedy="upload the documents and their sidecar again",
         )
         return executor.ledger.swap(stored, after)
 

@@ -70,7 +70,7 @@ class Bell:
         try:
             self.queue.put(Message(kind, name, behind, tries).dump(), seconds)
         except StorageError as error:
-            log.warning("the work queue took no message for %s: %s", name, error)
+            log.warning("could not put a message on the work queue for %s: %s", name, error)
 
     def ring_record(self, key: str, due: datetime) -> None:
         """Have a record of the ledger looked at when it is due."""

@@ -132,7 +132,7 @@ class Drops:
             kept = self.receipts.store.read(candidate) if candidate else None
             if kept:
                 return dict(kept.document)
-        raise NotFoundError("there is no receipt for a drop of that name (yet): the path is the sidecar's")
+        raise NotFoundError("no receipt found (yet); give the path of the sidecar or of one of its documents")
 
     def process(self, path: str, task: Task) -> bool:
         """Do what the drop of that sidecar needs now; False when there is no such sidecar.

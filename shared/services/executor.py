@@ -131,7 +131,7 @@ class _Run:
                 raise
             if outcome is not None:
                 return outcome
-        raise OrderBusyError("too many submissions of this order come together; nothing was sent", 5)
+        raise OrderBusyError("too many submissions for this order arrived at once; this one was not sent", 5)
 
     def _is_open(self) -> bool:
         """Whether the submission was there before and is not at its end, as far as storage says."""
@@ -157,7 +157,7 @@ class _Run:
         own = record.submissions.get(op.digest)
         if record.kind == "order" and record.submissions and own is None:
             raise KeyReusedError(
-                "this Idempotency-Key was used for another body; use a new key for a new order"
+                "this Idempotency-Key was already used with a different body; use a new key for a new order"
             )
         if own is None and not op.can_send:
             raise LookupError(op.digest)
@@ -175,6 +175,7 @@ class _Run:
             return None
         first = None
         if action is Action.SEND:
+            # what was silent goes before what resembles it: its late traces would be taken for the other's
             first = op.goes_first(record)
             if first is None:
                 return self._send(record, own)
@@ -195,9 +196,9 @@ class _Run:
         # a claim can end at any moment, what is unknown or accepted moves when it is due
         pause = max(_BUSY_PAUSE, self.busy if first.state is State.CLAIMED else left)
         if self.op.source is not None or self.busy + pause > patience:
-            why = "is in flight" if first.state in HOLDING else "goes first, which got no answer"
+            why = "is in flight" if first.state in HOLDING else "got no answer and goes first"
             raise OrderBusyError(
-                f"another submission of this order {why}; nothing of this one was sent",
+                f"another submission for this order {why}; this one was not sent",
                 max(5, min(60, int(left) + 1)),
             )
         self.executor.sleep(pause)
@@ -213,10 +214,10 @@ class _Run:
             raise self.deferral
         if own is None and len(record.submissions) >= MOST_SUBMISSIONS:
             raise InvalidInputError(
-                [Violation("", f"this order has {MOST_SUBMISSIONS} submissions already; no more are taken")]
+                [Violation("", f"this order has {MOST_SUBMISSIONS} submissions already, the maximum")]
             )
         if self.deadline.remaining() < op.seconds_needed:
-            raise NotAppliedError("Too little time is left to send these documents; nothing was sent.")
+            raise NotAppliedError("Not enough time is left to send these documents; nothing was sent.")
         if own is not None and own.first_silent is not None:
             # its base stays; the look that proves it absent comes right before the claim
             if not self.proved_absent and _unexplained(own, record, self._fresh_snapshot(record)):
@@ -256,7 +257,7 @@ class _Run:
             State.UNKNOWN,
             now,
             self.executor.new_id(),
-            "asked about before it is sent again",
+            "checking Partner Center before it is sent again",
             due=now,
             absent_after=now,
         )
@@ -268,6 +269,7 @@ class _Run:
         lease = timedelta(seconds=self.deadline.remaining()) + self.executor.margin
         changes: dict[str, Any] = {"due": now + lease, "correlation_id": self.correlation_id}
         if snapshot is not None:
+            # a list can lag behind the ledger: what is recorded is older than this POST all the same
             everything = {i for s in record.submissions.values() for i in s.ids}
             known = snapshot.ids is not None
             changes["base"] = tuple(sorted({*(snapshot.ids or ()), *everything})) if known else None
@@ -284,6 +286,7 @@ class _Run:
                 **changes,
             )
             return self.op.describe(first)
+        # after silence the id stays: the POST that was silent may have been carried out under it (rule 7)
         request_id = own.request_id if own.same_id else new_id()
         attempt = own.attempt + 1
         again = own.to(

@@ -167,5 +167,5 @@ def try_reconcile(op: Operation, record: Record, view: Submission, deadline: Dea
     except StorageError:
         raise
     except Exception as error:  # an odd answer, an unreadable neighbour: it ends in review, not in a loop
-        log.exception("what Partner Center shows of %s cannot be understood", record.key)
-        return Unproved(f"what Partner Center shows cannot be understood ({type(error).__name__})")
+        log.exception("Partner Center's answer about %s could not be interpreted", record.key)
+        return Unproved(f"Partner Center's answer could not be interpreted ({type(error).__name__})")

@@ -131,7 +131,9 @@ class OrderOperation:
         if adoption is Adoption.THEIRS:
             raise ForeignAnswerError("Partner Center answered with an order that belongs to another request.")
         if adoption is Adoption.OPEN:
-            raise OutcomeUnknownError("Partner Center answered with an order that may be another request's.")
+            raise OutcomeUnknownError(
+                "Partner Center answered with an order that may belong to another request."
+            )
         return Found(recorded_answer(answer), (order_id,))
 
     def reconcile(self, record: Record, submission: Submission, deadline: Deadline) -> Reconciliation:
@@ -154,9 +156,9 @@ class OrderOperation:
         if isinstance(verdict, Ours):
             return Found(self._whole(verdict.ids[0], listing, ids, deadline), verdict.ids)
         if isinstance(verdict, Absent) and (not listing.complete or listing.unreadable):
-            return Unproved("the customer's list of orders is not complete, or not readable")
+            return Unproved("the customer's list of orders is incomplete or unreadable")
         if isinstance(verdict, UnderWay):
-            return Unproved("another request that is open may have placed what is there", passes=True)
+            return Unproved("another open request may have placed the order that is listed", passes=True)
         return verdict
 
     def _whole(self, order_id: str, listing: Listing, ids: RequestIds, deadline: Deadline) -> RecordedAnswer:
@@ -256,7 +258,7 @@ class Orders:
         NotFoundError."""
         stored = self.executor.ledger.read(order_key(customer_id, key))
         if stored is None:
-            raise NotFoundError("no order was asked for with that key")
+            raise NotFoundError("no order was requested with this key")
         own = only_submission(stored.record)
         op = self.operation(stored.record, own.digest)
         return self.executor.run(op, own.correlation_id, deadline, stored)

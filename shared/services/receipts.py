@@ -137,7 +137,7 @@ class Receipts:
     ) -> None:
         """It cannot be sent as it is: every fault at once."""
         body = snapshot.facts().with_changes(
-            detail=f"{len(violations)} faults; `errors` names each",
+            detail=f"{len(violations)} faults; see `errors`",
             actor="caller",
             errors=tuple(ReceiptViolation(pointer=v.pointer, detail=v.detail) for v in violations),
             remedy="fix the listed errors and upload the named files again",
@@ -193,9 +193,9 @@ class Receipts:
                 return self._over(kept, path, state, body, due)
             body = still_true(kept).with_changes(
                 correlation_id=correlation_id,
-                detail=f"processing fails with {type(error).__name__}",
+                detail=f"processing failed with {type(error).__name__}",
                 actor="operator",
-                remedy="look up the correlation id in the log, mend the cause, upload the sidecar again",
+                remedy="look up the correlation id in the log, fix the cause and upload the sidecar again",
             )
             return self._over(kept, path, ReceiptState.REVIEW, body)
 
@@ -222,7 +222,7 @@ class Receipts:
                 continue
             kept = self.store.read(path)
             if kept and kept.state is ReceiptState.REVIEW and kept.body.submission is None:
-                body = ReceiptBody(detail=f"it was claimed by {snapshot.path}", files=kept.body.files or ())
+                body = ReceiptBody(detail=f"claimed by {snapshot.path}", files=kept.body.files or ())
                 receipt = Receipt(path, ReceiptState.ATTACHED, kept.seen, kept.sidecar_etag, body)
                 self.store.write(receipt, expected=kept)
 

@@ -67,9 +67,9 @@ class Reviews:
         except ConflictError as moved:
             there = moved.current and moved.current.record.submissions.get(digest)
             if there and there.revision == own.revision:
-                raise DecisionWaitsError("another submission of this order came between") from None
+                raise DecisionWaitsError("another submission for this order intervened; try again") from None
             state = str(there.state) if there else "gone"
-            raise StateConflictError(f"somebody else was first: it is {state} now", state) from None
+            raise StateConflictError(f"someone else decided first: it is now {state}", state) from None
         self.receipts.refresh_all(stored.record, digest)
         return stored.record, stored.own(digest)
 
@@ -79,7 +79,7 @@ class Reviews:
         for digest, own in stored.record.submissions.items() if stored else ():
             if stored and stored.record.name_of(own) == key:
                 return stored, digest
-        raise NotFoundError("no submission of that name is in the ledger")
+        raise NotFoundError("the ledger has no submission with that key")
 
     def _carry_out(
         self,
@@ -91,7 +91,9 @@ class Reviews:
     ) -> VersionedRecord:
         ids = RequestIds(self.new_id(), correlation_id)
         if asked.decision in (Decision.ADOPT, Decision.RETRY) and stored.record.holder():
-            raise DecisionWaitsError("another submission of this order is in flight; decide once it is not")
+            raise DecisionWaitsError(
+                "another submission for this order is in flight; decide when it has ended"
+            )
         match asked.decision:
             case Decision.GIVE_UP:
                 gone: dict[str, Any] = {"given_up": True, "actor": "operator"}
@@ -107,7 +109,7 @@ class Reviews:
                 finding, caveat = self._reconciled(stored.record, own, deadline)
                 if isinstance(finding, Ambiguous):
                     raise StateConflictError(
-                        f"{finding.detail}: adopt what is there, or decide send-again to send all of it",
+                        f"{finding.detail}: adopt what is there, or send everything again with send-again",
                         own.state,
                     )
                 if isinstance(finding, Unproved) and finding.passes:
@@ -163,10 +165,14 @@ class Reviews:
         chosen = asked.attachment_ids or nearest(own.documents, unowned)
         missing = set(chosen) - {entry.id for entry in unowned}
         if not chosen or missing:
-            what = f"nothing unowned is called {', '.join(sorted(missing))}" if missing else "nothing fits"
+            what = (
+                f"there is no free attachment with the id {', '.join(sorted(missing))}"
+                if missing
+                else "nothing matches"
+            )
             raise StateConflictError(
-                f"Partner Center has nothing that could be adopted: {what}; name what is there with "
-                "attachmentIds, decide send-again to send all of it, or give-up",
+                f"nothing at Partner Center can be adopted: {what}; give the attachmentIds to adopt, or "
+                "decide send-again (everything is sent again) or give-up",
                 own.state,
             )
         return Found(order.of(chosen), tuple(chosen)), ""
@@ -178,7 +184,7 @@ class Reviews:
             finding, _ = self._reconciled(record, own, deadline)
             if isinstance(finding, Found):
                 return finding, ""
-            detail = getattr(finding, "detail", "no order of the customer is it")
+            detail = getattr(finding, "detail", "no order of the customer matches")
             raise StateConflictError(f"{detail}; name the order to adopt with orderId", own.state)
         if self._is_anothers(record, asked.order_id):
             raise StateConflictError("that order belongs to another request", own.state)

@@ -1,8 +1,8 @@
 """Send under a claim, and record what came of it.
 
 What is known to be done or not done is recorded as such; what is not known is asked about at once, since
-often only the reply was lost. What storage does not take is never told otherwise than it is: the claim stays
-behind, and expires.
+often only the reply was lost. What could not be recorded is never reported otherwise than it is: the
+claim stays, and expires.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Sending:
         after = self._to(
             own,
             State.ACCEPTED,
-            "accepted; the answer does not show all of it",
+            "accepted, but the answer does not list all of it",
             due=later,
             absent_after=later,
             answer=recorded_ids(answer),
@@ -125,7 +125,7 @@ class Sending:
         try:
             finding = try_reconcile(self.op, stored.record, after, self.deadline)
         except StorageError:
-            log.exception("what Partner Center shows of %s could not be judged", stored.record.key)
+            log.exception("Partner Center's answer about %s could not be judged", stored.record.key)
         else:
             if isinstance(finding, Found):
                 after = self._to(
@@ -134,8 +134,8 @@ class Sending:
         return self._note(stored, after)
 
     def _silence(self, stored: VersionedRecord, error: OutcomeUnknownError) -> VersionedRecord:
-        """The request was sent, and no answer says what became of it. Often only the reply was lost, so
-        Partner Center is asked at once. What storage does not take, the claim says once it has expired."""
+        """The request was sent, and its outcome is unknown. Usually only the reply was lost, so Partner
+        Center is asked at once. Where the result cannot be recorded, the claim stays, and expires."""
         own, visibility = stored.own(self.op.digest), self.op.visibility
         view = silent(own, error, self.clock(), visibility)
         for _ in range(3):
@@ -147,15 +147,19 @@ class Sending:
                 after = concluded(view, finding, visibility, asked, self.clock(), self.new_id())
                 return self.ledger.swap(stored, after)
             except ConflictError as moved:
+                # others of the order changed: judge again, since they may own now what was found
                 stored = moved.unless_changed(own)
             except StorageError:
-                log.exception("no answer from Partner Center, and not recorded: %s", stored.record.key)
+                log.exception(
+                    "Partner Center did not answer, and this could not be recorded: %s", stored.record.key
+                )
                 return stored
         return stored
 
     def _refused(self, stored: VersionedRecord, error: RefusedError) -> Attempt:
         own = stored.own(self.op.digest)
         age = self.clock() - own.since
+        # the service behind the gateway answered (definitive): the MS-RequestId of a silence is used up
         if self.op.may_appear(error) and age < APPEARS_WITHIN:
             wait = min(max(30.0, age.total_seconds() / 2), 300.0)
             return self._pending(stored, NotVisibleYetError(str(error)), wait, definitive=True)
@@ -182,6 +186,7 @@ class Sending:
             detail = f"not sent within {hours(GIVE_UP)}: {error}"
             review = self._to(own, State.REVIEW, detail, remedy=error.remedy)
             return Attempt(self._record(stored, review), error)
+        # half of what is left: the attempt after the wait needs time of its own
         stays = wait is not None and self.waited + wait <= min(LONGEST_PAUSE, self.deadline.remaining() / 2)
         due = now + timedelta(seconds=60.0 if wait is None else wait)
         after = self._to(
@@ -226,7 +231,7 @@ class Sending:
         except ConflictError:
             raise
         except StorageError:
-            log.exception("answered by Partner Center, and not recorded: %s", stored.record.key)
+            log.exception("Partner Center answered, but this could not be recorded: %s", stored.record.key)
             return VersionedRecord(stored.record.put(after), stored.etag)
 
     def _record(self, stored: VersionedRecord, after: Submission, *, ring: bool = True) -> VersionedRecord:
@@ -237,5 +242,5 @@ class Sending:
         except ConflictError:
             raise
         except StorageError as error:
-            detail = f"what became of it could not be recorded: {error}"
+            detail = f"the outcome could not be recorded: {error}"
             raise StorageUnknownError.because_of(error, detail) from error

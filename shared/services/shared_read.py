@@ -122,7 +122,7 @@ class SharedRead(Generic[_T]):
             left = deadline.remaining()
             if left <= 0:
                 raise NotAppliedError(
-                    "The time was up while another request asked Partner Center for the same."
+                    "Deadline exceeded while waiting for another request's call to Partner Center."
                 )
             self._changed.wait(min(left, patience) if patience > 0 else left)
 

@@ -1,4 +1,4 @@
-"""The sweep: it hands out, as messages, whatever no event and no bell will bring forward any more.
+"""The sweep: it hands out, as messages, overdue work for which no event or bell will come any more.
 
 1. What is overdue, by the tag index of ledger and receipts: retries, expired claims, unknown outcomes, drops
    that wait. Its cost is that of the open work. It hands out no more than is taken from the queue.
@@ -157,7 +157,7 @@ class Sweep:
                 self._guarded(listed, cursor, counts)
                 cursor = replace(cursor, after=listed.name)
             if deadline.remaining() <= 0:
-                break  # the rest of this page is the next sweep's
+                break  # the rest of this page is the next sweep's: `marker` names it, `after` how far it came
             cursor = replace(cursor, marker=marker, after="")
             if not marker:
                 cursor = cursor.next(self.clock())
@@ -173,7 +173,7 @@ class Sweep:
         try:
             self._visit(listed, cursor, counts)
         except StorageError:
-            log.exception("the walk could not look at %s", listed.name)
+            log.exception("the sweep could not visit %s", listed.name)
             counts["failed"] += 1
             self._ring(listed, counts)
 
@@ -181,6 +181,7 @@ class Sweep:
         if not (is_sidecar(listed.name) or is_document(listed.name)):
             return
         age = self.clock() - listed.last_modified
+        # OVERLAP is longer than GRACE, so a blob that is too young now is seen by the next walk
         fresh = listed.last_modified > cursor.changed_since and age > GRACE
         if not can_have_receipt(listed.name):
             if fresh:
@@ -188,6 +189,7 @@ class Sweep:
             return
         if fresh and self._is_news(listed):
             self._ring(listed, counts)
+        # it turned a day old since the walk before; later walks do not report it again
         turned = listed.last_modified > cursor.changed_since - ORPHAN_AFTER and age > ORPHAN_AFTER
         if turned and is_document(listed.name) and not self._is_claimed(listed):
             self.receipts.report_orphan(listed)

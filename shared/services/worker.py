@@ -1,8 +1,8 @@
 """Do one piece of work that a message names: what is due in a record, a drop, or a blob whose event was lost.
 
-Each piece has a deadline of its own, by its size. A message that finds nothing due ends; what moved the due
-moment has rung for it. What fails for storage's sake is raised, so that the queue delivers it again; all else
-moves the due moment, so that nothing that fails holds up the rest.
+Each piece has a deadline of its own, by its size. A message that finds nothing due ends: whoever moved
+the due moment has sent another. A failure of storage is raised, so that the queue delivers the message again;
+any other failure moves the due moment, so that it does not hold up the rest.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ EARLY_MESSAGE = timedelta(seconds=2)
 """A message may come so much before the moment that it rings for: clocks differ."""
 
 BURIED_FOR = 600.0
-"""Seconds after which a message that failed too often, and could not be told of, comes again."""
+"""Seconds after which a message that failed too often, and could not be reported, comes again."""
 
 RECORD_SECONDS = 180.0
 """Deadline of what is done for a record without documents: to ask, or to place an order."""
@@ -66,7 +66,7 @@ class Worker:
         try:
             message = Message.load(text)
         except ValueError:
-            log.error("a message on the work queue cannot be read; it is left out")
+            log.error("ignored an unreadable message on the work queue")
             return
         if message.kind == "record":
             self._record(message.name, correlation_id)
@@ -93,7 +93,7 @@ class Worker:
             self._report_failure(message, correlation_id)
         except StorageError:
             if message.kind != "blob":
-                log.exception("what became of %s could not be told", message.name)
+                log.exception("the outcome of %s could not be reported", message.name)
                 return
             if message.tries * BURIED_FOR > GIVE_UP.total_seconds():
                 raise
@@ -205,7 +205,7 @@ class Worker:
         try:
             return all(self.drops.is_gone(source) for source in own.sources)
         except StorageError:
-            log.exception("whether the content of %s is gone could not be seen", own.digest)
+            log.exception("could not check whether the content of %s is gone", own.digest)
             return False
 
     def _put_off(self, stored: VersionedRecord, own: Submission) -> VersionedRecord:

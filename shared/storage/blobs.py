@@ -165,7 +165,7 @@ class BlobStore:
 
 def _path(container: str, name: str) -> str:
     if not _can_be(name):
-        raise StorageError("a blob name with a segment '.' or '..' would lead elsewhere")
+        raise StorageError("a blob name must not contain a segment '.' or '..'")
     return f"{container}/{quote(name, safe='/~')}"
 
 
@@ -179,7 +179,7 @@ def _translated(what: str, marker: str = "") -> Iterator[None]:
         if status == 404:
             raise BlobMissingError(f"{what}: not there") from None
         if status == 400 and marker:
-            raise MarkerRefusedError(f"storage does not go on with {what} at the marker it gave") from None
+            raise MarkerRefusedError(f"storage refused its own marker for {what}") from None
         if status >= 300:
             raise StorageError(f"storage answered {status} to {what}") from None
         raise StorageError(f"storage did not answer to {what} ({type(error).__name__})") from None

@@ -42,7 +42,9 @@ class DependencyIndex:
                 if sidecar in known:
                     return
                 sidecars, match = [*known, sidecar], blob.etag if blob else None
-        raise StorageError(f"the dependency on {document} is being registered by too many at once")
+        raise StorageError(
+            f"the dependency on {document} could not be registered: too many concurrent writers"
+        )
 
 
 def _sidecars_in(entry: Blob | None) -> list[str]:

@@ -136,7 +136,7 @@ class LedgerStore:
                 return self._write(stored.record.put(after), after.digest, stored.etag, ring=ring)
             except ConflictError as moved:
                 stored = moved.unless_changed(before.own(after.digest))
-        raise StorageError(f"{before.record.key} is being changed by too many at once")
+        raise StorageError(f"{before.record.key} could not be changed: too many concurrent writers")
 
     def due(self, now: datetime) -> Iterator[str]:
         """Keys of the records whose moment has come, in no order."""
@@ -219,7 +219,7 @@ class LedgerStore:
         except BlobBlockedError:
             raise
         except StorageError as error:
-            raise StorageUnknownError(f"whether {key} was written is not known: {error}") from None
+            raise StorageUnknownError(f"it is unknown whether {key} was written: {error}") from None
 
 
 def _format_of(marker: bytes) -> int:

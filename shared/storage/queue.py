@@ -76,7 +76,7 @@ def _messages(body: bytes, what: str) -> int:
     found: list[str] = []
 
     def refuse(*_: Any) -> None:  # noqa: ANN401 - as expat has them
-        raise StorageError(f"storage's answer to {what} brings a document type")
+        raise StorageError(f"storage's answer to {what} contains a document type")
 
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = refuse

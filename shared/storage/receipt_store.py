@@ -69,7 +69,7 @@ class ReceiptStore:
                 kept = self.read(path)
             else:
                 return receipt
-        raise StorageError(f"the receipt {path} is being written by too many at once")
+        raise StorageError(f"the receipt {path} could not be written: too many concurrent writers")
 
     def due(self, now: datetime) -> Iterator[str]:
         """Paths of the receipts whose moment has come, in no order."""

@@ -67,6 +67,7 @@ class BlobStream:
 
         Raises SourceFailedError when the blob cannot be read to its end or was replaced meanwhile.
         """
+        # the open response serves one reader; whoever reads again, as a retry does, opens anew from byte 0
         at, response, self._response = 0, self._response, None
         try:
             if response is not None:

@@ -192,17 +192,17 @@ class StorageTransport:
             self._signer.on_request(PipelineRequest(request, PipelineContext(None)))
         except (AzureError, OSError) as error:
             kind = type(error).__name__
-            raise StorageError(f"storage was not asked: {what} could not be signed ({kind})") from None
+            raise StorageError(f"{what} was not sent to storage: it could not be signed ({kind})") from None
         return request
 
     def _refusal(self, response: BaseHTTPResponse, what: str) -> StorageError:
         status, code = response.status, error_code(response)
         if status in (409, 412) and code.startswith("Lease"):
-            return BlobLeasedError(f"{what}: somebody holds a lease on it ({code})")
+            return BlobLeasedError(f"{what}: the blob is leased ({code})")
         if status == 412 or (status == 409 and code == "BlobAlreadyExists"):
             return ConditionFailedError(f"{what}: {code}")
         if status == 409 and code == "BlobArchived":
-            return BlobArchivedError(f"{what}: it lies in the archive tier ({code})")
+            return BlobArchivedError(f"{what}: the blob is in the archive tier ({code})")
         hint = f" (is the identity a {self._role}?)" if status == 403 else ""
         return StorageError(f"storage answered {status} {code} to {what}{hint}")
 

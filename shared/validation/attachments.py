@@ -66,7 +66,7 @@ def _link(text: str) -> str:
     if len(text) > MAX_LINK:
         raise ValueError(f"must have at most {MAX_LINK} characters")
     if not text.isprintable() or re.search(r'[ \\<>"]', text):
-        raise ValueError("must not hold spaces, control characters, quotes or any of \\ < >")
+        raise ValueError("must not contain spaces, control characters, quotes or any of \\ < >")
     try:
         parts = urlsplit(text)
         absolute = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -75,7 +75,7 @@ def _link(text: str) -> str:
     if not absolute:
         raise ValueError("must be an absolute http or https URL with a host")
     if "@" in parts.netloc:
-        raise ValueError("must not hold a user name or password")
+        raise ValueError("must not contain a user name or password")
     return text
 
 

@@ -72,6 +72,6 @@ class ViolationCollector:
             return
         found = list(self._violations)
         if self._unnamed:
-            found.append(Violation("", f"holds {self._unnamed} more violations that are not listed"))
+            found.append(Violation("", f"has {self._unnamed} more errors that are not listed"))
         if found:
             raise InvalidInputError(found) from None

@@ -29,14 +29,14 @@ _NOT_SENT = {
         ),
         _SERVER,
     ),
-    "parentSubscriptionId": "is taken when an order is changed (PATCH), not when it is created; leave it out",
+    "parentSubscriptionId": "applies only when an order is changed (PATCH); leave it out",
 }  # fmt: skip
 
 
 def order_request(raw: bytes, customer_id: str) -> OrderRequest:
     """The order in `raw` for the customer of the path; raises TooLargeError beyond MAX_ORDER bytes."""
     if len(raw) > MAX_ORDER:
-        raise TooLargeError(f"The order request has {len(raw)} bytes; at most {MAX_ORDER} are read.")
+        raise TooLargeError(f"The order request has {len(raw)} bytes; at most {MAX_ORDER} are allowed.")
     with ViolationCollector() as faults:
         customer = faults.check(lambda: checked_customer(customer_id))
         document = loads(raw, MAX_ORDER)
@@ -60,7 +60,7 @@ def _with_lines(tree: Json, faults: ViolationCollector) -> object:
         return tree
     place = join_pointer("", written)
     if len(lines) > MAX_LINES:
-        faults.add(place, f"holds {len(lines)} lines; at most {MAX_LINES} are taken")
+        faults.add(place, f"contains {len(lines)} lines; at most {MAX_LINES} are taken")
     built = [
         build(LineItem, line, join_pointer(place, i), faults) for i, line in enumerate(lines[:MAX_LINES])
     ]

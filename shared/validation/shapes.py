@@ -26,7 +26,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "model_type": lambda _: "must be a JSON object",
     "greater_than_equal": lambda ctx: f"must be at least {ctx['ge']}",
     "less_than_equal": lambda ctx: f"must be at most {ctx['le']}",
-    "too_long": lambda ctx: f"must hold at most {ctx['max_length']}",
+    "too_long": lambda ctx: f"must contain at most {ctx['max_length']}",
     "value_error": lambda ctx: str(ctx["error"]),
 }
 

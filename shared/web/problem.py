@@ -1,7 +1,7 @@
 """From an error to RFC 9457 `application/problem+json`: the only place that gives a failure its status.
 
 `problems` wraps an HTTP handler: every answer carries `x-correlation-id`, every AppError becomes its problem,
-anything else a 500 that tells nothing of what went on inside. https://www.rfc-editor.org/rfc/rfc9457
+anything else a 500 that reveals nothing of the cause. https://www.rfc-editor.org/rfc/rfc9457
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """One row of the table: how errors of a class are told."""
+    """One row of the table: the problem that errors of a class become."""
 
     error: type[Exception]
     status: int
@@ -71,49 +71,52 @@ class ProblemType:
 
 
 PROBLEMS: tuple[ProblemType, ...] = (
-    ProblemType(InvalidInputError, 400, "invalid-input", "The request breaks the contract"),
+    ProblemType(InvalidInputError, 400, "invalid-input", "The request is not valid"),
     ProblemType(
-        ResellerError, 422, "no-reseller", "The indirect reseller cannot be recorded; no order was placed"
+        ResellerError,
+        422,
+        "no-reseller",
+        "The indirect reseller cannot be put on the order; no order was placed",
     ),
-    ProblemType(NotFoundError, 404, "not-found", "There is nothing of that name"),
-    ProblemType(TooLargeError, 413, "too-large", "The body or a file of it is too large"),
+    ProblemType(NotFoundError, 404, "not-found", "Not found"),
+    ProblemType(TooLargeError, 413, "too-large", "The body or one of its files is too large"),
+    ProblemType(UnsupportedMediaTypeError, 415, "unsupported-media-type", "Unsupported Content-Type"),
     ProblemType(
-        UnsupportedMediaTypeError, 415, "unsupported-media-type", "The Content-Type is not read here"
+        KeyReusedError, 422, "key-reused", "The Idempotency-Key was already used for a different request"
     ),
-    ProblemType(KeyReusedError, 422, "key-reused", "The Idempotency-Key stands for another request"),
     ProblemType(WrongUserError, 409, "wrong-user", "The order was placed for another signed-in user"),
-    ProblemType(InProgressError, 409, "in-progress", "The same request is being carried out", retryable=True),
+    ProblemType(
+        InProgressError, 409, "in-progress", "The same request is already in progress", retryable=True
+    ),
     ProblemType(
         OrderBusyError,
         503,
         "order-busy",
-        "Another submission of the order is in flight; nothing of this one was recorded or sent",
+        "Another submission for this order is in flight; this one was neither recorded nor sent",
         retryable=True,
     ),
-    ProblemType(
-        NeedsReviewError, 409, "needs-review", "Manual review is required before anything is repeated"
-    ),
+    ProblemType(NeedsReviewError, 409, "needs-review", "Manual review required before retrying"),
     ProblemType(GivenUpError, 409, "given-up", "An operator abandoned this submission"),
     ProblemType(
-        StateConflictError, 409, "state-conflict", "The state of the submission forbids this decision"
+        StateConflictError, 409, "state-conflict", "The submission's state does not allow this decision"
     ),
     ProblemType(
         DecisionWaitsError,
         409,
         "decision-waits",
-        "Another submission of the order is in flight; decide when it has ended",
+        "Another submission for this order is in flight; decide when it has ended",
         retryable=True,
     ),
-    ProblemType(NotConfiguredError, 500, "not-configured", "The application lacks settings"),
+    ProblemType(NotConfiguredError, 500, "not-configured", "The application is not configured"),
     ProblemType(RefusedError, 424, "refused", "Partner Center refused the request"),
-    ProblemType(ThrottledError, 503, "throttled", "Partner Center asks to slow down", retryable=True),
+    ProblemType(ThrottledError, 503, "throttled", "Partner Center is throttling requests", retryable=True),
     ProblemType(TokenRejectedError, 502, "token-rejected", "Partner Center did not accept the access token"),
-    ProblemType(TokenError, 502, "no-token", "No access token could be had"),
+    ProblemType(TokenError, 502, "no-token", "Could not obtain an access token"),
     ProblemType(
         NotAppliedError,
         503,
         "not-sent",
-        "Nothing was done: Partner Center was not reached or gave no usable answer",
+        "Nothing was done: Partner Center could not be reached or gave no usable answer",
         retryable=True,
     ),
     ProblemType(
@@ -123,13 +126,13 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "Partner Center does not show the order yet; nothing was attached",
         retryable=True,
     ),
-    ProblemType(StorageError, 503, "storage", "Storage did not do what was asked", retryable=True),
-    ProblemType(BlobBlockedError, 500, "storage-blocked", "Storage needs a person's hand"),
-    ProblemType(OutcomeUnknownError, 504, "outcome-unknown", "No answer tells what became of the request"),
-    ProblemType(Exception, 500, "internal", "Something went wrong here"),
+    ProblemType(StorageError, 503, "storage", "Storage operation failed", retryable=True),
+    ProblemType(BlobBlockedError, 500, "storage-blocked", "Storage needs an operator"),
+    ProblemType(OutcomeUnknownError, 504, "outcome-unknown", "The outcome of the request is unknown"),
+    ProblemType(Exception, 500, "internal", "Internal error"),
 )
 
-_TELL_THEIR_CAUSE = (StorageError, NotConfiguredError, PartnerCenterError)
+_LOGGED_WITH_CAUSE = (StorageError, NotConfiguredError, PartnerCenterError)
 """Errors whose message is logged; those of the others may quote what the caller sent."""
 
 _TYPE_OF = {row.error: row for row in PROBLEMS}
@@ -215,7 +218,7 @@ def _answer(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
         if row.error is Exception:
             _log_unexpected(name, error)
         else:
-            cause = str(error) if isinstance(error, _TELL_THEIR_CAUSE) else ""
+            cause = str(error) if isinstance(error, _LOGGED_WITH_CAUSE) else ""
             log_event(
                 "problem",
                 logging.WARNING,
@@ -273,5 +276,5 @@ def _detail(error: Exception, row: ProblemType) -> str:
     if row.error is Exception:
         return "The cause is in the application's log under the correlation id."
     if isinstance(error, InvalidInputError) and len(error.violations) > 1:
-        return f"{len(error.violations)} violations; `errors` names each."
+        return f"{len(error.violations)} violations; see `errors`."
     return str(error)

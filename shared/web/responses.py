@@ -45,7 +45,7 @@ def from_record(submission: Submission, status: int, headers: Mapping[str, str])
 
 
 def accepted(submission: Submission, location: str, now: datetime) -> func.HttpResponse:
-    """202: it is under way, and `location` will tell. Flows poll it: 202 again while it lasts."""
+    """202: it is under way; `location` gives the outcome. Flows poll it: 202 again while it lasts."""
     seconds = seconds_to_wait(submission, now)
     body = {
         "status": str(submission.state),
@@ -58,9 +58,9 @@ def accepted(submission: Submission, location: str, now: datetime) -> func.HttpR
 
 
 def unconfirmed(location: str, correlation: str) -> func.HttpResponse:
-    """202: storage did not say whether the request was recorded. It may be carried out; `location` will tell,
-    and says 404 when it was not recorded, which is safe to repeat."""
-    detail = "storage did not confirm the request: it may be carried out; ask again with the same key"
+    """202: storage did not say whether the request was recorded. It may be carried out; `location`
+    gives the outcome, and 404 when it was not recorded, which is safe to repeat."""
+    detail = "storage did not confirm the request, so it may still be carried out; retry with the same key"
     body = {"status": "unknown", "detail": detail, "location": location, "correlationId": correlation}
     return _json(json.dumps(body).encode(), 202, {}, {"Location": location, "Retry-After": "30"})
 
@@ -102,9 +102,7 @@ def refusal_of(record: Record, own: Submission) -> AppError:
 
 def in_progress(own: Submission, now: datetime) -> InProgressError:
     """409: the same key is at work."""
-    return InProgressError(
-        "a request with this Idempotency-Key is being carried out", seconds_to_wait(own, now)
-    )
+    return InProgressError("a request with this Idempotency-Key is in progress", seconds_to_wait(own, now))
 
 
 def seconds_to_wait(own: Submission, now: datetime) -> int:
@@ -130,7 +128,7 @@ def json_body(req: func.HttpRequest) -> bytes:
     """The body of a request that says it is JSON. Raises UnsupportedMediaTypeError for any other."""
     kind = req.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != JSON and not kind.endswith("+json"):
-        raise UnsupportedMediaTypeError(f"The Content-Type is {kind or 'missing'}; {JSON} is read here.")
+        raise UnsupportedMediaTypeError(f"The Content-Type is {kind or 'missing'}; it must be {JSON}.")
     return req.get_body()
 
 

@@ -64,7 +64,7 @@ def test_an_order_that_may_have_been_recorded_is_202_with_where_to_ask(azurite: 
     asked = f"https://app.example/api/customers/{CUSTOMER}/order-requests?key=run%2F7%23x"
     assert (status, headers["location"], body["location"]) == (202, asked, asked)
     assert int(headers["retry-after"]) > 0
-    assert "may be carried out" in body["detail"]
+    assert "may still be carried out" in body["detail"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "*"])

@@ -123,7 +123,7 @@ def test_two_sets_with_the_same_names_and_sizes_are_not_taken_for_each_other(
     world.settle(3, 3, 3, 5, 5, 10)
 
     assert [receipt["state"] for receipt in told] == ["retrying", "retrying"]
-    assert "another submission of this order is in flight" in told[1]["detail"]
+    assert "another submission for this order is in flight" in told[1]["detail"]
     assert [world.state(path) for path in paths] == ["attached", "attached"]
     contents = [a.content for a in world.partner.state.orders[order].attachments]
     assert sorted(contents, key=str) == sorted([PDF, OTHER_PDF], key=str)

@@ -448,7 +448,7 @@ class Explorer:
         return world
 
     def _hold(self, world: World, story: Sequence[str] = ()) -> None:
-        """What must hold at every moment."""
+        """What must contain at every moment."""
         entries, names = self._all_entries(world), world.blobs
         for name, number in names:
             if len([e for e in self._entries_of(name, number) if e.state in HOLDING]) > 1:

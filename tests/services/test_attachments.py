@@ -214,7 +214,7 @@ def test_what_was_silent_and_is_sent_again_goes_before_what_looks_like_it(office
     assert attached == "attached", "what does not look like it waits for nobody"
     assert (told["state"], told["remedy"]) == (
         "retrying",
-        "nothing to do: it is sent when the other submission of the order has ended",
+        "nothing to do: it will be sent when the other submission for this order has ended",
     )
     assert "another submission of this order goes first" in told["detail"]
     assert [state(office, f"{folder}/PO.json") for folder in "xy"] == ["attached", "attached"]

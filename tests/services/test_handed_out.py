@@ -186,7 +186,7 @@ def test_a_set_that_no_deadline_can_carry_is_refused_at_once_with_a_sentence(off
 
     assert (receipt["state"], receipt["actor"], office.posts()) == ("rejected", "caller", 0)
     [error] = receipt["errors"]
-    assert f"{2 * 900 * MIB} bytes together" in error["detail"]
+    assert f"total {2 * 900 * MIB} bytes" in error["detail"]
     assert str(MOST_BYTES) in error["detail"]
 
 

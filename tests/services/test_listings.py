@@ -136,7 +136,7 @@ def test_documents_that_appear_one_by_one_are_waited_for(office: Office) -> None
 
     assert (half["state"], half["detail"]) == (
         "retrying",
-        "Partner Center has some of the documents, but nothing that fits t.pdf",
+        "Partner Center has some of the documents, but nothing that matches t.pdf",
     )
     assert (state(office), office.posts()) == ("attached", 1)
 

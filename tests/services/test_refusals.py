@@ -128,7 +128,7 @@ def test_a_part_that_the_server_drops_by_name_is_looked_for_and_then_for_a_perso
     told = office.receipt("x/metadata.json")
     settle_down(office, 4)
 
-    assert (told["state"], "does not show all" in told["detail"]) == ("retrying", True)
+    assert (told["state"], "does not list all" in told["detail"]) == ("retrying", True)
     receipt = office.receipt("x/metadata.json")
     assert receipt["state"] == "review"
     assert "t.pdf" in receipt["detail"]

@@ -222,7 +222,7 @@ def test_what_is_anothers_is_not_adopted_for_one_of_its_name_kind_and_size(offic
     key = pair_in_review(office, order)
     drop_pair(office, order, "y/PO", PDF[:-1] + b"?")
     office.ring("y/PO.json")
-    with pytest.raises(StateConflictError, match="nothing fits"):
+    with pytest.raises(StateConflictError, match="nothing matches"):
         decide(office, key, "adopt")
 
     assert adopted(office, "y/PO.json") == there(office, order)

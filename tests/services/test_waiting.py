@@ -135,7 +135,7 @@ def test_a_drop_that_waits_behind_another_says_so_and_goes_on_when_that_has_ende
     posts = office.posts()
     settle_down(office, 4, 3)
 
-    assert "another submission of this order is in flight" in receipt["detail"]
+    assert "another submission for this order is in flight" in receipt["detail"]
     assert posts == 1
     assert [office.receipt(f"{folder}/PO.json")["state"] for folder in "xy"] == ["attached", "attached"]
 
@@ -248,7 +248,7 @@ def test_messages_that_are_lost_late_doubled_or_nonsense_do_no_harm(office: Offi
 
 def test_nothing_is_begun_with_too_little_time_left_to_end(office: Office) -> None:
     order = office.order()
-    with pytest.raises(NotAppliedError, match="Too little time"):
+    with pytest.raises(NotAppliedError, match="Not enough time"):
         attach(office, order, seconds=4.0)
 
     assert (office.posts(), office.submissions(order)) == (0, {})

@@ -49,17 +49,15 @@ PO, OFFER = sent(), sent("Offer.pdf", 3_000_000, TENDER)
 PO_THERE, OFFER_THERE = there("po"), there("offer", "Offer.pdf", 2930, TENDER.lower())
 SOMEBODY = there("x", "Contract.pdf", 7)
 
-FITS_NONE = Ambiguous("the order has 1 new attachments that fit none of the documents")
+FITS_NONE = Ambiguous("the order has 1 new attachments that match none of the documents")
 UNREADABLE_ONE = Ambiguous("1 new attachments of the order cannot be read")
-A_SIBLINGS_TOO = Ambiguous(
-    "the new attachments may be those of another submission, of which nothing is known"
-)
+A_SIBLINGS_TOO = Ambiguous("the new attachments may be those of another submission whose outcome is unknown")
 
 
 def unknown_before(among: str) -> Ambiguous:
     return Ambiguous(
-        "which attachments the order had before could not be read, and it has 1 that nobody owns; "
-        f"what fits the documents {among} among them"
+        "the order's earlier attachments could not be read; it has 1 that belong to no submission, and "
+        f"what matches the documents {among} among them"
     )
 
 
@@ -126,19 +124,19 @@ ALONE = [
         "a set is there in part",
         [PO, OFFER],
         [PO_THERE],
-        Ambiguous("Partner Center has some of the documents, but nothing that fits Offer.pdf"),
+        Ambiguous("Partner Center has some of the documents, but nothing that matches Offer.pdf"),
     ),
     Row(
         "of a set of three one is there",
         [sent("b.pdf", 9000), PO, OFFER],
         [PO_THERE],
-        Ambiguous("Partner Center has some of the documents, but nothing that fits b.pdf, Offer.pdf"),
+        Ambiguous("Partner Center has some of the documents, but nothing that matches b.pdf, Offer.pdf"),
     ),
     Row(
         "of a set one is there, and something else",
         [PO, sent("b.pdf", 9000)],
         [PO_THERE, there("x", "c.pdf", 7)],
-        Ambiguous("Partner Center has some of the documents, but nothing that fits b.pdf"),
+        Ambiguous("Partner Center has some of the documents, but nothing that matches b.pdf"),
     ),
     Row(
         "of two that are alike one is there",
@@ -245,7 +243,7 @@ IN_REVIEW = [
         "a document in review explains one entry, not two",
         [PO],
         [there("s", "Alternative.pdf", 5), there("t", "Alternative.pdf", 5)],
-        Ambiguous("the order has 2 new attachments that fit none of the documents"),
+        Ambiguous("the order has 2 new attachments that match none of the documents"),
         [[ALTERNATIVE]],
     ),
     Row(
@@ -280,7 +278,7 @@ IN_REVIEW = [
         "of a set what is in review is there, and the rest is not",
         [PO, OFFER],
         [PO_THERE],
-        Ambiguous("Partner Center has some of the documents, but nothing that fits Offer.pdf"),
+        Ambiguous("Partner Center has some of the documents, but nothing that matches Offer.pdf"),
         [[PO]],
     ),
     Row(

@@ -122,9 +122,9 @@ class Row:
     sent: Mapping[str, Any] = field(default_factory=request)
 
 
-NOT_QUITE = Ambiguous("the customer has 1 new orders of these products that are not quite this one")
-TWO_NOT_QUITE = Ambiguous("the customer has 2 new orders of these products that are not quite this one")
-ANOTHERS = Ambiguous("the customer has a new order like this one that may be another request's")
+NOT_QUITE = Ambiguous("the customer has 1 new orders for these products that differ from this one")
+TWO_NOT_QUITE = Ambiguous("the customer has 2 new orders for these products that differ from this one")
+ANOTHERS = Ambiguous("the customer has a new order like this one that may belong to another request")
 NO_ID = Ambiguous("the id of a new order like this one cannot be read")
 
 SIX, SEVEN = request(line(quantity=6)), request(line(quantity=7))
@@ -164,7 +164,7 @@ ALONE = [
     Row(
         "two are exactly this one",
         [order(), order(id="o2")],
-        Ambiguous("the customer has 2 new orders like this one, more than were asked for"),
+        Ambiguous("the customer has 2 new orders like this one, more than were requested"),
     ),
     Row("the list tells it on two of its pages", [order(), order()], Ours(("o1",))),
 ]
@@ -211,7 +211,7 @@ WITH_TWINS = [
     Row(
         "there is one more than there are equal requests",
         [order(), order(id="o2"), order(id="o3")],
-        Ambiguous("the customer has 3 new orders like this one, more than were asked for"),
+        Ambiguous("the customer has 3 new orders like this one, more than were requested"),
         unknown(request()),
     ),
     Row(
@@ -253,7 +253,7 @@ WITH_TWINS = [
     Row(
         "of three like it two fit one other request alone",
         [order(line(friendlyName="A")), order(line(friendlyName="A"), id="o2"), order(id="o3")],
-        Ambiguous("the customer has 3 new orders like this one, more than were asked for"),
+        Ambiguous("the customer has 3 new orders like this one, more than were requested"),
         unknown(request(line(friendlyName="B")), request(line(friendlyName="C"))),
     ),
     Row(

@@ -122,7 +122,7 @@ def test_every_violation_is_listed() -> None:
         {"pointer": "/a~1b", "detail": "is wrong"},
         {"pointer": "", "detail": "is empty"},
     ]
-    assert problem["detail"] == "2 violations; `errors` names each."
+    assert problem["detail"] == "2 violations; see `errors`."
 
 
 def test_a_single_violation_is_the_detail() -> None:

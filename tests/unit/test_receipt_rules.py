@@ -171,14 +171,14 @@ def reject(pointer: str, detail: str) -> Reject:
             (),
             (ONE, TWO, TENDER, PAIR),
             (),
-            reject("/poFiles", "4 files are named; at most 3 are taken"),
+            reject("/poFiles", "4 files are named; at most 3 are allowed"),
         ),
         (
             "the files are too large together",
             (),
             (ONE, TWO),
             (lies("1.pdf", 1501), lies("2.pdf")),
-            reject("", "the files have 2501 bytes together; one request carries at most 2500"),
+            reject("", "the files total 2501 bytes; one request carries at most 2500"),
         ),
         (
             "every fault is told at once",
@@ -188,10 +188,10 @@ def reject(pointer: str, detail: str) -> Reject:
             Reject(
                 (
                     Violation("/currency", "is required"),
-                    Violation("/poFiles", "4 files are named; at most 3 are taken"),
+                    Violation("/poFiles", "4 files are named; at most 3 are allowed"),
                     Violation("", "is odd"),
                     Violation("", "is old"),
-                    Violation("", "the files have 2501 bytes together; one request carries at most 2500"),
+                    Violation("", "the files total 2501 bytes; one request carries at most 2500"),
                 )
             ),
         ),

@@ -125,7 +125,9 @@ def test_an_over_long_number_is_a_violation(digits: str) -> None:
 
 
 def test_an_over_long_name_is_a_violation_without_repeating_it() -> None:
-    assert faults(json.dumps({"n" * 500: 1}).encode()) == [("", "holds a name of more than 128 characters")]
+    assert faults(json.dumps({"n" * 500: 1}).encode()) == [
+        ("", "contains a name of more than 128 characters")
+    ]
 
 
 def test_half_a_surrogate_pair_cannot_reach_anything_that_encodes() -> None:

@@ -253,15 +253,15 @@ def test_an_answer_does_not_grow_with_the_mistakes() -> None:
         order_request(json.dumps({"lineItems": [line] * MAX_LINES}).encode(), CUSTOMER)
 
     assert len(caught.value.violations) == MAX_VIOLATIONS + 1
-    assert f"holds {MAX_LINES * 32 - MAX_VIOLATIONS} more" in caught.value.violations[-1].detail
+    assert f"{MAX_LINES * 32 - MAX_VIOLATIONS} more" in caught.value.violations[-1].detail
 
 
 def test_an_order_has_an_end() -> None:
     assert faults({"lineItems": [LINE] * (MAX_LINES + 1)}) == {
-        "/lineItems": f"holds {MAX_LINES + 1} lines; at most {MAX_LINES} are taken"
+        "/lineItems": f"contains {MAX_LINES + 1} lines; at most {MAX_LINES} are taken"
     }
     wide = faults({"lineItems": [{f"x{n}": 1 for n in range(5000)}]})
-    assert wide["/lineItems/0"] == "holds 5000 members; at most 100 are read"
+    assert wide["/lineItems/0"] == "contains 5000 members; at most 100 are read"
 
 
 def test_no_violation_repeats_a_value() -> None:
