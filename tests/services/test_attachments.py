@@ -216,7 +216,7 @@ def test_what_was_silent_and_is_sent_again_goes_before_what_looks_like_it(office
         "retrying",
         "nothing to do: it will be sent when the other submission for this order has ended",
     )
-    assert "another submission of this order goes first" in told["detail"]
+    assert "another submission for this order got no answer and goes first" in told["detail"]
     assert [state(office, f"{folder}/PO.json") for folder in "xy"] == ["attached", "attached"]
     other, first, second = sent(office, order)
     assert (ids(office, "x/PO.json"), ids(office, "y/PO.json")) == (first, second)

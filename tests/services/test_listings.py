@@ -197,7 +197,7 @@ def test_a_list_that_is_older_than_what_is_known_of_the_order_proves_nothing(off
     office.partner.state.orders[order].submissions.append(known)
     settle_down(office, 10)
 
-    assert (posts, told["state"], "it is old" in told["detail"]) == (2, "retrying", True)
+    assert (posts, told["state"], "is stale" in told["detail"]) == (2, "retrying", True)
     assert (state(office, "y/metadata.json"), office.posts()) == ("attached", 3)
 
 

@@ -50,7 +50,7 @@ def test_a_retry_waits_while_another_open_request_may_have_placed_what_is_there(
     fail(office, "GET orders", times=3, **UNREADABLE)
     other = office.place(key="b").record.key
     assert office.services.ledger.adopt(order_id, other, "r") is Adoption.OURS
-    with pytest.raises(DecisionWaitsError, match="another request that is open"):
+    with pytest.raises(DecisionWaitsError, match="another open request"):
         decide(office, key, "retry")
 
     assert office.posts("POST order") == 2
