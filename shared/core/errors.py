@@ -282,7 +282,7 @@ class NotVisibleYetError(NotAppliedError):
 
     retry_after = 60
     actor = "caller"
-    remedy = "check orderId; if the order is new, nothing to do: it will be retried for 20 minutes"
+    remedy = "check orderId; a new order can take 20 minutes to appear (a drop is retried for that long)"
 
 
 class TokenError(NotAppliedError):

@@ -137,7 +137,7 @@ class Receipts:
     ) -> None:
         """It cannot be sent as it is: every fault at once."""
         body = snapshot.facts().with_changes(
-            detail=f"{len(violations)} faults; see `errors`",
+            detail="the drop has faults; see `errors`",
             actor="caller",
             errors=tuple(ReceiptViolation(pointer=v.pointer, detail=v.detail) for v in violations),
             remedy="fix the listed errors and upload the named files again",
