@@ -2,9 +2,10 @@
 
 The rules
 1. A sidecar is a `.json` blob; a document is a `.pdf` blob (any case). All else is ignored: folder markers,
-   empty names, other endings.
-2. `a/PO_77.json` and `a/PO_77.pdf.json` belong to `a/PO_77.pdf`; `a/metadata.json` names its files. Any
-   sidecar may name files of its own folder in `poFiles` and `tenderFiles`.
+   empty names, other endings, and what programs leave beside files (`._x`, `~$x`).
+2. `a/PO_77.json` and `a/PO_77.pdf.json` belong to `a/PO_77.pdf`, the latter also to `a/PO_77.pdf.pdf`;
+   `a/metadata.json` names its files. Any sidecar may name files of its own folder in `poFiles` and
+   `tenderFiles`.
 3. The sidecar is the drop: its path is the receipt's path. What a drop needs is decided from the sidecar
    and the files as they are now, never from which event came first.
 4. A document's event wakes the sidecar of its stem; where there is none, every sidecar that depends on it. A
@@ -33,14 +34,24 @@ MAX_BLOB_NAME = 1024
 """Characters of a blob's name."""
 
 
+_LITTER = ("._", "~$")
+"""Begins the names of what macOS and Office leave beside files.
+AppleDouble: https://www.rfc-editor.org/rfc/rfc1740"""
+
+
 def is_sidecar(name: str) -> bool:
     """Whether a blob of that name is a sidecar."""
-    return _file_name(name).endswith(".json") and _file_name(name) != ".json"
+    return _is_named(name, ".json")
 
 
 def is_document(name: str) -> bool:
     """Whether a blob of that name is a document."""
-    return _file_name(name).endswith(".pdf") and _file_name(name) != ".pdf"
+    return _is_named(name, ".pdf")
+
+
+def _is_named(name: str, ending: str) -> bool:
+    file = _file_name(name)
+    return file.endswith(ending) and file != ending and not file.startswith(_LITTER)
 
 
 def can_have_receipt(name: str) -> bool:
@@ -96,7 +107,9 @@ def required_files(
         required += [RequiredFile(Role.PURCHASE_ORDER, n, (at(n),), named=True) for n in po_files]
     elif sidecar.rpartition("/")[2].lower() != SET_SIDECAR:
         stem = sidecar[: -len(".json")]
-        paths = (stem,) if is_document(stem) else (f"{stem}.pdf", f"{stem}.PDF")
+        paths = (f"{stem}.pdf", f"{stem}.PDF")
+        if is_document(stem):  # PO.pdf.json, of PO.pdf or of PO.pdf.pdf
+            paths = (stem, f"{stem}.pdf")
         name = paths[0].rpartition("/")[2]
         required.append(RequiredFile(Role.PURCHASE_ORDER, name, paths, named=False))
     required += [RequiredFile(Role.TENDER, n, (at(n),), named=True) for n in tender_files]

@@ -113,9 +113,8 @@ def take_snapshot(
             faults = tuple(document_faults(r.file_name, file.size, file.head, limits.max_file))
             cut = end_fault([file.head]) if whole and not faults and len(file.head) == file.size else ""
             incomplete = f"{r.file_name} {cut}" if cut else ""
-            found[r.file_name] = FoundFile(
-                r.file_name, file.name, r.role, file.etag, file.size, faults, incomplete
-            )
+            name = file.name.rpartition("/")[2]
+            found[r.file_name] = FoundFile(name, file.name, r.role, file.etag, file.size, faults, incomplete)
     newest = max([stream.last_modified, *(s.last_modified for s in streams.values())])
     return DropSnapshot(
         path, stream.etag, stream.last_modified, sidecar, violations, required, found, streams, newest, whole

@@ -356,7 +356,7 @@ ROUTES = [
         "pair with PO.pdf.json first, both events",
         1,
         1,
-        "7 GET incoming, 1 GET ledger, 3 PUT ledger, 2 PUT receipts",
+        "9 GET incoming, 1 GET ledger, 3 PUT ledger, 2 PUT receipts",
         appended_first,
     ),
     Route(

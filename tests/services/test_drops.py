@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.services.conftest import PDF, Office
+from tests.services.steps import drop_pair, settle_down
 
 OTHER = PDF + b"another"
 
@@ -188,3 +189,37 @@ def test_a_drop_that_still_waits_when_its_sidecar_is_deleted_is_rejected(office:
 
     assert office.receipt("x/PO.json")["state"] == "rejected"
     assert office.sweep()["drops"] == 0
+
+
+@pytest.mark.parametrize(
+    ("document", "sidecar"),
+    [("x/PO_77.PDF", "x/PO_77.json"), ("x/PO.pdf.pdf", "x/PO.pdf.json"), ("x/PO.Pdf", "x/PO.Pdf.json")],
+)
+@pytest.mark.parametrize("document_last", [True, False])
+def test_a_document_keeps_the_name_that_its_blob_has(
+    office: Office, document: str, sidecar: str, document_last: bool
+) -> None:
+    order = office.order()
+    for path in (sidecar, document) if document_last else (document, sidecar):
+        office.drop(path, PDF if path == document else office.sidecar(order))
+        office.ring(path)
+
+    name = document.rpartition("/")[2]
+    receipt = office.receipt(sidecar)
+    assert receipt["state"] == "attached"
+    assert [file["fileName"] for file in receipt["files"]] == [name]
+    assert [a.file_name for a in office.partner.state.orders[order].attachments] == [name]
+
+
+def test_what_programs_leave_beside_files_is_left_alone(office: Office) -> None:
+    order = office.order()
+    litter = ["x/._PO.pdf", "x/~$PO.pdf", "x/.DS_Store", "x/Thumbs.db", "x/._PO.json"]
+    for name in litter:
+        office.drop(name, b"\x00\x05\x16\x07")
+    drop_pair(office, order)
+    office.ring("x/PO.json", *litter)
+    settle_down(office, 60 * 25, 10)
+
+    assert office.receipt("x/PO.json")["state"] == "attached"
+    assert not any(office.services.drops.receipts.store.read(f"{name}.json") for name in litter)
+    assert office.services.drops.receipts.store.read("x/._PO.json") is None

@@ -230,3 +230,9 @@ def test_a_pointer_has_an_end() -> None:
     (violation,) = loads(raw, LARGE).violations
     assert len(violation.pointer) == MAX_POINTER
     assert violation.pointer.endswith("…")
+
+
+def test_the_faults_beyond_the_first_hundred_are_counted() -> None:
+    document = loads(b"[" + b",".join([b"NaN"] * 250) + b"]", LIMIT)
+
+    assert (len(document.violations), document.unnamed) == (100, 150)

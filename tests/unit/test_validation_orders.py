@@ -256,6 +256,14 @@ def test_an_answer_does_not_grow_with_the_mistakes() -> None:
     assert f"{MAX_LINES * 32 - MAX_VIOLATIONS} more" in caught.value.violations[-1].detail
 
 
+def test_a_hint_comes_from_the_object_that_the_name_stands_in() -> None:
+    renews = {"termDurations": "P1Y", "quantity": 1}
+    found = faults({"lineItems": [LINE | {"renewsTo": renews}]})
+
+    assert found["/lineItems/0/renewsTo/termDurations"].endswith("did you mean termDuration?")
+    assert "did you mean" not in found["/lineItems/0/renewsTo/quantity"]
+
+
 def test_an_order_has_an_end() -> None:
     assert faults({"lineItems": [LINE] * (MAX_LINES + 1)}) == {
         "/lineItems": f"contains {MAX_LINES + 1} lines; at most {MAX_LINES} are taken"
