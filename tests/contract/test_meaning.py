@@ -217,9 +217,9 @@ def test_a_customer_who_is_throttled_here_has_no_answer_of_the_service(world: Ma
     [
         (coded("800060")(409), "409/800060", " d"),
         (coded(7, description="a\x00b TOKEN-1-of-app")(500), "500/7", " a b [token]"),
-        (said(b"<html>SECRET</html>")(403), "403/", "request."),
+        (said(b"<html>SECRET</html>")(403), "403/", "carried out."),
         (said(b"Service\nUnavailable")(503), "503/", " Service Unavailable"),
-        (said(b"")(302), "302/", "request."),
+        (said(b"")(302), "302/", "carried out."),
         (said(b" " * 4000 + b"TOKEN-1-of-app")(500), "500/", " [token]"),
         (broken_off(201), "201/900252", " d"),
     ],

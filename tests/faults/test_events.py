@@ -76,7 +76,7 @@ def test_a_document_overwritten_between_decision_and_read_is_sent_as_it_is_now(
 ) -> None:
     """The connection breaks as well, so that the rest is asked for: the new version has one to give."""
     order = world.order()
-    old, new = PDF + bytes(600_000), PDF + b"1" * 600_000
+    old, new = PDF + bytes(600_000), PDF + b"1" * 600_000 + b"\n%%EOF\n"
     path = world.drop_pair(order, content=old)
     world.storage.tells_md5 = not blocks
     once(

@@ -138,7 +138,7 @@ def test_an_answer_that_lists_the_whole_order_does_not_hide_a_lost_one(world: Wo
     fail_post(world, "attachment", kind="lose_reply")
     unlistable(world)
     world.ring(world.drop_pair(order, "x/PO", PDF))
-    world.ring(world.drop_pair(order, "y/PO", OTHER_PDF + b"a little longer" * 200))
+    world.ring(world.drop_pair(order, "y/PO", OTHER_PDF + b"a little longer" * 200 + b"\n%%EOF\n"))
     assert [world.state(path) for path in ("x/PO.json", "y/PO.json")] == ["retrying", "retrying"]
     world.settle()
 
@@ -234,7 +234,7 @@ def test_a_part_of_the_documents_that_shows_late_is_waited_for(world: World) -> 
     world.settle()
 
     assert told["state"] == "retrying"
-    assert "nothing that fits t.pdf" in told["detail"]
+    assert "nothing that matches t.pdf" in told["detail"]
     assert world.state("set/metadata.json") == "attached"
     assert world.sets(order) == 1
 

@@ -206,7 +206,7 @@ def test_a_drop_behind_a_busy_order_waits_for_it_by_messages_and_is_sent_then(wo
     world.services.worker.work(waits, CORRELATION)
 
     assert told["state"] == "retrying"
-    assert "another submission of this order" in told["detail"]
+    assert "another submission for this order" in told["detail"]
     assert posts == 1, "it is still busy"
     assert [world.state(path) for path in (first, second)] == ["attached", "attached"]
     assert world.sets(order) == 2
