@@ -12,7 +12,7 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 # a worker is a process with an Azurite of its own; files stay together, and the longest do not come last;
 # many tests wait for a clock, so there are more workers than processors
 WORKERS := -n 4 --dist loadscope --no-loadscope-reorder
-# the unit tests alone run every branch of the core and of validation
+# the unit tests that make nothing up (no Hypothesis) run every branch of the core and of validation
 COVER := --cov=shared.core --cov=shared.validation --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 LOCK := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header
@@ -38,8 +38,8 @@ test: $(READY) ## lint, types, imports, tests; ARGS='tests/unit -k ledger' for s
 ifdef ARGS
 	@$(PY) -m pytest $(WORKERS) $(ARGS)
 else
-	@$(PY) -m pytest $(WORKERS) $(COVER) tests/unit
-	@$(PY) -m pytest $(WORKERS) --ignore=tests/unit
+	@$(PY) -m pytest $(WORKERS) $(COVER) -m 'table' tests/unit
+	@$(PY) -m pytest $(WORKERS) -m 'not table'
 endif
 
 bench: $(READY) ## measure; BENCH=name for one of the tables

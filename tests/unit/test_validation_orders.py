@@ -131,6 +131,11 @@ def test_attributes_hold_nothing_but_the_object_type(attributes: object, pointer
     assert set(faults({"lineItems": [LINE], "attributes": attributes})) == {pointer}
 
 
+def test_attributes_may_be_null() -> None:
+    body = {"lineItems": [LINE | {"attributes": None}], "attributes": None}
+    assert order_request(json.dumps(body).encode(), CUSTOMER).line_items[0].offer_id == LINE["offerId"]
+
+
 @pytest.mark.parametrize("quantity", [True, 5.0, 5.5, "5", 0, -1, 10_000_001, None, [5], 10**30])
 def test_a_quantity_is_a_whole_number_within_reason(quantity: object) -> None:
     assert set(faults({"lineItems": [LINE | {"quantity": quantity}]})) == {"/lineItems/0/quantity"}

@@ -1,0 +1,16 @@
+"""Unit tests whose inputs are written down are marked: what they cover is the same in every run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        made_up = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if HERE in item.path.parents and not made_up:
+            item.add_marker("table")
