@@ -1,4 +1,5 @@
-"""What a token says of itself, read without checking its signature: for diagnosis, never for a decision.
+"""What a token says of itself, read without checking its signature: for diagnosis, and to tell a user's token
+from an application's. It grants nothing: Entra checks a token when it is exchanged.
 
 https://learn.microsoft.com/en-us/entra/identity-platform/access-token-claims-reference
 """
@@ -39,6 +40,15 @@ def subject(token: str) -> str:
     if isinstance(tenant, str) and isinstance(user, str) and GUID.fullmatch(tenant) and GUID.fullmatch(user):
         return f"{tenant}/{user}".lower()
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def is_application(token: str) -> bool:
+    """Whether a token is an application's own: `idtyp` is `app`, and there is no `scp`. Nobody is signed in.
+
+    https://learn.microsoft.com/en-us/entra/identity-platform/optional-claims-reference
+    """
+    claims = claims_of(token) or {}
+    return claims.get("idtyp") == "app" and "scp" not in claims
 
 
 def lacks_mfa(claims: Mapping[str, object]) -> bool:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import azure.functions as func
 
+from shared.auth.claims import is_application
 from shared.core.errors import (
     Advice,
     AppError,
@@ -134,12 +135,13 @@ def json_body(req: func.HttpRequest) -> bytes:
 
 def user_token(req: func.HttpRequest) -> str:
     """The signed-in user's token for this application, "" when the frontend passes none: as a bearer
-    token, or as App Service's built-in sign-in hands it on.
+    token, or as App Service's built-in sign-in hands it on. An application's own token is nobody's.
     https://learn.microsoft.com/en-us/azure/app-service/configure-authentication-oauth-tokens
     """
     scheme, _, token = req.headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
-    return bearer or str(req.headers.get("x-ms-token-aad-access-token", ""))
+    given = (bearer, str(req.headers.get("x-ms-token-aad-access-token", "")))
+    return next((token for token in given if token and not is_application(token)), "")
 
 
 def order_of(req: func.HttpRequest) -> tuple[str, str]:
