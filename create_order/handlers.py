@@ -10,7 +10,7 @@ import azure.functions as func
 from shared.container import services
 from shared.core.errors import StorageUnknownError
 from shared.core.ledger import State
-from shared.partner_center.wire import RequestIds
+from shared.partner_center.wire import CUSTOMER_USER, RequestIds
 from shared.validation import ids
 from shared.validation.collecting import ViolationCollector
 from shared.validation.orders import order_request
@@ -23,6 +23,7 @@ def place(req: func.HttpRequest) -> func.HttpResponse:
     with ViolationCollector() as faults:
         customer = faults.check(lambda: ids.customer_id(req.route_params["customerId"]))
         key = faults.check(lambda: ids.idempotency_key(req.headers.get("idempotency-key")))
+        upn = faults.check(lambda: ids.customer_user(req.headers.get(CUSTOMER_USER)))
         order = faults.check(lambda: order_request(responses.json_body(req), req.route_params["customerId"]))
     assert customer
     assert key
@@ -31,7 +32,7 @@ def place(req: func.HttpRequest) -> func.HttpResponse:
     location = responses.absolute_url(req, f"customers/{customer}/order-requests?key={quote(key, safe='')}")
     try:
         orders = s.orders_for(responses.user_token(req))
-        outcome = orders.place(customer, order, key, correlation_id(), s.deadline())
+        outcome = orders.place(customer, order, key, correlation_id(), s.deadline(), customer_user=upn or "")
     except StorageUnknownError:
         return responses.unconfirmed(location, correlation_id())
     own = responses.require_done(outcome)

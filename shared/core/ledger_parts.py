@@ -53,12 +53,13 @@ class Source(StoredModel):
 
 
 class OrderContent(StoredModel):
-    """An order as it is sent: `mode` is how to sign in; `user` the signed-in user (object id), "" for
-    none."""
+    """An order as it is sent: `mode` is how to sign in; `user` the signed-in user (object id),
+    `customer_user` the UPN of the customer's user whom it is for; "" for none."""
 
     mode: str
     body: str
     user: str = ""
+    customer_user: str = ""
 
 
 class PartnerIds(StoredModel):

@@ -19,10 +19,19 @@ from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import AfterValidator, AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AliasGenerator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+)
 from pydantic.alias_generators import to_camel, to_pascal
 
 from shared.core.ids import segment
+from shared.core.strict_json import Number
 
 
 class Role(StrEnum):
@@ -210,6 +219,32 @@ class RenewsTo(StrictModel):
     term_duration: Term
 
 
+def _commitment(value: object) -> str:
+    digits = value.text if isinstance(value, Number) else str(value) if type(value) is int else ""
+    if not re.fullmatch(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?", digits) or not digits.strip("0."):
+        raise ValueError(
+            "must be a JSON number above 0 such as 0.05: at most 9 digits before the point, 6 after"
+        )
+    return digits
+
+
+def _grain(text: str) -> str:
+    if text.lower() != "hourly":
+        raise ValueError("must be hourly")
+    return text.lower()
+
+
+class PurchaseCommitment(StrictModel):
+    """What a savings plan commits the customer to spend. `amount` keeps the digits that were written.
+
+    https://learn.microsoft.com/en-us/partner-center/developer/azure-purchase-savings-plan
+    """
+
+    amount: Annotated[str, BeforeValidator(_commitment)]
+    currency: Lower
+    grain: Annotated[str, AfterValidator(_grain)]
+
+
 class LineItem(StrictModel):
     """One line of an order: an offer and how many of it.
 
@@ -224,6 +259,7 @@ class LineItem(StrictModel):
     custom_term_end_date: EndDate | None = None
     promotion_id: Token | None = None
     provisioning_context: dict[str, str] | None = None
+    purchase_commitment: PurchaseCommitment | None = None
     attestation_accepted: bool | None = None
     renews_to: RenewsTo | None = None
     partner_id_on_record: Token | None = None
@@ -251,8 +287,11 @@ class OrderRequest(StrictModel):
         """Whether Partner Center takes this order from App+User credentials only.
 
         https://learn.microsoft.com/en-us/partner-center/developer/create-an-order-for-a-customer-of-an-indirect-reseller
+        https://learn.microsoft.com/en-us/partner-center/developer/azure-purchase-savings-plan
         """
-        return bool(self.indirect_reseller_id) or any(line.partner_id_on_record for line in self.line_items)
+        return bool(self.indirect_reseller_id) or any(
+            line.partner_id_on_record or line.purchase_commitment for line in self.line_items
+        )
 
     def to_wire(self, customer_id: str, partner_id_on_record: str | None) -> bytes:
         """The JSON body for Partner Center; a `partner_id_on_record` (MPN id) is written on every line."""
@@ -260,19 +299,27 @@ class OrderRequest(StrictModel):
         if partner_id_on_record is not None:
             for line in body["lineItems"]:
                 line["partnerIdOnRecord"] = partner_id_on_record
-        return _compact(body)
+        return _with_amounts(_compact(body))
 
-    def digest(self, customer_id: str) -> str:
-        """SHA-256 (hex) of what is asked for, before the reseller is looked up; spelling does not count."""
+    def digest(self, customer_id: str, customer_user: str = "") -> str:
+        """SHA-256 (hex) of what is asked for, before the reseller is looked up; spelling does not count,
+        but that of `customer_user`, a UPN that is sent as it came, does."""
         body = self._body(customer_id)
         body["lineItems"].sort(key=lambda line: line["lineItemNumber"])
-        return _digest({**body, "indirectResellerId": self.indirect_reseller_id})
+        user = {"customerUser": customer_user} if customer_user else {}
+        return _digest({**body, "indirectResellerId": self.indirect_reseller_id, **user})
 
     def _body(self, customer_id: str) -> dict[str, Any]:
         body = self.model_dump(
             by_alias=True, exclude_none=True, exclude={"indirect_reseller_id", "reference_customer_id"}
         )
         return {"referenceCustomerId": customer_id.lower(), **body, "lineItems": list(body["lineItems"])}
+
+
+def _with_amounts(body: bytes) -> bytes:
+    """The body with the amounts of commitments as JSON numbers, digit for digit. Quotes within a JSON string
+    are escaped, so no text of a caller's is taken for one."""
+    return re.sub(rb'("purchaseCommitment":\{"amount":)"([0-9.]+)"', rb"\1\2", body)
 
 
 def _plain(digits: str) -> str:

@@ -29,7 +29,15 @@ from shared.partner_center.multipart import MultipartBody
 from shared.partner_center.reply import failure, interpret, support_ids
 from shared.partner_center.throttle import Throttle
 from shared.partner_center.transport import MAX_REPLY, OpenResponse, Transport
-from shared.partner_center.wire import Answer, Call, Listing, RawResponse, RequestIds, order_path
+from shared.partner_center.wire import (
+    CUSTOMER_USER,
+    Answer,
+    Call,
+    Listing,
+    RawResponse,
+    RequestIds,
+    order_path,
+)
 
 T = TypeVar("T")
 
@@ -93,13 +101,15 @@ class PartnerCenter:
         ids: RequestIds,
         deadline: Deadline,
         *,
+        customer_user: str = "",
         resent: bool = False,
         check: Callable[[], None] | None = None,
     ) -> Answer:
         """Place an order; the answer is the order resource. Reseller orders need APP_USER.
 
-        `resent`: it was sent before and no answer came. `check` runs before every piece of the body leaves,
-        the closing bytes included, and raises NotAppliedError when it must not leave any more.
+        `customer_user`: UPN of the customer's user whom licenses are assigned to, "" for none. `resent`: it
+        was sent before and no answer came. `check` runs before every piece of the body leaves, the closing
+        bytes included, and raises NotAppliedError when it must not leave any more.
         https://learn.microsoft.com/en-us/partner-center/developer/create-an-order
         """
         call = Call(
@@ -111,6 +121,7 @@ class PartnerCenter:
             body=BytesBody(body),
             resent=resent,
             check=check,
+            more_headers={CUSTOMER_USER: customer_user} if customer_user else {},
         )
         return self._once(call, mode, ids, deadline)
 

@@ -20,6 +20,9 @@ from shared.partner_center.body import Body
 APPLICATION = "partner-center-functions"
 """How we introduce ourselves to Partner Center."""
 
+CUSTOMER_USER = "x-ms-customeruser-upn"
+"""Header of the UPN of the customer's user whom an order is for.
+https://learn.microsoft.com/en-us/dotnet/api/microsoft.store.partnercenter.orders.iordercollection.create"""
 API_ROOT = "/v1"
 """Where every path starts."""
 

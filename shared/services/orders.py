@@ -119,6 +119,7 @@ class OrderOperation:
             Mode(order.mode),
             ids,
             deadline,
+            customer_user=order.customer_user,
             resent=submission.same_id,
             check=check,
         )
@@ -232,14 +233,24 @@ class Orders:
     """Object id of the signed-in user whose tokens `partner` uses, "" when it is the stored consent's."""
 
     def place(
-        self, customer_id: str, request: OrderRequest, key: str, correlation_id: str, deadline: Deadline
+        self,
+        customer_id: str,
+        request: OrderRequest,
+        key: str,
+        correlation_id: str,
+        deadline: Deadline,
+        *,
+        customer_user: str = "",
     ) -> Outcome:
         """Place the order that `key` (the Idempotency-Key) stands for, or say what became of it.
+
+        `customer_user` is the UPN that goes with it, "" for none.
 
         Raises ResellerError, KeyReusedError, WrongUserError, PartnerCenterError (the reseller look-up failed,
         so no order was placed), StorageUnknownError (it may be placed), StorageError.
         """
-        blank, digest = _blank(customer_id, order_key(customer_id, key)), request.digest(customer_id)
+        blank = _blank(customer_id, order_key(customer_id, key))
+        digest = request.digest(customer_id, customer_user)
         known = self.executor.ledger.read(blank.key) if request.needs_app_user else None
         content = only_submission(known.record).order if known else None
         if content is None:
@@ -248,6 +259,7 @@ class Orders:
             content = OrderContent(
                 mode=str(Mode.APP_USER if request.needs_app_user else Mode.APP),
                 body=request.to_wire(customer_id, partner_id).decode(),
+                customer_user=customer_user,
             )
         if request.needs_app_user:
             content = content.model_copy(update={"user": self.user})

@@ -31,6 +31,12 @@ def _visible(text: str) -> str:
     return text
 
 
+def _upn(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{1,256}", text):
+        raise ValueError("must be at most 256 visible ASCII characters without spaces")
+    return text
+
+
 def customer_id(value: object, pointer: str = "/customerId") -> str:
     """The customer's tenant id in lower case."""
     return _checked(guid, value, pointer)
@@ -47,6 +53,11 @@ def idempotency_key(value: str | None, pointer: str = "/Idempotency-Key") -> str
         why = "is required: it is what keeps a repeated request from buying twice; send a new one per order"
         raise InvalidInputError([Violation(pointer, why)])
     return _checked(_visible, value, pointer)
+
+
+def customer_user(value: str | None, pointer: str = "header:x-ms-customeruser-upn") -> str:
+    """The UPN of the customer's user as it was given; "" when there is none."""
+    return _checked(_upn, value, pointer) if value else ""
 
 
 def _checked(rule: Callable[[str], str], value: object, pointer: str) -> str:

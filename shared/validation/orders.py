@@ -44,8 +44,9 @@ def order_request(raw: bytes, customer_id: str) -> OrderRequest:
         tree = _client_side(document.value, faults)
         order = build(OrderRequest, _with_lines(tree, faults), "", faults)
         _same_customer(tree, customer, faults)
-        _follows(iso_currency, tree, "currencyCode", faults)
-        _follows(guid, tree, "indirectResellerId", faults)
+        _follows(iso_currency, tree, "currencyCode", "", faults)
+        _follows(guid, tree, "indirectResellerId", "", faults)
+        _commitments(tree, faults)
         _reseller(tree, faults)
         _numbering(tree, faults)
     assert order is not None
@@ -110,14 +111,24 @@ def _same_customer(tree: Json, customer: str | None, faults: ViolationCollector)
         faults.add(join_pointer("", written), "must be the customer that the path names, or be left out")
 
 
-def _follows(rule: Callable[[str], str], tree: Json, name: str, faults: ViolationCollector) -> None:
-    """Note where a member that is text breaks the rule."""
+def _commitments(tree: Json, faults: ViolationCollector) -> None:
+    written, lines = member(tree, "lineItems")
+    for index, line in enumerate(lines if isinstance(lines, list) else ()):
+        name, commitment = member(line, "purchaseCommitment")
+        place = join_pointer(join_pointer(join_pointer("", written), index), name)
+        _follows(iso_currency, commitment, "currency", place, faults)
+
+
+def _follows(
+    rule: Callable[[str], str], tree: Json, name: str, pointer: str, faults: ViolationCollector
+) -> None:
+    """Note where a member that is text breaks the rule; `pointer` is where `tree` stands."""
     written, text = member(tree, name)
     if isinstance(text, str):
         try:
             rule(text)
         except ValueError as error:
-            faults.add(join_pointer("", written), str(error))
+            faults.add(join_pointer(pointer, written), str(error))
 
 
 def _reseller(tree: Json, faults: ViolationCollector) -> None:

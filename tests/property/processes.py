@@ -220,6 +220,7 @@ class PaperPartner(PartnerCenter):
         ids: RequestIds,
         deadline: Deadline,
         *,
+        customer_user: str = "",
         resent: bool = False,
         check: Callable[[], None] | None = None,
     ) -> Answer:

@@ -182,13 +182,17 @@ class Office:
         entries = [e for e in self.partner.journal.entries() if e.operation == operation]
         return [{k.lower(): v for k, v in e.headers.items()}["ms-requestid"] for e in entries]
 
-    def place(self, key: str = "flow-1", by: Services | None = None, **more: object) -> Outcome:
-        """Ask for an order as the HTTP function does."""
+    def place(
+        self, key: str = "flow-1", by: Services | None = None, upn: str = "", **more: object
+    ) -> Outcome:
+        """Ask for an order as the HTTP function does; `upn` is the customer's user whom it is for."""
         line = {"offerId": "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P", "quantity": 5, "termDuration": "P1Y"}
         raw = json.dumps({"lineItems": [line], "billingCycle": "monthly", **more}).encode()
         request = order_request(raw, CUSTOMER)
         correlation = str(uuid.uuid4())
-        return (by or self.services).orders.place(CUSTOMER, request, key, correlation, self.deadline())
+        return (by or self.services).orders.place(
+            CUSTOMER, request, key, correlation, self.deadline(), customer_user=upn
+        )
 
 
 def clean_up(azurite: Azurite, env: Mapping[str, str]) -> None:

@@ -36,6 +36,49 @@ def test_the_same_key_with_another_body_is_refused(office: Office) -> None:
     assert len(office.partner.state.orders) == 1
 
 
+def upns(office: Office) -> list[str | None]:
+    """The customer's user that each POST of an order named."""
+    entries = [e for e in office.partner.journal.entries() if e.operation == "POST order"]
+    return [{k.lower(): v for k, v in e.headers.items()}.get("x-ms-customeruser-upn") for e in entries]
+
+
+def test_the_user_whom_an_order_is_for_is_told_again_when_it_is_sent_again(office: Office) -> None:
+    office.partner.faults.add({"on": "POST order", "do": {"kind": "status", "status": 500}})
+    office.place(upn="Ada.O'Neill@contoso.com")
+    office.clock.forward(minutes=41)
+    office.sweep()
+
+    assert upns(office) == ["Ada.O'Neill@contoso.com"] * 2
+    assert office.place(upn="Ada.O'Neill@contoso.com").submission.state is State.DONE
+
+
+@pytest.mark.parametrize(("first", "then"), [("a@contoso.com", "b@contoso.com"), ("", "a@contoso.com")])
+def test_the_same_key_for_another_user_of_the_customer_is_refused(
+    office: Office, first: str, then: str
+) -> None:
+    office.place(upn=first)
+    with pytest.raises(KeyReusedError):
+        office.place(upn=then)
+
+    assert upns(office) == [first or None]
+
+
+def test_a_savings_plan_is_ordered_as_a_user_with_the_digits_that_were_written(office: Office) -> None:
+    commitment = {"amount": 0.05, "currency": "USD", "grain": "Hourly"}
+    line = {"offerId": "DZH318Z09V6F:0001:DZH318Z0BLD3", "quantity": 1, "purchaseCommitment": commitment}
+    office.partner.faults.add({"on": "POST order", "do": {"kind": "lose_reply"}})
+    office.place(lineItems=[line])
+    office.clock.forward(minutes=41)
+    office.sweep()
+    own = office.place(lineItems=[line]).submission
+
+    assert own.order
+    assert '"purchaseCommitment":{"amount":0.05,"currency":"usd","grain":"hourly"}' in own.order.body
+    assert (own.state, len(office.partner.state.orders)) == (State.DONE, 1)
+    callers = {e.operation: e.caller for e in office.partner.journal.entries()}
+    assert callers["POST order"] == "user"
+
+
 def test_fifty_calls_at_once_with_one_key_buy_once(office: Office) -> None:
     instances = [office.another() for _ in range(3)]
     with ThreadPoolExecutor(16) as pool:

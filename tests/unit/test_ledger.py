@@ -629,7 +629,7 @@ submissions = st.builds(
     changed=moments,
     since=moments,
     documents=tuples(documents),
-    order=maybe(st.builds(OrderContent, mode=texts, body=texts, user=texts)),
+    order=maybe(st.builds(OrderContent, mode=texts, body=texts, user=texts, customer_user=texts)),
     sources=tuples(sources),
     attempt=st.integers(1),
     deaths=st.integers(0),

@@ -65,6 +65,47 @@ def test_the_documented_example_is_accepted_as_it_stands() -> None:
     }
 
 
+# https://learn.microsoft.com/en-us/partner-center/developer/azure-purchase-savings-plan
+COMMITMENT = b'{"amount": 0.050, "currency": "usd", "grain": "hourly"}'
+
+
+def with_commitment(commitment: bytes) -> bytes:
+    line = b'"OfferId": "DZH318Z09V6F:0001:DZH318Z0BLD3", "Quantity": 1, "PurchaseCommitment": ' + commitment
+    return b'{"LineItems": [{' + line + b"}]}"
+
+
+def test_the_commitment_of_a_savings_plan_goes_out_digit_for_digit() -> None:
+    request = order_request(with_commitment(COMMITMENT), CUSTOMER)
+
+    assert b'"purchaseCommitment":{"amount":0.050,"currency":"usd","grain":"hourly"}' in request.to_wire(
+        CUSTOMER, None
+    )
+    assert request.needs_app_user
+
+
+def test_a_text_that_looks_like_a_commitment_stays_a_text() -> None:
+    name = '"purchaseCommitment":{"amount":"1"}'
+
+    assert accepted({"lineItems": [LINE | {"friendlyName": name}]})["lineItems"][0]["friendlyName"] == name
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pointer"),
+    [
+        (b'{"amount": "0.05", "currency": "usd", "grain": "hourly"}', "amount"),
+        (b'{"amount": 0.0, "currency": "usd", "grain": "hourly"}', "amount"),
+        (b'{"amount": -1, "currency": "usd", "grain": "hourly"}', "amount"),
+        (b'{"amount": true, "currency": "usd", "grain": "hourly"}', "amount"),
+        (b'{"amount": 5e-2, "currency": "usd", "grain": "hourly"}', "amount"),
+        (b'{"amount": 1, "currency": "doll", "grain": "hourly"}', "currency"),
+        (b'{"amount": 1, "currency": "usd", "grain": "daily"}', "grain"),
+        (b'{"amount": 1, "currency": "usd"}', "grain"),
+    ],
+)
+def test_a_commitment_that_is_none_is_refused_where_it_is_wrong(wrong: bytes, pointer: str) -> None:
+    assert [name.rpartition("/")[2] for name in faults(with_commitment(wrong))] == [pointer]
+
+
 def test_optional_fields_may_be_null() -> None:
     line = LINE | {"friendlyName": None, "renewsTo": None, "additionalPartnerIdsOnRecord": None}
 
