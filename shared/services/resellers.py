@@ -60,7 +60,8 @@ class Resellers:
         """The `partnerIdOnRecord` to write on every line; None when the request needs none written.
 
         Raises ResellerError when the reseller, or a partnerIdOnRecord that was given directly, may not
-        stand on an order of this partner; PartnerCenterError when that cannot be found out.
+        stand on an order of this partner, or when the two differ; PartnerCenterError when that cannot be
+        found out.
         """
         if request.indirect_reseller_id:
             tenant = request.indirect_reseller_id.lower()
@@ -68,6 +69,7 @@ class Resellers:
             partner_id = _usable_id(found)
             fault = _fault(found) or self._disapproval(partner, partner_id, ids, deadline)
             self._refuse([("/indirectResellerId", fault)])
+            self._refuse(_contradictions(request, partner_id))
             return partner_id
         given = [(n, line.partner_id_on_record) for n, line in enumerate(request.line_items)]
         self._refuse(
@@ -184,6 +186,19 @@ def _reseller(members: Mapping[str, Any]) -> _Reseller:
         partner_id=partner_id if isinstance(partner_id, str) and _PARTNER_ID.fullmatch(partner_id) else "",
         state="" if state is None else str(state).lower(),
     )
+
+
+def _contradictions(request: OrderRequest, partner_id: str) -> list[tuple[str, str]]:
+    """The lines that name another PartnerID than the reseller's."""
+    return [
+        (
+            f"/lineItems/{n}/partnerIdOnRecord",
+            f"is {line.partner_id_on_record}, but the PartnerID of indirectResellerId is {partner_id};"
+            " give one of the two",
+        )
+        for n, line in enumerate(request.line_items)
+        if line.partner_id_on_record not in (None, partner_id)
+    ]
 
 
 def _usable_id(found: Sequence[_Reseller]) -> str:

@@ -52,6 +52,9 @@ def idempotency_key(value: str | None, pointer: str = "/Idempotency-Key") -> str
     if value is None:
         why = "is required: it is what keeps a repeated request from buying twice; send a new one per order"
         raise InvalidInputError([Violation(pointer, why)])
+    if "," in value:
+        why = "is given twice, or holds a comma: values of one name arrive joined by commas; send one key"
+        raise InvalidInputError([Violation(pointer, why)])
     return _checked(_visible, value, pointer)
 
 

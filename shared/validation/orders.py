@@ -47,7 +47,6 @@ def order_request(raw: bytes, customer_id: str) -> OrderRequest:
         _follows(iso_currency, tree, "currencyCode", "", faults)
         _follows(guid, tree, "indirectResellerId", "", faults)
         _commitments(tree, faults)
-        _reseller(tree, faults)
         _numbering(tree, faults)
     assert order is not None
     return _numbered(order)
@@ -129,20 +128,6 @@ def _follows(
             rule(text)
         except ValueError as error:
             faults.add(join_pointer(pointer, written), str(error))
-
-
-def _reseller(tree: Json, faults: ViolationCollector) -> None:
-    """Either the reseller's tenant id, which is looked up, or its partner id on the lines."""
-    written, reseller = member(tree, "indirectResellerId")
-    _, lines = member(tree, "lineItems")
-    named = isinstance(lines, list) and any(
-        member(line, "partnerIdOnRecord")[1] is not None for line in lines
-    )
-    if reseller is not None and named:
-        faults.add(
-            join_pointer("", written),
-            "contradicts partnerIdOnRecord, which is looked up from it; give one of the two",
-        )
 
 
 def _numbering(tree: Json, faults: ViolationCollector) -> None:

@@ -11,6 +11,7 @@ import pytest
 from shared.core.errors import KeyReusedError, PartnerCenterError, ResellerError
 from shared.core.ledger import State
 from shared.services.shared_read import FAILED
+from shared.web.problem import problem_of
 from tests.services.conftest import CUSTOMER, Office
 
 KNOWN_RESELLER_MPN = "4847383"
@@ -97,6 +98,31 @@ def test_an_order_for_a_resellers_customer_carries_its_partner_id_on_every_line(
     assert [line["partnerIdOnRecord"] for line in order["lineItems"]] == [KNOWN_RESELLER_MPN]
     callers = {e.operation: e.caller for e in office.partner.journal.entries()}
     assert (callers["GET relationships"], callers["POST order"]) == ("user", "user")
+
+
+def line(partner_id: str | None) -> dict[str, object]:
+    return {"offerId": "X", "quantity": 1, "partnerIdOnRecord": partner_id}
+
+
+def test_a_partner_id_beside_the_reseller_it_belongs_to_is_no_contradiction(office: Office) -> None:
+    lines = [line(KNOWN_RESELLER_MPN), line(None)]
+    own = office.place(indirectResellerId=reseller_of(office), lineItems=lines).submission
+
+    assert own.answer
+    placed = json.loads(own.answer.body)["lineItems"]
+    assert [item["partnerIdOnRecord"] for item in placed] == [KNOWN_RESELLER_MPN] * 2
+
+
+def test_a_partner_id_beside_another_reseller_is_refused_naming_both(office: Office) -> None:
+    with pytest.raises(ResellerError) as caught:
+        office.place(
+            indirectResellerId=reseller_of(office), lineItems=[line(KNOWN_RESELLER_MPN), line("6000007")]
+        )
+
+    (violation,) = caught.value.violations
+    assert violation.pointer == "/lineItems/1/partnerIdOnRecord"
+    assert f"is 6000007, but the PartnerID of indirectResellerId is {KNOWN_RESELLER_MPN}" in violation.detail
+    assert (problem_of(caught.value)["status"], office.posts("POST order")) == (422, 0)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,12 @@ from shared.validation.ids import customer_id, idempotency_key, order_id
 MANY = 1000
 
 
+@pytest.mark.parametrize("joined", ["a,b", "a, b", "a,a", "a,"])
+def test_two_keys_in_one_request_are_refused(joined: str) -> None:
+    with pytest.raises(InvalidInputError, match="given twice, or holds a comma"):
+        idempotency_key(joined)
+
+
 def test_a_customer_is_one_in_any_case() -> None:
     assert customer_id("C501C3C4-D776-40EF-9ECF-9CEFB59442C1") == "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 
