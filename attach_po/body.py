@@ -30,7 +30,7 @@ from shared.validation.attachments import PO_FILES, metadata, metadata_of
 from shared.validation.collecting import ViolationCollector
 from shared.validation.files import document_faults, file_name
 from shared.validation.pdf import HEAD, end_fault
-from shared.validation.shapes import build, member
+from shared.validation.shapes import build, member, without_empty
 
 PIECE = 256 * 1024
 """Bytes that a document is read in."""
@@ -213,7 +213,7 @@ class _FileShape(StrictModel):
 def _json(body: bytes, _: Mapping[str, str], limits: Limits, faults: ViolationCollector) -> _Form:
     document = loads(body, limits.max_body)
     faults.add_final(document)
-    tree = document.value
+    tree = without_empty(document.value, _BodyShape)
     build(_BodyShape, tree, "", faults)
     uploads: list[_Upload] = []
     for spellings, role in _ROLE_OF_FIELD.items():

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from shared.core.errors import MAX_VIOLATIONS, InvalidInputError, Violation
+from shared.core.json_faults import explain
 
 MAX_DEPTH = 32
 """Objects and arrays within each other; the deepest document of the contract needs five."""
@@ -95,7 +96,7 @@ def loads(raw: bytes, max_bytes: int, pointer: str = "") -> StrictJson:
         del text
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
-        raise InvalidInputError([Violation(pointer, f"is not JSON: {error.msg} at {place}")]) from None
+        raise InvalidInputError([Violation(pointer, f"is not JSON: {explain(error)}; see {place}")]) from None
     except RecursionError:
         raise InvalidInputError([Violation(pointer, _TOO_DEEP)]) from None
     reading = _Reading()

@@ -18,12 +18,13 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
 from shared.core.errors import InvalidInputError
 from shared.core.models import Metadata, StrictModel
-from shared.core.strict_json import Json, Number, join_pointer, loads
+from shared.core.strict_json import Json, join_pointer, loads
+from shared.validation.amounts import amount, rate
 from shared.validation.collecting import ViolationCollector
 from shared.validation.currencies import iso_currency
 from shared.validation.files import plain_name
 from shared.validation.ids import guid, opaque_id
-from shared.validation.shapes import build, member
+from shared.validation.shapes import build, member, without_empty
 
 MAX_SIDECAR = 64 * 1024
 """Bytes of a sidecar, and of the metadata in a multipart body."""
@@ -32,34 +33,6 @@ _PART_OF_TENDER = ("isPartOfTender", "isPartofTender", "IsPartOfTender", "IsPart
 """One field: the how-to page and the .NET SDK spell it differently."""
 PO_FILES = ("poFiles", "PoFiles", "POFiles")
 """The last is the name of Partner Center's own parts, which is neither camelCase nor PascalCase."""
-
-
-def _decimal(value: object, places: int, example: str) -> str:
-    if isinstance(value, Number):
-        value = value.text
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str):
-        raise ValueError("must be a decimal number, as a JSON number or as a string")
-    if value.startswith("-"):
-        raise ValueError("must not be negative")
-    if not re.fullmatch(rf"[0-9]{{1,15}}(\.[0-9]{{1,{places}}})?", value):
-        raise ValueError(
-            f"must be plain digits such as {example}: at most 15 before and {places} after the point, "
-            "without sign, exponent, comma or currency"
-        )
-    return value
-
-
-def _amount(value: object) -> str:
-    return _decimal(value, 6, "156.87")
-
-
-def _rate(value: object) -> str:
-    digits = _decimal(value, 12, "0.00006123")
-    if not digits.strip("0."):
-        raise ValueError("must be greater than 0")
-    return digits
 
 
 def _link(text: str) -> str:
@@ -81,9 +54,9 @@ def _link(text: str) -> str:
 
 class _MetadataShape(StrictModel):
     is_part_of_tender: bool | None = Field(default=None, validation_alias=AliasChoices(*_PART_OF_TENDER))
-    customer_price: Annotated[str, BeforeValidator(_amount)]
+    customer_price: Annotated[str, BeforeValidator(amount)]
     currency: Annotated[str, AfterValidator(iso_currency)]
-    fx_rate: Annotated[str, BeforeValidator(_rate)] | None = None
+    fx_rate: Annotated[str, BeforeValidator(rate)] | None = None
     tender_link: Annotated[str, AfterValidator(_link)] | None = None
     accept_incomplete_pdf: bool | None = None
 
@@ -134,6 +107,7 @@ def metadata_of(
     tree: Json, *, tender_files: int, pointer: str, faults: ViolationCollector
 ) -> Metadata | None:
     """The same for JSON that has been read; violations go to `faults`, and then the answer is None."""
+    tree = without_empty(tree, _MetadataShape)
     shape = build(_MetadataShape, tree, pointer, faults)
     _tender(tree, tender_files, pointer, faults)
     return shape.value() if shape else None
@@ -144,11 +118,12 @@ def sidecar(raw: bytes) -> Sidecar:
     with ViolationCollector() as faults:
         document = loads(raw, MAX_SIDECAR)
         faults.add_final(document)
-        shape = build(_SidecarShape, document.value, "", faults)
-        named = member(document.value, "tenderFiles")[1]
+        tree = without_empty(document.value, _SidecarShape)
+        shape = build(_SidecarShape, tree, "", faults)
+        named = member(tree, "tenderFiles")[1]
         tenders = len(named) if isinstance(named, list) else int(named is not None)
-        _tender(document.value, tenders, "", faults)
-        _distinct(document.value, faults)
+        _tender(tree, tenders, "", faults)
+        _distinct(tree, faults)
     assert shape is not None
     return Sidecar(
         customer_id=shape.customer_id,

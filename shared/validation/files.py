@@ -7,6 +7,7 @@ import re
 from shared.core.errors import InvalidInputError, Violation
 from shared.core.models import text_faults
 from shared.validation.pdf import head_fault
+from shared.validation.shapes import said_of
 
 MAX_FILE_NAME = 255
 """Characters of a file name."""
@@ -22,7 +23,7 @@ def file_name(name: object, pointer: str = "/fileName") -> str:
     base = re.split(r"[/\\]", name)[-1]
     faults = list(_name_faults(base))
     if faults:
-        raise InvalidInputError([Violation(pointer, fault) for fault in faults])
+        raise InvalidInputError([Violation(pointer, said_of(base, fault)) for fault in faults])
     return base
 
 

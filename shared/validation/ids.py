@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from shared.core.errors import InvalidInputError, Violation
 from shared.core.ids import DOT_SEGMENTS, GUID
+from shared.validation.shapes import said_of
 
 
 def guid(text: str) -> str:
@@ -69,4 +70,4 @@ def _checked(rule: Callable[[str], str], value: object, pointer: str) -> str:
     try:
         return rule(value)
     except ValueError as error:
-        raise InvalidInputError([Violation(pointer, str(error))]) from None
+        raise InvalidInputError([Violation(pointer, said_of(value, str(error)))]) from None

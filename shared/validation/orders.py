@@ -11,7 +11,7 @@ from shared.validation.collecting import ViolationCollector
 from shared.validation.currencies import iso_currency
 from shared.validation.ids import customer_id as checked_customer
 from shared.validation.ids import guid
-from shared.validation.shapes import build, member
+from shared.validation.shapes import build, member, said_of, without_empty
 
 MAX_ORDER = 256 * 1024
 """Bytes of an order request; a guard of our own."""
@@ -41,7 +41,7 @@ def order_request(raw: bytes, customer_id: str) -> OrderRequest:
         customer = faults.check(lambda: checked_customer(customer_id))
         document = loads(raw, MAX_ORDER)
         faults.add_final(document)
-        tree = _client_side(document.value, faults)
+        tree = _client_side(without_empty(document.value, OrderRequest), faults)
         order = build(OrderRequest, _with_lines(tree, faults), "", faults)
         _same_customer(tree, customer, faults)
         _follows(iso_currency, tree, "currencyCode", "", faults)
@@ -87,14 +87,14 @@ def _without(node: Json, pointer: str, faults: ViolationCollector) -> Json:
             _attributes(value, place, faults)
         elif name not in _NOT_SENT:
             kept[written] = value
-        elif value is not None:
+        elif value not in (None, ""):
             faults.add(place, _NOT_SENT[name])
     return kept
 
 
 def _attributes(value: Json, pointer: str, faults: ViolationCollector) -> None:
     """`{"objectType": "Order"}` stands in the documented examples and tells nothing."""
-    if value is None:
+    if value in (None, ""):
         return
     if not isinstance(value, dict):
         faults.add(pointer, "must be an object")
@@ -127,7 +127,7 @@ def _follows(
         try:
             rule(text)
         except ValueError as error:
-            faults.add(join_pointer(pointer, written), str(error))
+            faults.add(join_pointer(pointer, written), said_of(text, str(error)))
 
 
 def _numbering(tree: Json, faults: ViolationCollector) -> None:

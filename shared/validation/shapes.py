@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
 
 from pydantic import AliasChoices, BaseModel, ValidationError
@@ -12,7 +11,9 @@ from pydantic_core import ErrorDetails
 
 from shared.core.strict_json import Json, camel, join_pointer, pascal
 from shared.validation.collecting import ViolationCollector
+from shared.validation.hints import meant_name
 
+_SPACES = " \t\u00a0"
 Shape = TypeVar("Shape", bound=BaseModel)
 
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -36,7 +37,7 @@ def build(shape: type[Shape], tree: object, pointer: str, faults: ViolationColle
     try:
         return shape.model_validate(tree)
     except ValidationError as error:
-        errors = error.errors(include_url=False, include_input=False)
+        errors = error.errors(include_url=False)
         unknown = {_any_case(found) for found in errors if found["type"] == "extra_forbidden"}
         for found in errors:
             if found["type"] == "missing" and _any_case(found) in unknown:
@@ -67,16 +68,40 @@ def _sentence(found: ErrorDetails, shape: type[BaseModel]) -> str:
     if found["type"] == "extra_forbidden":
         return _unknown(str(found["loc"][-1]), _shape_at(shape, found["loc"][:-1]))
     say = _SENTENCES.get(found["type"])
-    return say(found.get("ctx", {})) if say else found["msg"]
+    sentence = say(found.get("ctx", {})) if say else found["msg"]
+    return said_of(found["input"], sentence) if found["type"] == "value_error" else sentence
+
+
+def said_of(value: object, sentence: str) -> str:
+    """What to say of a faulty text: that it has spaces around it, or `sentence` when that says more."""
+    spaced = isinstance(value, str) and value.strip(_SPACES) not in ("", value)
+    return "has spaces around it; write it without them" if spaced and "; " not in sentence else sentence
+
+
+def without_empty(tree: Json, shape: type[BaseModel]) -> Json:
+    """The tree without optional members that are the empty text: flows send it for an empty field."""
+    if not isinstance(tree, dict):
+        return tree
+    fields, kept = _fields(shape), dict[str, Json]()
+    for name, value in tree.items():
+        field = fields.get(name)
+        inner = _inner(field.annotation) if field else None
+        if inner and isinstance(value, list):
+            kept[name] = [without_empty(item, inner) for item in value]
+        elif not (value == "" and field and not field.is_required()):
+            kept[name] = without_empty(value, inner) if inner else value
+    return kept
 
 
 def _unknown(written: str, shape: type[BaseModel]) -> str:
     fields = _fields(shape)
     if written in fields:
         return "is given twice, in two spellings"
-    known = {name.lower(): name for name in reversed(fields) if name == camel(name)}
-    close = get_close_matches(written.lower(), known, n=1, cutoff=0.7)
-    return "is not a known field" + (f"; did you mean {known[close[0]]}?" if close else "")
+    if written.strip() in fields:
+        return f"is not a known field: its name has spaces around it; write {written.strip()}"
+    documented = {id(field): name for name, field in reversed(fields.items()) if name == camel(name)}
+    meant = meant_name(written, list(documented.values()))
+    return "is not a known field" + (f"; did you mean {meant}?" if meant else "")
 
 
 def _fields(shape: type[BaseModel]) -> dict[str, FieldInfo]:

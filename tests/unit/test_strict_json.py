@@ -76,7 +76,9 @@ def test_a_syntax_error_has_line_and_column() -> None:
 
 
 def test_trailing_garbage_is_refused_with_its_place() -> None:
-    assert unreadable(b'{"a": 1} {"b": 2}') == "is not JSON: Extra data at line 1 column 10"
+    assert unreadable(b'{"a": 1} {"b": 2}') == (
+        "is not JSON: something follows after its end; send one document; see line 1 column 10"
+    )
 
 
 def test_a_document_beyond_the_limit_is_not_parsed() -> None:

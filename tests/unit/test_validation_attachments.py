@@ -92,7 +92,7 @@ def test_a_price_keeps_its_digits(written: str, kept: str) -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        '"NaN"', '"Infinity"', "1e2", '"1E2"', '"-1"', "-1", "-0", '"+1"', '"1,5"', '"1 000"', '"$5"', '""',
+        '"NaN"', '"Infinity"', "1e2", '"1E2"', '"-1"', "-1", "-0", '"+1"', '"1,5"', '"1 000"', '"$5"',
         '" 1"', '"1\\n"', '".5"', '"5."', '"0x10"', '"1_000"', '"١٢"', "true", "[1]", "{}",
         "1234567890123456", "0.1234567890123", '"1.2.3"',
     ],
@@ -136,7 +136,7 @@ def test_an_absolute_link_is_kept_as_written(link: str) -> None:
 @pytest.mark.parametrize(
     "link",
     [
-        "", "e.com", "/tender", "//e.com/x", "ftp://e.com", "javascript:alert(1)", "file:///etc/passwd",
+        "e.com", "/tender", "//e.com/x", "ftp://e.com", "javascript:alert(1)", "file:///etc/passwd",
         "https://", "https:///x", "https://e.com/a b", "https://e.com/a\nb", "https://e.com\t", "https://u:p@e.com",
         "https://user@e.com", "https://e.com\\x", "https://[::1", "https://e.com:99999",
         "https://e.com/" + "x" * 2048, 'https://e.com/"x', "\u2028https://e.com", 5,
