@@ -61,7 +61,7 @@ def get_request(req: func.HttpRequest) -> func.HttpResponse:
     """Answer `get_order_request`."""
     with ViolationCollector() as faults:
         customer = faults.check(lambda: ids.customer_id(req.route_params["customerId"]))
-        key = faults.check(lambda: ids.idempotency_key(req.params.get("key"), "/key"))
+        key = faults.check(lambda: ids.idempotency_key(req.params.get("key"), "query:key"))
     assert customer
     assert key
     s = services()

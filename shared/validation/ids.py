@@ -1,4 +1,7 @@
-"""Ids and keys that end up in URLs and blob names: only forms that cannot walk out of their segment."""
+"""Ids and keys that end up in URLs and blob names: only forms that cannot walk out of their segment.
+
+What stands outside of the body is pointed at as `path:name`, `query:name` or `header:name`.
+"""
 
 from __future__ import annotations
 
@@ -38,17 +41,17 @@ def _upn(text: str) -> str:
     return text
 
 
-def customer_id(value: object, pointer: str = "/customerId") -> str:
+def customer_id(value: object, pointer: str = "path:customerId") -> str:
     """The customer's tenant id in lower case."""
     return _checked(guid, value, pointer)
 
 
-def order_id(value: object, pointer: str = "/orderId") -> str:
+def order_id(value: object, pointer: str = "path:orderId") -> str:
     """The order's id as it was given; its case may matter."""
     return _checked(opaque_id, value, pointer)
 
 
-def idempotency_key(value: str | None, pointer: str = "/Idempotency-Key") -> str:
+def idempotency_key(value: str | None, pointer: str = "header:Idempotency-Key") -> str:
     """The caller's Idempotency-Key as it was given."""
     if value is None:
         why = "is required: it is what keeps a repeated request from buying twice; send a new one per order"

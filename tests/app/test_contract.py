@@ -93,7 +93,7 @@ def test_what_became_of_a_request_is_told_under_its_key(app: App) -> None:
 
     assert app.http.get(url, params={"key": key}).json() == order
     assert app.http.get(url, params={"key": "never-asked"}).status_code == 404
-    assert app.http.get(url).json()["errors"][0]["pointer"] == "/key"
+    assert app.http.get(url).json()["errors"][0]["pointer"] == "query:key"
 
 
 def test_keys_that_differ_by_their_escaping_alone_never_answer_for_each_other(app: App) -> None:

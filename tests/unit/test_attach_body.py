@@ -212,7 +212,7 @@ def test_every_fault_of_a_form_is_named() -> None:
         read(FORM, body, LIMITS, "me", "a/b")
 
     assert {v.pointer for v in caught.value.violations} == {
-        "/customerId", "/orderId", "/metadata/customerprice", "/metadata/currency",
+        "path:customerId", "path:orderId", "/metadata/customerprice", "/metadata/currency",
         "/metadata/isPartOfTender", "/pofiles/0", "/pofiles/1", "/other",
     }  # fmt: skip
 

@@ -20,6 +20,25 @@ def test_two_keys_in_one_request_are_refused(joined: str) -> None:
         idempotency_key(joined)
 
 
+def test_what_stands_outside_of_the_body_is_pointed_at_as_such() -> None:
+    def check_all() -> None:
+        with ViolationCollector() as faults:
+            faults.check(lambda: customer_id("x"))
+            faults.check(lambda: order_id("a/b"))
+            faults.check(lambda: idempotency_key(None))
+            faults.check(lambda: idempotency_key("", "query:key"))
+
+    with pytest.raises(InvalidInputError) as caught:
+        check_all()
+
+    assert [v.pointer for v in caught.value.violations] == [
+        "path:customerId",
+        "path:orderId",
+        "header:Idempotency-Key",
+        "query:key",
+    ]
+
+
 def test_a_customer_is_one_in_any_case() -> None:
     assert customer_id("C501C3C4-D776-40EF-9ECF-9CEFB59442C1") == "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 

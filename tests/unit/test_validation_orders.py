@@ -273,11 +273,11 @@ def test_a_reseller_beside_a_partner_id_is_judged_when_it_has_been_looked_up() -
 
 @pytest.mark.parametrize("customer", ["", "..", "x", CUSTOMER + "/..", "{" + CUSTOMER + "}", CUSTOMER + "\n"])
 def test_path_and_body_are_judged_together(customer: str) -> None:
-    assert set(faults({"lineItems": []}, customer)) == {"/customerId", "/lineItems"}
+    assert set(faults({"lineItems": []}, customer)) == {"path:customerId", "/lineItems"}
 
 
 def test_a_bad_path_is_named_even_if_the_body_cannot_be_read() -> None:
-    assert set(faults(b"{", "x")) == {"/customerId", ""}
+    assert set(faults(b"{", "x")) == {"path:customerId", ""}
 
 
 def test_faults_of_form_and_of_content_are_named_together() -> None:
