@@ -17,7 +17,7 @@ import create_order
 from shared.container import services
 from shared.core.errors import NotConfiguredError, StorageError
 from shared.settings_table import DOCUMENT_STORAGE
-from shared.web.problem import correlation_id, problems
+from shared.web.problem import ANSWER_HEADERS, correlation_id, problems
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 app.register_functions(create_order.bp)
@@ -62,4 +62,6 @@ def decide_review(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _json_response(status: int, body: Mapping[str, Any]) -> func.HttpResponse:
-    return func.HttpResponse(json.dumps(body), status_code=status, mimetype="application/json")
+    return func.HttpResponse(
+        json.dumps(body), status_code=status, headers=ANSWER_HEADERS, mimetype="application/json"
+    )

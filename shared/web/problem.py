@@ -50,6 +50,9 @@ from shared.core.ids import GUID
 
 TYPE_PREFIX = "urn:partner-center-functions:problem:"
 CORRELATION_HEADER = "x-correlation-id"
+ANSWER_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""On every answer: no cache keeps one, and no browser takes one for anything but its type.
+https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2.5, https://fetch.spec.whatwg.org/#x-content-type-options-header"""
 CALLER_STATUSES = (400, 404, 409, 412, 422)
 """Statuses of Partner Center that are passed on as they are when it is the caller who must act."""
 RETRY_AFTER = 10
@@ -194,14 +197,15 @@ Handler = Callable[[func.HttpRequest], func.HttpResponse]
 
 
 def problems(handler: Handler) -> Handler:
-    """Wrap a handler whose argument is `req`: errors become problems, answers carry a correlation id."""
+    """Wrap a handler whose argument is `req`: errors become problems, answers carry a correlation id and
+    ANSWER_HEADERS."""
 
     @wraps(handler)
     def answer(req: func.HttpRequest) -> func.HttpResponse:
         token = _current.set(_inbound(req) or str(uuid.uuid4()))
         try:
             answered = _answer(handler, req)
-            answered.headers[CORRELATION_HEADER] = correlation_id()
+            answered.headers.update({CORRELATION_HEADER: correlation_id(), **ANSWER_HEADERS})
             return answered
         finally:
             _current.reset(token)

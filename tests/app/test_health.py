@@ -22,6 +22,7 @@ import azure.functions as func
 import function_app
 health = next(f for f in function_app.app.get_functions() if f.get_function_name() == "health")
 answer = health.get_user_function()(func.HttpRequest("GET", "/api/health", body=b""))
+assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
 print(json.dumps([answer.status_code, json.loads(answer.get_body())]))
 """
 GOOD = parts.settings("UseDevelopmentStorage=true", "http://127.0.0.1:9")

@@ -298,3 +298,18 @@ def test_a_write_of_unknown_outcome_says_whose_turn_the_fault_of_storage_is() ->
     error = errors.StorageUnknownError.because_of(fault, "perhaps written")
 
     assert (str(error), error.actor, error.remedy) == ("perhaps written", fault.actor, fault.remedy)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_answer_is_kept_by_a_cache_or_taken_for_another_type(fails: bool) -> None:
+    def handler(req: func.HttpRequest) -> func.HttpResponse:
+        if fails:
+            raise NotFoundError("no such drop")
+        return func.HttpResponse("{}", headers={"Location": "x"})
+
+    answer = problems(handler)(func.HttpRequest("GET", "http://localhost/api/x", body=b""))
+
+    assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == (
+        "no-store",
+        "nosniff",
+    )
