@@ -16,6 +16,11 @@ from shared.core.ids import GUID
 _CONSENT = "run `python -m shared.tools.consent`"
 _MFA = f"Sign in again with multifactor authentication: {_CONSENT}."
 
+_NO_RESOURCE = (
+    "The tenant has no enterprise application (service principal) for Microsoft Partner Center, or "
+    "PARTNER_CENTER_AUDIENCE is wrong. Check both; admin consent to the application's permissions creates it."
+)
+
 AADSTS: dict[int, str] = {
     50076: f"The refresh token was obtained without MFA, or a policy now asks for it. {_MFA}",
     50072: f"The user must register for MFA first (https://aka.ms/mfasetup), and then: {_CONSENT}.",
@@ -48,8 +53,15 @@ AADSTS: dict[int, str] = {
     f"delegated permission user_impersonation, then {_CONSENT}.",
     650057: "The application does not list Microsoft Partner Center among its permissions. Add the delegated "
     f"permission user_impersonation, have it consented to, then {_CONSENT}.",
+    650052: _NO_RESOURCE,
+    650056: "The application lists no permission of Microsoft Partner Center, or nobody consented to it. Add "
+    f"the delegated permission user_impersonation, grant admin consent, then {_CONSENT}.",
+    50001: _NO_RESOURCE,
+    500014: "The enterprise application 'Microsoft Partner Center' is disabled in this tenant. Enable it "
+    "under enterprise applications.",
     65004: f"The user declined consent. Have it granted by an administrator, then {_CONSENT}.",
-    90094: "An administrator must consent to the application's permissions.",
+    90094: "An administrator must consent to the application's permissions. Grant admin consent in the app "
+    f"registration, then {_CONSENT}.",
     7000215: "PARTNER_CLIENT_SECRET is wrong. Set it to the value of the secret, not to its id.",
     7000222: "PARTNER_CLIENT_SECRET has expired. Create a new secret in the app registration and set it.",
     7000218: "Entra wants a client secret or assertion, and none was sent.",

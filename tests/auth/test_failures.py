@@ -29,6 +29,13 @@ FAMILIES = {
     50034: ("invalid_grant", "does not exist"),
     70043: ("invalid_grant", "how long a sign-in lasts"),
     700025: ("invalid_client", "public client flows"),
+    650052: ("invalid_client", "no enterprise application"),
+    650056: ("invalid_client", "lists no permission"),
+    50001: ("invalid_resource", "no enterprise application"),
+    500014: ("invalid_resource", "is disabled in this tenant"),
+    500011: ("invalid_resource", "is not known in this tenant"),
+    650057: ("invalid_resource", "does not list"),
+    90094: ("invalid_grant", "Grant admin consent"),
 }
 
 
