@@ -64,7 +64,7 @@ weathers = st.none() | st.tuples(behaviours, st.booleans())
 
 
 def document(version: int) -> bytes:
-    return PDF + b"v" * 20_000 * version
+    return PDF + b"v" * 20_000 * version + b"\n%%EOF\n"
 
 
 Weather = tuple[dict[str, object], bool] | None
