@@ -36,7 +36,7 @@ SLOTS = 2
 LONGEST = 420.0
 """Seconds after which a run is broken off; what was sent until then counts."""
 
-PDF = b"%PDF-1.7\n".ljust(20_000, b"x")
+PDF = b"%PDF-1.7\n".ljust(20_000, b"x") + b"%%EOF"
 _QUEUES = "AzureFunctionsJobHost__extensions__queues__"
 SETTINGS = {
     f"{_QUEUES}batchSize": "1",

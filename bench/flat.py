@@ -22,7 +22,7 @@ from local.fault_proxy import Proxy
 from local.fault_rules import Seen
 from shared.bootstrap import Services
 
-PDF = b"%PDF-1.7\n".ljust(8_000, b"x")
+PDF = b"%PDF-1.7\n".ljust(8_000, b"x") + b"%%EOF"
 IN_AZURITE = (10, 1_000)
 IN_STORE = (10, 50_000)
 DROPS = 10

@@ -31,7 +31,7 @@ from shared.storage.blobs import BlobStore
 WORKERS = (1, 4, 8, 16)
 DROPS = 40
 ROUNDS = 4
-PDF = b"%PDF-1.7\n".ljust(200_000, b"x")
+PDF = b"%PDF-1.7\n".ljust(200_000, b"x") + b"%%EOF"
 REQUESTS = 7
 """Storage requests of a drop whose sidecar comes last; docs/performance.md has the table."""
 INCOMING, LEDGER, RECEIPTS = "incoming", "ledger", "receipts"
