@@ -150,13 +150,16 @@ def _escaped(raw: bytes, pointer: str) -> bytes:
     """The same document in ASCII: a few letters beyond it would make all of a large text two or four times as
     large in memory."""
 
+    content = raw.removeprefix(codecs.BOM_UTF8)
+    before = len(raw) - len(content)
+
     def escape(found: re.Match[bytes]) -> bytes:
         try:
             return json.dumps(found[0].decode())[1:-1].encode()
         except UnicodeDecodeError as error:
-            raise _not_utf8(pointer, found.start() + error.start) from None
+            raise _not_utf8(pointer, before + found.start() + error.start) from None
 
-    return re.sub(rb"[\x80-\xff]{1,4096}(?![\x80-\xbf])", escape, raw.removeprefix(codecs.BOM_UTF8))
+    return re.sub(rb"[\x80-\xff]{1,4096}(?![\x80-\xbf])", escape, content)
 
 
 def _not_utf8(pointer: str, at: int) -> InvalidInputError:

@@ -33,7 +33,7 @@ from shared.core.matching_orders import (
     match_order,
     shares_product,
 )
-from shared.core.models import OrderRequest
+from shared.core.order_request import OrderRequest
 from shared.core.resources import PartnerOrder, id_of, read_order
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.wire import Answer, Listing, RequestIds

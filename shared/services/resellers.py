@@ -21,7 +21,7 @@ from typing import Any
 
 from shared.clock import Deadline
 from shared.core.errors import NotAppliedError, ResellerError, Violation
-from shared.core.models import OrderRequest
+from shared.core.order_request import OrderRequest
 from shared.core.resources import by_lower_name, items_of
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.paging import total_of

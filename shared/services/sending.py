@@ -90,8 +90,8 @@ class Sending:
         except ForeignAnswerError as error:
             return self._pending(stored, NotAppliedError(str(error)), 1.0, definitive=True)
         except IncompleteDocumentError as error:
-            told = {"actor": error.actor, "remedy": error.remedy, "incomplete": True}
-            after = self._to(own, State.REFUSED, str(error), **told)
+            turn = {"actor": error.actor, "remedy": error.remedy, "incomplete": True}
+            after = self._to(own, State.REFUSED, str(error), **turn)
             return Attempt(self._record(stored, after), error)
         except (NotAppliedError, ThrottledError, TokenRejectedError, NotConfiguredError) as error:
             return self._pending(stored, error, self._wait(error, own.attempt), definitive=False)

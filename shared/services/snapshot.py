@@ -84,7 +84,7 @@ class DropSnapshot:
         documents = []
         for name, file in self.found.items():
             stream = self.streams[name]
-            read = partial(_whole, name, stream.read) if self.whole else stream.read
+            read = partial(_whole, file.name, stream.read) if self.whole else stream.read
             documents.append(Document(file.role, file.name, file.size, _md5(stream, read), read))
         return tuple(documents)
 
@@ -110,10 +110,10 @@ def take_snapshot(
         file = _open(blobs, incoming, r, opened)
         if file is not None:
             streams[r.file_name] = file
-            faults = tuple(document_faults(r.file_name, file.size, file.head, limits.max_file))
-            cut = end_fault([file.head]) if whole and not faults and len(file.head) == file.size else ""
-            incomplete = f"{r.file_name} {cut}" if cut else ""
             name = file.name.rpartition("/")[2]
+            faults = tuple(document_faults(name, file.size, file.head, limits.max_file))
+            cut = end_fault([file.head]) if whole and not faults and len(file.head) == file.size else ""
+            incomplete = f"{name} {cut}" if cut else ""
             found[r.file_name] = FoundFile(name, file.name, r.role, file.etag, file.size, faults, incomplete)
     newest = max([stream.last_modified, *(s.last_modified for s in streams.values())])
     return DropSnapshot(

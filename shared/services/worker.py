@@ -239,7 +239,7 @@ class Worker:
 
 
 def _next_pending(record: Record, now: datetime) -> Submission | None:
-    """What was silent goes first: what looks like it waits for it."""
+    """What got no answer goes first: what looks like it waits for it."""
     due = [own for own in record.submissions.values() if own.state is State.PENDING and own.is_due(now)]
     return min(due, key=lambda own: own.first_silent or own.due or own.changed, default=None)
 

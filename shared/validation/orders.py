@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared.core.errors import TooLargeError
-from shared.core.models import LineItem, OrderRequest
+from shared.core.order_request import LineItem, OrderRequest
 from shared.core.strict_json import Json, camel, join_pointer, loads
 from shared.validation.collecting import ViolationCollector
 from shared.validation.currencies import iso_currency

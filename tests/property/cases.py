@@ -15,7 +15,8 @@ from math import ceil
 from shared.core.errors import AppError, StorageUnknownError
 from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import Source
-from shared.core.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
+from shared.core.models import Document, DocumentSet, Metadata, Role, order_attachments_key
+from shared.core.order_request import OrderRequest
 from shared.services.attachments import Attachments
 from shared.services.executor import Executor
 from shared.services.operation import Outcome

@@ -79,6 +79,28 @@ def test_a_person_may_say_that_a_document_without_an_end_is_whole(office: Office
     assert [a.content for a in office.partner.state.orders[order].attachments] == [content]
 
 
+@pytest.mark.parametrize("content", [PDF[:4000], LARGE], ids=["small", "large"])
+def test_the_sweep_finds_the_end_of_a_document_whose_event_was_lost(office: Office, content: bytes) -> None:
+    order = office.order()
+    drop_pair(office, order, pdf=content)
+    office.ring(PAIR)
+    waits(office)
+    office.drop("x/PO.pdf", content + END)
+    settle_down(office, 15, 15)
+
+    assert office.receipt(PAIR)["state"] == "attached"
+    assert [a.content for a in office.partner.state.orders[order].attachments] == [content + END]
+
+
+@pytest.mark.parametrize("content", [PDF[:4000], LARGE], ids=["small", "large"])
+def test_what_is_said_of_a_document_bears_the_name_of_its_blob(office: Office, content: bytes) -> None:
+    office.drop("x/PO.PDF", content)
+    office.drop(PAIR, office.sidecar(office.order()))
+    office.ring(PAIR)
+
+    waits(office, name="PO.PDF")
+
+
 def test_a_set_of_which_one_document_is_cut_off_waits_as_a_whole(office: Office) -> None:
     order = office.order()
     path = drop_set(office, order, files={"a.pdf": PDF, "b.pdf": LARGE})

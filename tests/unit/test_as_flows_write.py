@@ -7,7 +7,7 @@ import json
 import pytest
 
 from shared.core.errors import InvalidInputError
-from shared.core.models import LineItem, OrderRequest
+from shared.core.order_request import LineItem, OrderRequest
 from shared.core.strict_json import loads
 from shared.validation.attachments import metadata, sidecar
 from shared.validation.files import file_name

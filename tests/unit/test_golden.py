@@ -16,7 +16,8 @@ from pydantic import BaseModel
 
 from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission
 from shared.core.ledger_parts import OrderContent, PartnerIds, RecordedAnswer
-from shared.core.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
+from shared.core.models import Document, DocumentSet, Metadata, Role, order_attachments_key
+from shared.core.order_request import OrderRequest
 from shared.core.receipt_parts import RECEIPT_FORMAT, load_receipt
 
 GOLDEN = Path(__file__).with_name("golden")

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from shared.core.models import Document, DocumentSet, Metadata, OrderRequest, Role, order_attachments_key
+from shared.core.models import Document, DocumentSet, Metadata, Role, order_attachments_key
+from shared.core.order_request import OrderRequest
 from shared.validation.orders import order_request
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"

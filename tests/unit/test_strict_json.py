@@ -216,6 +216,8 @@ def test_a_large_document_may_begin_with_a_byte_order_mark() -> None:
     raw = b"\xef\xbb\xbf" + b'["' + b"x" * LARGE + '", "é"]'.encode()
 
     assert loads(raw, 2 * LARGE).value == ["x" * LARGE, "é"]
+    broken = raw.replace("é".encode(), b"\xe9")
+    assert unreadable(broken, 2 * LARGE) == f"is not UTF-8 from byte {broken.index(0xE9)} on"
 
 
 def test_a_large_document_of_another_script_is_read() -> None:
