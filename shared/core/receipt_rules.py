@@ -20,7 +20,7 @@ from shared.core.receipt_parts import (
 )
 from shared.core.resources import Attachment, attachments_in
 
-STATES = {
+_STATES = {
     State.DONE: ReceiptState.ATTACHED,
     State.REFUSED: ReceiptState.REJECTED,
     State.CLAIMED: ReceiptState.SUBMITTING,
@@ -29,11 +29,15 @@ STATES = {
     State.ACCEPTED: ReceiptState.RETRYING,
     State.REVIEW: ReceiptState.REVIEW,
 }
-"""Where a drop stands whose submission is in that state."""
 
 NOBODY = "nobody"
 RETRIED = "nothing to do: it will be retried at nextAttempt"
 DECIDE = "look at the order in Partner Center, then decide: docs/operations.md"
+
+
+def state_of(submission: Submission) -> ReceiptState:
+    """Where a drop stands whose submission is that."""
+    return ReceiptState.WAITING if submission.incomplete else _STATES[submission.state]
 
 
 _RANK = {
@@ -44,6 +48,13 @@ _RANK = {
     ReceiptState.REVIEW: 3,
     ReceiptState.ATTACHED: 4,
 }
+
+
+def _rank(receipt: Receipt) -> int:
+    """How far a look at the same inputs came. One that found a file without an end has seen all of them, so
+    it did not come less far than one that began to send them."""
+    unfinished = receipt.state is ReceiptState.WAITING and not receipt.body.waiting_for
+    return _RANK[ReceiptState.SUBMITTING] if unfinished else _RANK[receipt.state]
 
 
 def supersedes(new: Receipt, there: Receipt | None) -> bool:
@@ -63,9 +74,9 @@ def supersedes(new: Receipt, there: Receipt | None) -> bool:
     final = there.state is ReceiptState.ATTACHED is not new.state
     if there.step and same and new.step != there.step and not final:
         return new.step is not None and new.step > there.step
-    if _RANK[new.state] == _RANK[there.state]:
+    if _rank(new) == _rank(there):
         return new.state is not ReceiptState.ATTACHED
-    return _RANK[new.state] > _RANK[there.state] or there.state is ReceiptState.REVIEW
+    return _rank(new) > _rank(there) or there.state is ReceiptState.REVIEW
 
 
 MOST_PREVIOUS = 10

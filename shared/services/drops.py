@@ -218,10 +218,7 @@ class Drops:
         if outcome.superseded:
             receipts.report_superseded(snapshot, outcome.record, outcome.submission)
             return True
-        if outcome.submission.incomplete:
-            receipts.report_waiting(snapshot, (), (outcome.submission.detail,), task.correlation_id)
-            return True
-        if isinstance(outcome.error, SourceFailedError) and not last:
+        if isinstance(outcome.error, SourceFailedError) and not outcome.submission.incomplete and not last:
             return False
         receipts.report_outcome(
             snapshot,

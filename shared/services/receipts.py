@@ -22,13 +22,13 @@ from shared.core.receipt_parts import (
     VersionedReceipt,
 )
 from shared.core.receipt_rules import (
-    STATES,
     deferral,
     deferred_before,
     is_deferral,
     report,
     reports_on,
     since_of,
+    state_of,
     still_true,
     supersedes,
     to_text,
@@ -117,7 +117,7 @@ class Receipts:
             if kept and kept.state is ReceiptState.WAITING and kept.sidecar_etag == snapshot.etag:
                 since = since_of(kept, now)
             body = snapshot.facts().with_changes(
-                waiting_for=missing,
+                waiting_for=missing or None,
                 detail="; ".join(incomplete) or None,
                 since=to_text(since),
                 actor="caller",
@@ -237,7 +237,7 @@ class Receipts:
                 return with_attached(kept, record, submission)
             body = report(record, submission).with_changes(files=kept.body.files, newer=kept.body.newer)
             due, step = self._due(submission), submission.changed
-            receipt = replace(self._over(kept, path, STATES[submission.state], body, due), step=step)
+            receipt = replace(self._over(kept, path, state_of(submission), body, due), step=step)
             return receipt if supersedes(receipt, kept) else None
 
         self._replace(path, build)
@@ -288,7 +288,7 @@ class Receipts:
         return Receipt(snapshot.path, state, snapshot.newest, snapshot.etag, stamped, due)
 
     def _of_submission(self, snapshot: DropSnapshot, submission: Submission, body: ReceiptBody) -> Receipt:
-        receipt = self._of(snapshot, STATES[submission.state], body, self._due(submission))
+        receipt = self._of(snapshot, state_of(submission), body, self._due(submission))
         return replace(receipt, step=submission.changed)
 
     def _over(

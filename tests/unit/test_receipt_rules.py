@@ -298,6 +298,9 @@ OLD_FILES = [{"file_name": "old", "etag": "d0"}]
 NEWER_FILES = {"files": [{"file_name": "PO.pdf", "etag": "d2"}], "detail": "", "remedy": ""}
 
 
+MISSES = receipt(WAITING, submission="b", waiting_for=("t.pdf",))
+
+
 @pytest.mark.parametrize(
     ("says", "new", "there", "replaces"),
     [
@@ -364,6 +367,13 @@ NEWER_FILES = {"files": [{"file_name": "PO.pdf", "etag": "d2"}], "detail": "", "
         ("not so far as before", receipt(WAITING), receipt(REJECTED), False),
         ("as far as before", receipt(SUBMITTING), receipt(RETRYING), True),
         ("as far as before, the other way round", receipt(RETRYING), receipt(SUBMITTING), True),
+        ("a missing file, once all were seen", MISSES, receipt(SUBMITTING), False),
+        ("a missing file, once it was to be tried later", MISSES, receipt(RETRYING, 2), False),
+        ("a file without an end, while it was being sent", receipt(WAITING), receipt(SUBMITTING), True),
+        ("a file without an end, after it was to be tried later", receipt(WAITING), receipt(RETRYING), True),
+        ("a file without an end, by its step", receipt(WAITING, 2), receipt(RETRYING, 1), True),
+        ("a file without an end, by an earlier step", receipt(WAITING, 1), receipt(RETRYING, 2), False),
+        ("a step of it is not taken back by what has none", receipt(SUBMITTING), receipt(WAITING, 1), False),
         ("what is in review gives way to what follows", receipt(WAITING), receipt(REVIEW), True),
         ("what was attached does not give way to a review", receipt(REVIEW), receipt(ATTACHED), False),
         ("another submission, not so far", receipt(RETRYING, 2, submission="b"), receipt(REJECTED, 1), False),

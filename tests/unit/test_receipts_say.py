@@ -22,6 +22,7 @@ from shared.core.receipt_rules import (
     report,
     reports_on,
     since_of,
+    state_of,
     supersedes,
     with_attached,
 )
@@ -241,3 +242,20 @@ def test_an_order_request_is_named_by_its_key() -> None:
     asked = Record(v=LEDGER_FORMAT, kind="order", key="orders/c/k", customer_id="c").put(own)
 
     assert (asked.name_of(own), record(own).name_of(own)) == ("orders/c/k", "attachments/c/o/d")
+
+
+@pytest.mark.parametrize(
+    ("state", "incomplete", "stands"),
+    [
+        (State.DONE, False, "attached"),
+        (State.REFUSED, False, "rejected"),
+        (State.REFUSED, True, "waiting"),
+        (State.CLAIMED, False, "submitting"),
+        (State.PENDING, False, "retrying"),
+        (State.UNKNOWN, False, "retrying"),
+        (State.ACCEPTED, False, "retrying"),
+        (State.REVIEW, False, "review"),
+    ],
+)
+def test_where_a_drop_stands(state: State, incomplete: bool, stands: str) -> None:
+    assert state_of(submission(state, incomplete=incomplete)) == stands
