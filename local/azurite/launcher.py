@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.azurite.node import NODE, install
+from local.azurite.node import HERE, NODE, install
 from local.children import Child, check_port
 
 ACCOUNT = "devstoreaccount1"
@@ -37,15 +37,10 @@ class Azurite:
     ) -> None:
         check_port(blob_port, "Azurite's blobs", "--blob-port")
         check_port(queue_port, "Azurite's queues", "--queue-port")
-        programs = install()
         self._children: list[Child] = []
         try:
             for service, port in (("blob", blob_port), ("queue", queue_port)):
-                command = [
-                    str(NODE),
-                    str(programs / service / "main.js"),
-                    *_flags(service, port, location),
-                ]
+                command = command_of(service, port, location)
                 self._children.append(
                     Child(f"azurite-{service}", command, env, logs / f"azurite-{service}.log")
                 )
@@ -89,10 +84,15 @@ def _port(line: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _flags(service: str, port: int, location: Path | None) -> list[str]:
+def command_of(service: str, port: int, location: Path | None) -> list[str]:
+    """What starts one service of Azurite ("blob", "queue"), without its garbage collector."""
     if location is not None:
         location.mkdir(parents=True, exist_ok=True)
     return [
+        str(NODE),
+        "--require",
+        str(HERE / "without_gc.cjs"),
+        str(install() / service / "main.js"),
         f"--{service}Host",
         "127.0.0.1",
         f"--{service}Port",

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from local.azurite.launcher import Azurite
+from local.azurite.launcher import Azurite, command_of
 from local.azurite.node import HERE, NODE
-from local.children import StackError, check_port
+from local.children import Child, StackError, check_port
 from local.stack import ROOT, Plan, Stack, clean_environment
 from tests.local.hosts import SAMPLE, eventually
 
@@ -168,6 +168,20 @@ def test_the_node_of_the_environment_is_new_enough_for_the_locked_azurite() -> N
     version = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True).stdout
 
     assert major(version) >= major(needed)
+
+
+@pytest.mark.parametrize("service", ["blob", "queue"])
+def test_azurite_does_not_stop_answering_to_collect_what_was_deleted(service: str, tmp_path: Path) -> None:
+    debug, ready = tmp_path / "debug.log", "successfully listens"
+    command = [*command_of(service, 0, None), "--debug", str(debug)]
+    child = Child(f"azurite-{service}", command, os.environ, tmp_path / "azurite.log")
+    try:
+        child.says(lambda line: ready in line or None, 30)
+    finally:
+        child.stop()
+
+    assert ready in debug.read_text()
+    assert "mark and sweep" not in debug.read_text()
 
 
 def test_the_lock_file_names_no_registry() -> None:
