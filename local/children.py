@@ -22,6 +22,7 @@ from typing import IO, Any, TypeVar
 
 _DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
 _TAIL = 20
+_GLANCE = 0.01
 
 T = TypeVar("T")
 
@@ -61,8 +62,12 @@ class Child:
         return self._process.pid
 
     def running(self) -> bool:
-        """Whether it has not ended."""
-        return self._process.poll() is None
+        """Whether it has not ended. It takes no lock: whoever raises out of a signal handler in the middle of
+        Popen.poll leaves Popen locked for ever."""
+        try:
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:  # it has been waited for
+            return False
 
     def ready(self, patience: float) -> dict[str, Any]:
         """The first JSON object that it prints; StackError as `says` raises it."""
@@ -89,13 +94,12 @@ class Child:
 
     def stop(self, patience: float = 3.0) -> None:
         """Ask it to end; after `patience` seconds kill it and whatever it started."""
+        end = time.monotonic() + patience
         if self.running():
-            self._process.terminate()
-            try:
-                self._process.wait(patience)
-            except subprocess.TimeoutExpired:
-                self.kill()
-        self._signal_group()
+            os.kill(self.pid, signal.SIGTERM)
+        while self.running() and time.monotonic() < end:
+            time.sleep(_GLANCE)
+        self.kill()
 
     def kill(self) -> None:
         """SIGKILL, as a crash would be."""

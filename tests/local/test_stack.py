@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,35 @@ def test_ctrl_c_stops_everything_that_run_started(tmp_path: Path) -> None:
 
     assert parent.returncode == 0
     assert not any(alive(pid) for pid in pids)
+
+
+class _AlarmError(Exception):
+    """What the signal of the test raises, as Ctrl-C does."""
+
+
+def test_a_child_that_is_looked_at_while_signals_come_can_still_be_stopped(tmp_path: Path) -> None:
+    def interrupt(*_: object) -> None:
+        raise _AlarmError
+
+    child = Child("sleep", ["/bin/sleep", "60"], os.environ, tmp_path / "sleep.log")
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for _ in range(4000):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.00005)
+                while child.running():
+                    pass
+            except _AlarmError:
+                continue
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    stopping = threading.Thread(target=child.stop, daemon=True)
+    stopping.start()
+    stopping.join(10)
+
+    assert not stopping.is_alive()
+    assert not child.running()
 
 
 def test_a_busy_port_gets_a_sentence_with_the_way_out() -> None:
