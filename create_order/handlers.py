@@ -41,9 +41,7 @@ def place(req: func.HttpRequest) -> func.HttpResponse:
         if outcome.replayed and outcome.submission.state is State.CLAIMED:
             raise responses.in_progress(outcome.submission, now)
         return responses.accepted(outcome.submission, location, now)
-    headers = {
-        "Location": responses.absolute_url(req, f"customers/{customer}/orders/{responses.order_id(own)}")
-    }
+    headers = responses.location_of_order(req, customer, own)
     if outcome.replayed:
         headers["Idempotency-Replayed"] = "true"
     return responses.from_record(own, 201, headers)

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel, to_pascal
 
 from shared.core.ids import segment
+from shared.core.strict_json import dumps
 
 
 class Role(StrEnum):
@@ -167,8 +168,7 @@ def _plain(digits: str) -> str:
 
 def compact_json(members: Mapping[str, Any]) -> bytes:
     """The members that are given, as JSON without blanks."""
-    given = {name: value for name, value in members.items() if value is not None}
-    return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
+    return dumps({name: value for name, value in members.items() if value is not None}).encode()
 
 
 def digest_of(members: Mapping[str, Any]) -> str:

@@ -143,10 +143,13 @@ class OrderRequest(StrictModel):
     def to_wire(self, customer_id: str, partner_id_on_record: str | None) -> bytes:
         """The JSON body for Partner Center; a `partner_id_on_record` (MPN id) is written on every line."""
         body = self._body(customer_id)
-        if partner_id_on_record is not None:
-            for line in body["lineItems"]:
+        for line in body["lineItems"]:
+            if partner_id_on_record is not None:
                 line["partnerIdOnRecord"] = partner_id_on_record
-        return _with_amounts(compact_json(body))
+            if "purchaseCommitment" in line:
+                commitment = line["purchaseCommitment"]
+                line["purchaseCommitment"] = {**commitment, "amount": Number(commitment["amount"])}
+        return compact_json(body)
 
     def digest(self, customer_id: str, customer_user: str = "") -> str:
         """SHA-256 (hex) of what is asked for, before the reseller is looked up; spelling does not count,
@@ -161,9 +164,3 @@ class OrderRequest(StrictModel):
             by_alias=True, exclude_none=True, exclude={"indirect_reseller_id", "reference_customer_id"}
         )
         return {"referenceCustomerId": customer_id.lower(), **body, "lineItems": list(body["lineItems"])}
-
-
-def _with_amounts(body: bytes) -> bytes:
-    """The body with the amounts of commitments as JSON numbers, digit for digit. Quotes within a JSON string
-    are escaped, so no text of a caller's is taken for one."""
-    return re.sub(rb'("purchaseCommitment":\{"amount":)"([0-9.]+)"', rb"\1\2", body)

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from shared.core.ledger_parts import StoredModel
+from shared.core.strict_json import dumps
 
 Json = Mapping[str, Any]
 
@@ -145,7 +146,7 @@ def collection_text(attachments: Iterable[Attachment]) -> str:
     """The collection of these attachments, as Partner Center writes one."""
     items = [attachment.model_dump(by_alias=True, exclude_defaults=True) for attachment in attachments]
     body = {"totalCount": len(items), "items": items, "attributes": {"objectType": "Collection"}}
-    return json.dumps(body, ensure_ascii=False, default=float)
+    return dumps(body)
 
 
 def named_attachments_text(ids: Iterable[str]) -> str:

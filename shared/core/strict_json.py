@@ -14,8 +14,9 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
 from shared.core.errors import MAX_VIOLATIONS, InvalidInputError, Violation
@@ -102,6 +103,21 @@ def loads(raw: bytes, max_bytes: int, pointer: str = "") -> StrictJson:
     reading = _Reading()
     value = reading.value(tree, _At(pointer), 0)
     return StrictJson(value, tuple(reading.violations), reading.unnamed)
+
+
+def dumps(value: object) -> str:
+    """JSON without blanks. A Number or a Decimal becomes a JSON number with the digits that it has."""
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{_scalar(str(name))}:{dumps(member)}' for name, member in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(dumps, value))}]"
+    return _scalar(value)
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, Number):
+        return value.text
+    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
 
 
 _TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from shared.auth.mode import Mode, TokenSource
 from shared.clock import Deadline
 from shared.core.errors import NotAppliedError, RefusedError, ThrottledError, TokenError, TokenRejectedError
+from shared.core.strict_json import dumps
 from shared.partner_center.body import BytesBody
 from shared.partner_center.listing import MAX_LIST, Keep, Page, read_list, read_page
 from shared.partner_center.multipart import MultipartBody
@@ -209,8 +210,8 @@ class PartnerCenter:
             # another page is another request: with the ids of the first it might be answered with the first
             own = ids if call is first else RequestIds(str(uuid.uuid4()), ids.correlation_id)
 
-            def take(response: OpenResponse, token: str) -> Page:
-                return _page(call, response, own, token, keep, left)
+            def take(response: OpenResponse) -> Page:
+                return _page(call, response, own, keep, left)
 
             return self._patiently(lambda: self._attempt(call, mode, own, deadline, take), deadline)
 
@@ -238,8 +239,8 @@ class PartnerCenter:
                 self._sleep(waits.pop(0))
 
     def _once(self, call: Call, mode: Mode, ids: RequestIds, deadline: Deadline) -> Answer:
-        def take(response: OpenResponse, token: str) -> Answer:
-            return interpret(call, response.read(), ids, token)
+        def take(response: OpenResponse) -> Answer:
+            return interpret(call, response.read(), ids)
 
         return self._attempt(call, mode, ids, deadline, take)
 
@@ -249,7 +250,7 @@ class PartnerCenter:
         mode: Mode,
         ids: RequestIds,
         deadline: Deadline,
-        take: Callable[[OpenResponse, str], T],
+        take: Callable[[OpenResponse], T],
     ) -> T:
         """Make one attempt, return what `take` makes of the reply, and learn from a refusal."""
         self._throttle.check(call.customer)
@@ -258,7 +259,7 @@ class PartnerCenter:
             self._throttle.check(call.customer)
             try:
                 with closing(self._transport.open(call, token, ids, deadline)) as response:
-                    return take(response, token)
+                    return take(response)
             except ThrottledError as error:
                 self._throttle.note(call.customer, error.retry_after)
                 raise
@@ -280,14 +281,14 @@ def _attachments_of(customer_id: str, order_id: str) -> Call:
     return Call("GET", order_path(customer_id, _given(order_id), "attachments"), "items", customer_id)
 
 
-def _page(call: Call, response: OpenResponse, ids: RequestIds, token: str, keep: Keep, most: int) -> Page:
+def _page(call: Call, response: OpenResponse, ids: RequestIds, keep: Keep, most: int) -> Page:
     """Read a page of a list from a reply. Raises RefusedError and NotAppliedError."""
     if response.status != 200:
-        raise failure(call, response.read(), ids, token)
+        raise failure(call, response.read(), ids)
     page = read_page(_to_the_end(response), keep, most)
     if not page.cut and not page.listed:
-        members = json.dumps(page.members, default=str).encode()
-        raise failure(call, RawResponse(response.status, response.headers, members), ids, token)
+        members = dumps(page.members).encode()
+        raise failure(call, RawResponse(response.status, response.headers, members), ids)
     page.headers, page.ids = response.headers, support_ids(response.headers, ids)
     return page
 

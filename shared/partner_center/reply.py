@@ -55,19 +55,16 @@ class ErrorBody:
     documented: bool = False
 
 
-def interpret(call: Call, raw: RawResponse, sent: RequestIds, token: str = "") -> Answer:
-    """Return the answer, or raise the error that the rules above name.
-
-    `token` is redacted should the reply repeat it.
-    """
+def interpret(call: Call, raw: RawResponse, sent: RequestIds) -> Answer:
+    """Return the answer, or raise the error that the rules above name."""
     if raw.whole and _is_success(call, raw):
         return Answer(raw.status, raw.body, support_ids(raw.headers, sent))
-    raise failure(call, raw, sent, token)
+    raise failure(call, raw, sent)
 
 
-def failure(call: Call, raw: RawResponse, sent: RequestIds, token: str = "") -> PartnerCenterError:
+def failure(call: Call, raw: RawResponse, sent: RequestIds) -> PartnerCenterError:
     """Return the error that a reply which is no success means."""
-    ids, error = support_ids(raw.headers, sent), parse_error(raw, token)
+    ids, error = support_ids(raw.headers, sent), parse_error(raw)
     if call.writes:
         known = raw.whole and codes.refuses(
             raw.status, error.code, documented=error.documented, resent=call.resent
@@ -145,7 +142,7 @@ def support_ids(headers: Mapping[str, str], sent: RequestIds) -> SupportIds:
     )
 
 
-def parse_error(raw: RawResponse, token: str = "") -> ErrorBody:
+def parse_error(raw: RawResponse) -> ErrorBody:
     """Read an error reply of any shape that was seen: Partner Center's, the gateway's, text, nothing at all.
 
     https://learn.microsoft.com/en-us/partner-center/developer/error-codes
@@ -153,7 +150,7 @@ def parse_error(raw: RawResponse, token: str = "") -> ErrorBody:
     content = parse_object(raw.body)
     challenge = _challenge(raw.headers.get("www-authenticate", ""))
     if content is None:
-        described = _clean(redact(_plain_text(raw) or challenge, token), _MAX_DESCRIPTION)
+        described = _clean(_plain_text(raw) or challenge, _MAX_DESCRIPTION)
         return ErrorBody("", described, documented=_is_documented(raw, {}))
     outer = {name.lower(): value for name, value in content.items()}
     inner = outer.get("error")
@@ -162,8 +159,8 @@ def parse_error(raw: RawResponse, token: str = "") -> ErrorBody:
     texts = (members.get(name) for name in ("description", "message", "errordescription", "title"))
     description = next((text for text in texts if isinstance(text, str) and text.strip()), challenge)
     return ErrorBody(
-        _clean(redact(code, token), _MAX_CODE),
-        _clean(redact(description, token), _MAX_DESCRIPTION),
+        _clean(code, _MAX_CODE),
+        _clean(description, _MAX_DESCRIPTION),
         is_resource=_code(outer.get("code")) is not None,
         documented=_is_documented(raw, outer),
     )
@@ -204,8 +201,3 @@ def _challenge(value: str) -> str:
 def _clean(text: str, limit: int) -> str:
     shown = "".join(c if c.isprintable() else " " for c in text[: 4 * limit])
     return " ".join(shown.split())[:limit]
-
-
-def redact(text: str, token: str) -> str:
-    """`text` without the access token."""
-    return text.replace(token, "[token]") if token else text

@@ -6,6 +6,7 @@ body been handed out? Only the kind of the failure is told; texts of network err
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 from urllib3.response import BaseHTTPResponse, HTTPResponse
@@ -24,24 +25,39 @@ _CONNECT_SECONDS = 10.0
 """Most time for connecting, and for the server to take one piece of the body."""
 
 _READ_SIZE = 64 * 1024
+_REDACTED = "[token]"
+_UNPRINTABLE = re.compile(r"[^ -~]")
 
 
 class OpenResponse:
-    """A reply of which the head is here; `headers` by lower-case name. Read its body once, and close it.
+    """A reply of which the head is here. Read its body once, and close it.
 
-    `whole` is True once the body has come to its end.
+    `headers` by lower-case name, in printable ASCII; `whole` is True once the body has come to its end. The
+    access token stands in neither, should the reply repeat it.
     """
 
-    def __init__(self, raw: BaseHTTPResponse, deadline: Deadline) -> None:
+    def __init__(self, raw: BaseHTTPResponse, token: str, deadline: Deadline) -> None:
         assert isinstance(raw, HTTPResponse)
         self.status = raw.status
-        self.headers = {name.lower(): value for name, value in raw.headers.itermerged()}
+        self.headers = {
+            name.lower(): _UNPRINTABLE.sub("?", value.replace(token, _REDACTED))
+            for name, value in raw.headers.itermerged()
+        }
         self.whole = False
         self._raw = raw
+        self._token = token.encode()
         self._deadline = deadline
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the body as it comes; a body that breaks off ends without `whole`."""
+        held, overlap = b"", len(self._token) - 1
+        for piece in self._as_they_come():
+            held = (held + piece).replace(self._token, _REDACTED.encode())
+            yield held[:-overlap]
+            held = held[-overlap:]
+        yield held
+
+    def _as_they_come(self) -> Iterator[bytes]:
         # after an interim reply comes another one, which must not be taken for that to the next request
         while self.status >= 200 and self._deadline.remaining() > 0:
             piece = self._next()
@@ -56,7 +72,7 @@ class OpenResponse:
             body += piece
             if len(body) > MAX_REPLY:
                 break
-        return RawResponse(self.status, self.headers, bytes(body), self.whole)
+        return RawResponse(self.status, self.headers, bytes(body), self.whole and len(body) <= MAX_REPLY)
 
     def close(self) -> None:
         """Let go of the connection; it is kept for another request when the reply has come whole."""
@@ -97,7 +113,7 @@ class Transport:
         if call.body is not None:
             call.body.arm(guard)
         try:
-            return OpenResponse(self._send(call, token, ids, deadline), deadline)
+            return OpenResponse(self._send(call, token, ids, deadline), token, deadline)
         except AppError:
             raise
         except Exception as error:

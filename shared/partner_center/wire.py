@@ -6,6 +6,7 @@ https://learn.microsoft.com/en-us/partner-center/developer/headers
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -114,6 +115,9 @@ class RawResponse:
     whole: bool = True
 
 
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
 def order_path(customer_id: str, order_id: str = "", *rest: str) -> str:
     """Return the path of a customer's orders, of one order, or of what is below it."""
     given = [_segment("customerId", customer_id), "orders"]
@@ -129,12 +133,25 @@ def _segment(name: str, value: str) -> str:
 
 
 def parse_object(body: bytes) -> dict[str, Any] | None:
-    """Return the JSON object in `body` (UTF-8, with or without BOM), None when there is none."""
+    """Return the JSON object in `body` (UTF-8, with or without BOM), None when there is none.
+
+    Its texts can be stored and sent on: a lone surrogate, which no UTF-8 can hold, becomes a question mark.
+    """
     try:
         value = json.loads(body.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_no_constant)
+        if isinstance(value, dict):
+            return _encodable(value) if _SURROGATE.search(body) else value
     except (ValueError, RecursionError, ArithmeticError):
-        return None
-    return value if isinstance(value, dict) else None
+        pass
+    return None
+
+
+def _encodable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_encodable(name): _encodable(member) for name, member in value.items()}
+    return [_encodable(item) for item in value] if isinstance(value, list) else value
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -35,6 +35,7 @@ from shared.core.matching_orders import (
 )
 from shared.core.order_request import OrderRequest
 from shared.core.resources import PartnerOrder, id_of, read_order
+from shared.core.strict_json import dumps
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.wire import Answer, Listing, RequestIds
 from shared.services.executor import Executor
@@ -168,7 +169,7 @@ class OrderOperation:
             answer = recorded_answer(self.partner.get_order(self.blank.customer_id, order_id, ids, deadline))
         except PartnerCenterError:
             listed = next(order for order in listing.items if id_of(order) == order_id)
-            body = json.dumps(listed, ensure_ascii=False, default=float)
+            body = dumps(listed)
             answer = RecordedAnswer(status=200, body=body, ids=PartnerIds.of(listing.ids))
         return answer.model_copy(update={"status": 201})
 

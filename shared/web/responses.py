@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -154,15 +155,20 @@ def order_of(req: func.HttpRequest) -> tuple[str, str]:
     return customer, order
 
 
-def order_id(own: Submission) -> str:
-    """The id of the order that was placed, ready for a path."""
-    return quote(next(iter(own.ids), ""), safe="")
+def location_of_order(req: func.HttpRequest, customer_id: str, own: Submission) -> dict[str, str]:
+    """`Location` of the order that was placed; nothing when Partner Center gave it an id that no path of ours
+    takes."""
+    try:
+        order = ids.opaque_id(next(iter(own.ids), ""))
+    except ValueError:
+        return {}
+    return {"Location": absolute_url(req, f"customers/{customer_id}/orders/{order}")}
 
 
 def _status_headers(body: bytes) -> dict[str, str]:
     """An order's status and what it asks for, beside the body that is passed on as it came."""
     status = str((parse_object(body) or {}).get("status") or "")
-    if not status.isascii() or not status.isprintable():
+    if not re.fullmatch(r"[ -~]{1,64}", status):
         return {}
     headers = {"X-Order-Status": normalize(status), "X-Next-Step": next_step(status)}
     return {name: value for name, value in headers.items() if value}
