@@ -54,6 +54,8 @@ class TokenFault:
     retry_after: int | None = None
     hang: float = 0.0
     """Seconds of silence before that."""
+    body: bytes | None = None
+    """The whole answer instead, with `status`."""
     times: int = 1
 
 
@@ -166,6 +168,8 @@ class TokenService:
                 self.faults.pop(0)
             silence = self._silence
         silence.wait(fault.hang)
+        if fault.body is not None:
+            return Response(fault.status, fault.body), fault.number
         if fault.status == 200:
             whole = json_response(200, self.directory.token(request.form, endpoint))
             return Response(200, whole.body[:-20]), 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -28,6 +29,9 @@ _T = TypeVar("_T")
 
 ATTEMPTS = 2
 """A passing fault is tried once more; beyond that the caller's own retries are the better place."""
+LONGEST_LIFE = 86400.0
+"""Seconds for which a token is believed at most; Entra issues none that lives longer.
+https://learn.microsoft.com/en-us/entra/identity-platform/configurable-token-lifetimes"""
 LONGEST_PAUSE = 2.0
 """Longest Retry-After, in seconds, that is waited for here."""
 
@@ -96,27 +100,25 @@ class Entra:
         try:
             with azure_credential(self._identity, self._limits, recorder) as app:
                 token = app.get_token(f"{self._identity.cloud.audience}/.default")
-                return AccessToken(token.token, token.expires_on - behind)
+                return access_token(token.token, token.expires_on - behind, self._clock())
         except AppError:
             raise
         except Exception as error:  # azure-identity wraps whatever happened; what was seen on the wire tells
-            fault = explain(recorder.refusal) if recorder.refusal else self._without_answer(error)
+            refusal = recorder.refusal
+            fault = explain(refusal) if refusal else self._without_token(error, answered=recorder.answered)
         raise fault
 
     def _grant(self, ask: Callable[[Any], Any]) -> Grant:
-        asked = self._clock()
         with MsalHttp(self._timeout) as http:
             answer = self._ask_msal(http, ask)
         if isinstance(answer, AppError):
             raise answer
-        refresh = answer.get("refresh_token")
-        access = AccessToken(answer["access_token"], asked + float(answer["expires_in"]))
-        return Grant(access, Secret(refresh) if refresh else None)
+        return answer
 
-    def _ask_msal(self, http: MsalHttp, ask: Callable[[Any], Any]) -> dict[str, Any] | AppError:
+    def _ask_msal(self, http: MsalHttp, ask: Callable[[Any], Any]) -> Grant | AppError:
         from msal import ConfidentialClientApplication
 
-        identity = self._identity
+        identity, asked = self._identity, self._clock()
         try:
             answer = ask(
                 ConfidentialClientApplication(
@@ -127,15 +129,19 @@ class Entra:
                     http_client=http,
                 )
             )
+            if isinstance(answer, dict) and {"access_token", "expires_in"} <= answer.keys():
+                access = access_token(answer["access_token"], asked + float(answer["expires_in"]), asked)
+                refresh = answer.get("refresh_token")
+                return Grant(access, Secret(refresh) if refresh and isinstance(refresh, str) else None)
         except AppError as error:
             return error
         except Exception as error:  # MSAL lets requests' errors, ValueError, KeyError and TypeError through
-            return explain(http.refusal) if http.refusal else self._without_answer(error)
-        if isinstance(answer, dict) and {"access_token", "expires_in"} <= answer.keys():
-            return answer
+            return (
+                explain(http.refusal) if http.refusal else self._without_token(error, answered=http.answered)
+            )
         return explain(http.refusal or _refusal_in(answer))
 
-    def _without_answer(self, error: BaseException) -> AppError:
+    def _without_token(self, error: BaseException, *, answered: bool) -> AppError:
         """Return our error for a failure for which Entra sent no error answer."""
         from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
@@ -147,9 +153,16 @@ class Entra:
             if isinstance(cause, network) and not isinstance(cause, requests.JSONDecodeError):
                 return unreachable(f"Entra ({self._identity.cloud.authority})", type(cause).__name__)
             cause = cause.__cause__ or cause.__context__
-        if self._identity.certificate and cause is None:
+        if self._identity.certificate and cause is None and not answered:
             return certificate_fault(self._identity.certificate)
         return unreadable(f"Entra ({self._identity.cloud.authority})")
+
+
+def access_token(value: object, expires_on: float, now: float) -> AccessToken:
+    """The token of an answer; ValueError when it cannot stand in a header, or has no end that can be used."""
+    if not isinstance(value, str) or not re.fullmatch("[!-~]+", value) or not expires_on > now:
+        raise ValueError
+    return AccessToken(value, min(expires_on, now + LONGEST_LIFE))
 
 
 def _refusal_in(answer: object) -> Refusal:
@@ -159,7 +172,9 @@ def _refusal_in(answer: object) -> Refusal:
 
 
 def _quieten() -> None:
-    """Keep the libraries' debug output, which describes accounts and requests, out of the log."""
-    for name in ("azure", "msal"):
-        if logging.getLogger(name).level == logging.NOTSET:
-            logging.getLogger(name).setLevel(logging.WARNING)
+    """Keep out of the log what the libraries write: descriptions of accounts and requests, and at WARNING and
+    ERROR the answers of Entra. What an operator needs of them stands in our own errors."""
+    for name in ("azure.identity", "msal"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if logging.getLogger("azure").level == logging.NOTSET:
+        logging.getLogger("azure").setLevel(logging.WARNING)

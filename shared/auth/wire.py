@@ -1,7 +1,7 @@
 """Between the libraries and the network: what was refused is noted, and no token answer reaches a log.
 
 MSAL and azure-identity log an answer that is not JSON with its text, and an answer that broke off in the
-middle holds a token. So an unreadable answer ends here, before they see it.
+middle holds a token. So an unreadable answer ends here, whatever its status, before they see it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ class UnreadableError(Exception):
 
 
 class MsalHttp:
-    """MSAL's `http_client`: post, get and close. `refusal` is the last error answer that was seen."""
+    """MSAL's `http_client`: post, get and close. `refusal` is the last error answer that was seen,
+    `answered` whether a POST was answered."""
 
     def __init__(self, timeout: float) -> None:
         self._session = requests.Session()
         self._timeout = timeout
         self.refusal: Refusal | None = None
+        self.answered = False
 
     def __enter__(self) -> Self:
         return self
@@ -43,16 +45,16 @@ class MsalHttp:
         self, url: str, params: _Pairs = None, data: _Pairs = None, headers: _Pairs = None, **_: object
     ) -> requests.Response:
         """POST as MSAL does; raises UnreadableError and requests' own errors."""
-        return self._seen(
-            self._session.post(
-                url,
-                params=params,
-                data=data,
-                headers=headers,
-                timeout=self._timeout,
-                allow_redirects=False,
-            )
+        response = self._session.post(
+            url,
+            params=params,
+            data=data,
+            headers=headers,
+            timeout=self._timeout,
+            allow_redirects=False,
         )
+        self.answered = True
+        return self._seen(response)
 
     def get(self, url: str, params: _Pairs = None, headers: _Pairs = None, **_: object) -> requests.Response:
         """GET as MSAL does; raises UnreadableError and requests' own errors."""
@@ -72,24 +74,26 @@ class MsalHttp:
             self.refusal = Refusal(
                 response.status_code, _seconds_to_wait(response.headers), response.text[:8192]
             )
-        elif not _is_json(response):
+        if not _is_json(response):
             raise UnreadableError
         return response
 
 
 class ResponseRecorder:
-    """azure-identity's `raw_response_hook`. `refusal` is the last error answer that was seen."""
+    """azure-identity's `raw_response_hook`. `refusal` is the last error answer that was seen, `answered`
+    whether any answer was."""
 
     def __init__(self) -> None:
         self.refusal: Refusal | None = None
+        self.answered = False
 
     def __call__(self, response: PipelineResponse[Any, Any]) -> None:
         """Look at an answer before azure-identity does; raises UnreadableError."""
         answer = response.http_response
-        self.refusal = None
+        self.refusal, self.answered = None, True
         if answer.status_code >= 400:
             self.refusal = Refusal(answer.status_code, _seconds_to_wait(answer.headers), answer.text()[:8192])
-        elif not _is_json(answer):
+        if not _is_json(answer):
             raise UnreadableError
 
 
@@ -102,5 +106,5 @@ def _seconds_to_wait(headers: Mapping[str, str]) -> float:
 def _is_json(response: Any) -> bool:  # noqa: ANN401 - requests' answer, or azure-core's
     try:
         return isinstance(response.json(), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import traceback
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from local.simulator.vault import Vault
 from shared.auth.mode import Mode
 from shared.auth.secret import AccessToken, Grant, Secret
 from shared.auth.source import Tokens
-from shared.core.errors import AppError
+from shared.core.errors import AppError, TokenError
 from tests.auth.conftest import IDENTITY_CLIENT, SECRET, identity, tokens
 from tests.auth.test_stores import NAME
 
@@ -71,6 +72,57 @@ def test_no_failure_shows_a_secret(
     seen += _logged(caplog)
 
     assert [secret for secret in hidden if secret in seen] == []
+
+
+def answer_of(**members: object) -> bytes:
+    whole = {
+        "token_type": "Bearer",
+        "expires_in": 3599,
+        "access_token": "eyJ.CANARY",
+        "refresh_token": "1.CANARY",
+    }
+    return json.dumps({**whole, **members}).encode()
+
+
+ODD_ANSWERS = {
+    "a page": b"<html>CANARY</html>",
+    "half of an answer": answer_of()[:-9],
+    "a list": b'["CANARY"]',
+    "a text": b'"CANARY"',
+    "nested deep": b'{"access_token":"CANARY","x":' + b"[" * 100_000,
+    "an error with a description": b'{"error": "invalid_request", "error_description": "you sent CANARY"}',
+    "an error of another shape": b'{"error": {"code": "CANARY", "message": ["CANARY"]}}',
+    "no lifetime": answer_of(expires_in="CANARY"),
+    "a lifetime that is no number": answer_of(expires_in=float("nan")),
+    "a lifetime without end": answer_of(expires_in="1e400"),
+    "a lifetime that is over": answer_of(expires_in=-5),
+    "a token with a line break": answer_of(access_token="CANARY\r\nX: y"),
+    "a token beyond ASCII": answer_of(access_token="CANARY\u2713\ud800"),
+    "a token that is a number": answer_of(access_token=7),
+    "no token": answer_of(access_token=""),
+    "claims that are no token": answer_of(id_token="CANARY.CANARY.CANARY"),
+}
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 500])
+@pytest.mark.parametrize("body", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
+def test_an_odd_answer_of_entra_is_one_of_our_errors_and_stands_in_no_log(
+    entra: TokenService, token_file: Path, caplog: pytest.LogCaptureFixture, status: int, body: bytes
+) -> None:
+    seen = ""
+    with caplog.at_level(logging.WARNING):
+        for mode in Mode:
+            source = tokens(identity(entra, PARTNER_REFRESH_TOKEN_FILE=str(token_file)))
+            entra.faults[:] = [TokenFault(status, body=body, times=2)]
+            try:
+                token = source.get(mode)
+            except TokenError as error:
+                seen += f"{error} {error!r} {vars(error)}"
+            else:  # its end is out of the ordinary, but it is a token
+                assert token == "eyJ.CANARY"
+            entra.faults.clear()
+
+    assert "CANARY" not in seen + _logged(caplog)
 
 
 def test_no_success_shows_a_secret(
