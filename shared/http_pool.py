@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 from functools import cache
@@ -61,6 +62,24 @@ def _trusting(bundle: str) -> ssl.SSLContext:
 
 def _unusable(name: str, error: Exception) -> NotConfiguredError:
     return NotConfiguredError(f"the value of {name} cannot be used ({type(error).__name__})", [name])
+
+
+def _tells_no_secret(record: logging.LogRecord) -> bool:
+    """Of what urllib3 logs, at WARNING what it tries again, keep what holds no signature and nothing that the
+    other side said: paths without a query, kinds of errors; and not what it could not parse of a header."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(_plain(argument) for argument in record.args)
+    return not record.exc_info
+
+
+def _plain(argument: object) -> object:
+    if isinstance(argument, Exception):
+        return type(argument).__name__
+    return argument.partition("?")[0] if isinstance(argument, str) else argument
+
+
+for _logger in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
+    logging.getLogger(_logger).addFilter(_tells_no_secret)
 
 
 def _probed() -> list[tuple[int, int, int]]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -16,7 +17,7 @@ from shared.core.moments import http_date
 def etag(headers: Mapping[str, str], what: str) -> str:
     """The version of the blob."""
     value = headers.get("ETag", "")
-    if not value:
+    if not re.fullmatch("[!-~]{1,256}", value):
         raise _unreadable("ETag", what)
     return value
 

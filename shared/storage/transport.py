@@ -10,7 +10,6 @@ hold no URL: a connection by shared access signature has its secret there.
 
 from __future__ import annotations
 
-import logging
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -235,14 +234,3 @@ def _is_inconclusive(status: int) -> bool:
 
 def _writes(method: str) -> bool:
     return method not in ("GET", "HEAD")
-
-
-def _without_query(record: logging.LogRecord) -> bool:
-    """Keep a shared access signature out of the URLs that urllib3 logs, at WARNING what it tries again."""
-    if isinstance(record.args, tuple):
-        record.args = tuple(a.partition("?")[0] if isinstance(a, str) else a for a in record.args)
-    return True
-
-
-for _logger in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry"):
-    logging.getLogger(_logger).addFilter(_without_query)

@@ -73,11 +73,26 @@ def test_no_log_of_what_is_tried_again_holds_the_signature(
     assert "secret" not in caplog.text
 
 
-@pytest.mark.parametrize("line", [b": broken", b"X-Foo bar"])
-def test_no_log_of_an_odd_header_holds_the_signature(line: bytes, caplog: pytest.LogCaptureFixture) -> None:
+HEAD = b'HTTP/1.1 200 OK\r\nETag: "1"\r\nLast-Modified: %s\r\n%s\r\nContent-Length: 2\r\n\r\n{}'
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        HEAD % (DATE.encode(), b": secret"),
+        HEAD % (DATE.encode(), b"X-Foo secret"),
+        b"HTTP/1.1 secret\r\n\r\n",
+        b"secret",
+        b"HTTP/1.1 503 secret\r\nContent-Length: 6\r\nX-secret: secret\r\n\r\nsecret",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: secret\r\n\r\n{}",
+    ],
+)
+def test_no_log_of_an_odd_answer_holds_the_signature_or_what_was_said(
+    said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("DEBUG")
-    head = b'HTTP/1.1 200 OK\r\nETag: "1"\r\nLast-Modified: %s\r\n%s\r\nContent-Length: 2\r\n\r\n{}'
-    server = ScriptedServer(raw(head % (DATE.encode(), line)))
+    server = ScriptedServer(raw(said))
     url = f"{server.url}/{ACCOUNT}"
     try:
         store({"DocumentStorage": f"BlobEndpoint={url};SharedAccessSignature=sv=1&sig=secret"}).get("a", "b")
