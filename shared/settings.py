@@ -7,13 +7,14 @@ missing setting fails with NotConfiguredError before anything is sent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from shared.clock import seconds_to_send
-from shared.settings_table import DEFAULTS, DOCUMENT_STORAGE, queue_binding
+from shared.settings_table import DEFAULTS, DOCUMENT_STORAGE, FORMS, SETTINGS, queue_binding
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,22 @@ def only_one(names: Sequence[str]) -> str:
 
 def is_https(url: str) -> bool:
     """Whether a URL is one of https, and can be read."""
-    return _split(url).scheme == "https"
+    return _split(url).scheme == "https" and bool(_split(url).hostname)
+
+
+def stray(value: str) -> str:
+    """What is wrong with any value that looks like this, "" when nothing is."""
+    if value.startswith("@Microsoft.KeyVault("):
+        # https://learn.microsoft.com/en-us/azure/app-service/app-service-key-vault-references#troubleshoot-key-vault-references
+        return (
+            "is a Key Vault reference that was not resolved: see what the portal says of it, and whether the"
+            " app's identity may read the secret"
+        )
+    if not value.isprintable():
+        return "contains line breaks or other control characters"
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return "stands in quotation marks: take them away"
+    return ""
 
 
 def _split(url: str) -> SplitResult:
@@ -178,7 +194,19 @@ class _Reader:
         source = self.text("BLOB_TRIGGER_SOURCE")
         if source not in ("EventGrid", "LogsAndContainerScan"):
             self.problems["BLOB_TRIGGER_SOURCE"] = "must be EventGrid or LogsAndContainerScan"
+        self.check_forms()
         return settings
+
+    def check_forms(self) -> None:
+        """Look at every value that is given, whatever it is for; the plainest fault goes first."""
+        for setting in SETTINGS:
+            value = self.env.get(setting.name, "").strip()
+            if fault := stray(value):
+                self.problems[setting.name] = fault
+            elif value and setting.form:
+                pattern, sentence = FORMS[setting.form]
+                if not re.fullmatch(pattern, value):
+                    self.problems[setting.name] = sentence
 
     def text(self, name: str) -> str:
         return self.env.get(name, "").strip() or DEFAULTS[name]
@@ -219,6 +247,10 @@ class _Reader:
         if not is_https(value) and not (parts.scheme == "http" and loopback):
             allowed = " (http only on loopback)" if plain_on_loopback else ""
             self.problems[name] = f"must be an https URL{allowed}"
+        elif parts.username is not None or parts.query or parts.fragment:
+            self.problems[name] = "must hold no user, password, query or fragment"
+        elif parts.path.lower().endswith("/v1"):
+            self.problems[name] = "must not end in /v1, which every call begins with"
         return value
 
     def storage(self) -> StorageSettings:
@@ -274,7 +306,7 @@ class _Reader:
             cloud=self.cloud(),
             tenant_id=self.required("PARTNER_TENANT_ID"),
             client_id=self.required("PARTNER_CLIENT_ID"),
-            client_secret=self.env.get("PARTNER_CLIENT_SECRET", ""),
+            client_secret=self.env.get("PARTNER_CLIENT_SECRET", "").strip(),
             certificate=certificate,
             certificate_password=self.env.get("PARTNER_CLIENT_CERTIFICATE_PASSWORD", ""),
             federated_credential=self.env.get("PARTNER_FEDERATED_CREDENTIAL", "").strip(),

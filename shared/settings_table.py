@@ -23,6 +23,31 @@ class Setting(NamedTuple):
     default: str
     meaning: str
     secret: bool = False
+    form: str = ""
+    """What the value must look like: a name in FORMS."""
+
+
+_GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+FORMS = {
+    "guid": (_GUID, "must be a GUID such as c501c3c4-d776-40ef-9ecf-9cefb59442c1"),
+    "tenant": (
+        rf"{_GUID}|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+",
+        "must be a tenant id (a GUID) or a domain such as contoso.onmicrosoft.com",
+    ),
+    # https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+    "container": (
+        r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*",
+        "must be 3 to 63 lower-case letters, digits and single hyphens",
+    ),
+    # https://learn.microsoft.com/en-us/azure/key-vault/general/about-keys-secrets-certificates#vault-name-and-object-name
+    "vault secret": ("[0-9A-Za-z-]{1,127}", "must be 1 to 127 letters, digits and hyphens"),
+    "secret": ("[!-~]+", "holds blanks or other characters that no client secret has"),
+    "part name": (
+        r"[A-Za-z0-9._-]{1,64}",
+        "must be 1 to 64 letters, digits, points, hyphens and underscores: other names get lost in multipart",
+    ),
+}
+"""Patterns for whole values, and what to say of a value that does not match."""
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -35,10 +60,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(f"{DOCUMENT_STORAGE}__blobServiceUri", "", "the same account by identity: its blob endpoint"),
     Setting(f"{DOCUMENT_STORAGE}__queueServiceUri", "", "by identity: its queue endpoint"),
     Setting(f"{DOCUMENT_STORAGE}__credential", "", "by identity: `managedidentity`"),
-    Setting(f"{DOCUMENT_STORAGE}__clientId", "", "by identity: client id of a user-assigned identity"),
-    Setting("INCOMING_CONTAINER", "incoming", "container for dropped documents and sidecars"),
-    Setting("RECEIPTS_CONTAINER", "receipts", "container for receipts"),
-    Setting("LEDGER_CONTAINER", "ledger", "container for the ledger"),
+    Setting(
+        f"{DOCUMENT_STORAGE}__clientId", "", "by identity: client id of a user-assigned identity", form="guid"
+    ),
+    Setting(
+        "INCOMING_CONTAINER", "incoming", "container for dropped documents and sidecars", form="container"
+    ),
+    Setting("RECEIPTS_CONTAINER", "receipts", "container for receipts", form="container"),
+    Setting("LEDGER_CONTAINER", "ledger", "container for the ledger", form="container"),
     Setting("WORK_QUEUE", "work", "queue of pending work"),
     Setting("BLOB_TRIGGER_SOURCE", "EventGrid", "`EventGrid`, or `LogsAndContainerScan` to poll"),
     Setting("SWEEP_SCHEDULE", "0 */5 * * * *", "when the sweep runs (NCRONTAB, six fields)"),
@@ -46,9 +75,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PARTNER_CENTER_BASE_URL", "of the cloud", "overrides the cloud's base URL"),
     Setting("PARTNER_CENTER_AUTHORITY", "of the cloud", "overrides the cloud's token authority"),
     Setting("PARTNER_CENTER_AUDIENCE", "of the cloud", "overrides the cloud's token audience"),
-    Setting("PARTNER_TENANT_ID", "", "the partner's tenant"),
-    Setting("PARTNER_CLIENT_ID", "", "client id of the app registration"),
-    Setting("PARTNER_CLIENT_SECRET", "", "its secret, or one of the next two", secret=True),
+    Setting("PARTNER_TENANT_ID", "", "the partner's tenant", form="tenant"),
+    Setting("PARTNER_CLIENT_ID", "", "client id of the app registration", form="guid"),
+    Setting("PARTNER_CLIENT_SECRET", "", "its secret, or one of the next two", secret=True, form="secret"),
     Setting(
         "PARTNER_CLIENT_CERTIFICATE",
         "",
@@ -60,17 +89,22 @@ SETTINGS: tuple[Setting, ...] = (
         "PARTNER_FEDERATED_CREDENTIAL",
         "",
         "client id of a user-assigned managed identity that vouches for the app",
+        form="guid",
     ),
     Setting("PARTNER_REFRESH_TOKEN_VAULT", "", "App+User: URL of the Key Vault that holds the refresh token"),
     Setting(
-        "PARTNER_REFRESH_TOKEN_SECRET", "partner-center-refresh-token", "App+User: name of the vault's secret"
+        "PARTNER_REFRESH_TOKEN_SECRET",
+        "partner-center-refresh-token",
+        "App+User: name of the vault's secret",
+        form="vault secret",
     ),
     Setting("PARTNER_REFRESH_TOKEN_FILE", "", "App+User, local use: file that holds the refresh token"),
-    Setting("PO_PART_NAME", "POFiles", "name of the multipart parts with purchase orders"),
+    Setting("PO_PART_NAME", "POFiles", "name of the multipart parts with purchase orders", form="part name"),
     Setting(
         "TENDER_PART_NAME",
         "TenderFiles",
         "name of the multipart parts with tenders (REST reference: `Tender`)",
+        form="part name",
     ),
     Setting("MAX_FILE_MB", "50", "largest file, in MiB; our own guard, Microsoft publishes none"),
     Setting("MAX_FILES", "20", "most files in one submission; our own guard"),

@@ -97,7 +97,7 @@ def test_what_is_due_is_found_beside_other_tags(blobs: BlobStore) -> None:
     ("name", "value"),
     [
         ("ETag", ""),
-        ("ETag", "\"\xe9\""),
+        ("ETag", '"\xe9"'),
         ("Last-Modified", ""),
         ("Last-Modified", "yesterday"),
         ("Last-Modified", "Sat, 99 Nov 2026 10:00:00 GMT"),

@@ -11,8 +11,8 @@ from shared.settings_table import SETTINGS, queue_binding, trigger_binding
 
 GOOD = {
     "DocumentStorage": "UseDevelopmentStorage=true",
-    "PARTNER_TENANT_ID": "t",
-    "PARTNER_CLIENT_ID": "c",
+    "PARTNER_TENANT_ID": "contoso.onmicrosoft.com",
+    "PARTNER_CLIENT_ID": "c501c3c4-d776-40ef-9ecf-9cefb59442c1",
     "PARTNER_CLIENT_SECRET": "hunter2-hunter2",
 }
 
@@ -46,7 +46,7 @@ def test_what_is_needed_and_nothing_else_is_enough() -> None:
         ({"ATTACHMENT_VISIBILITY_SECONDS": "0"}, "ATTACHMENT_VISIBILITY_SECONDS"),
         ({"ORDER_VISIBILITY_SECONDS": "soon"}, "ORDER_VISIBILITY_SECONDS"),
         ({"PARTNER_CLIENT_CERTIFICATE": "/nowhere.pem"}, "PARTNER_CLIENT_CERTIFICATE"),
-        ({"PARTNER_FEDERATED_CREDENTIAL": "x"}, "PARTNER_CLIENT_SECRET"),
+        ({"PARTNER_FEDERATED_CREDENTIAL": GOOD["PARTNER_CLIENT_ID"]}, "PARTNER_CLIENT_SECRET"),
         (
             {"PARTNER_REFRESH_TOKEN_FILE": "f", "PARTNER_REFRESH_TOKEN_VAULT": "https://v.example"},
             "PARTNER_REFRESH_TOKEN_FILE",
@@ -55,6 +55,60 @@ def test_what_is_needed_and_nothing_else_is_enough() -> None:
 )
 def test_what_is_wrong_is_named(wrong: dict[str, str], named: str) -> None:
     assert named in Settings.read({**GOOD, **wrong}).problems
+
+
+@pytest.mark.parametrize("name", [s.name for s in SETTINGS if not s.name.startswith("DocumentStorage_")])
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)", "not resolved"),
+        ("@Microsoft.KeyVault(VaultName=v;SecretName=s)", "not resolved"),
+        ("a\nb", "control characters"),
+        ("a\x00b", "control characters"),
+        ("'a'", "quotation marks"),
+        ('"a"', "quotation marks"),
+    ],
+)
+def test_a_value_that_no_setting_can_have_is_named_by_what_it_is(name: str, value: str, told: str) -> None:
+    problems = Settings.read({**GOOD, name: value}).problems
+
+    assert told in problems[name]
+    assert value not in str(problems)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("PARTNER_TENANT_ID", "my tenant", "tenant id"),
+        ("PARTNER_TENANT_ID", "https://login.microsoftonline.com/x", "tenant id"),
+        ("PARTNER_CLIENT_ID", "my-app", "GUID"),
+        ("PARTNER_CLIENT_SECRET", "a b", "blanks"),
+        ("PARTNER_CLIENT_SECRET", "pässword", "characters"),
+        ("PARTNER_REFRESH_TOKEN_SECRET", "a_b", "hyphens"),
+        ("INCOMING_CONTAINER", "Incoming", "lower-case"),
+        ("LEDGER_CONTAINER", "a--b", "single hyphens"),
+        ("RECEIPTS_CONTAINER", "ab", "3 to 63"),
+        ("PO_PART_NAME", 'PO"Files', "get lost"),
+        ("TENDER_PART_NAME", "x" * 65, "1 to 64"),
+        ("PARTNER_CENTER_BASE_URL", "https://user:pass@x.example", "no user"),
+        ("PARTNER_CENTER_BASE_URL", "https://x.example?sig=1", "query"),
+        ("PARTNER_CENTER_BASE_URL", "https://", "https URL"),
+        ("PARTNER_CENTER_BASE_URL", "https://api.partnercenter.microsoft.com/v1/", "/v1"),
+        ("PARTNER_REFRESH_TOKEN_VAULT", "https://u@v.example", "no user"),
+    ],
+)
+def test_a_value_that_can_never_work_is_named_with_what_it_must_be(name: str, value: str, told: str) -> None:
+    problems = Settings.read({**GOOD, name: value}).problems
+
+    assert list(problems) == [name]
+    assert told in problems[name]
+
+
+def test_blanks_around_a_secret_are_not_part_of_it() -> None:
+    settings = Settings.read({**GOOD, "PARTNER_CLIENT_SECRET": " hunter2\n"})
+
+    assert settings.problems == {}
+    assert settings.identity.client_secret == "hunter2"
 
 
 IDENTITY = {
