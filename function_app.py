@@ -34,11 +34,11 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 
         settings = dict(Settings.read(os.environ).problems)
         if not settings:
-            services().ledger.check_format()
+            services().ledger.check_account()
     except NotConfiguredError as error:
         settings = dict.fromkeys(error.settings, str(error))
     except StorageError as error:
-        settings = {DOCUMENT_STORAGE: str(error)}
+        settings = {DOCUMENT_STORAGE: f"{error}; {error.remedy}" if error.remedy else str(error)}
     except Exception as error:  # packages that were built for another Python, say: nothing works then
         logging.exception("the app cannot be loaded")
         return _json_response(503, {"status": "broken", "cause": type(error).__name__})

@@ -191,7 +191,7 @@ class MarkerRefusedError(StorageError):
 
 
 class BlobBlockedError(StorageError):
-    """A blob is in a state that others put it into and that only a person can end."""
+    """Storage is in a state that others put it into and that only a person can end."""
 
     actor = "operator"
 
@@ -212,6 +212,15 @@ class BlobLeasedError(BlobBlockedError):
     """
 
     remedy = "Release or break the lease on the blob; the application takes none itself."
+
+
+class StorageForbiddenError(BlobBlockedError):
+    """The account does not let us do what the application needs, or cannot do it; `remedy` says what is
+    to be changed."""
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        super().__init__(detail)
+        self.remedy = remedy
 
 
 class NewerRecordError(BlobBlockedError):

@@ -11,7 +11,7 @@ from azure.storage.blob import BlobServiceClient
 from shared.core.errors import NotConfiguredError
 from shared.settings import StorageSettings
 from shared.settings_table import DOCUMENT_STORAGE
-from shared.storage.transport import API_VERSION, Signer, StorageTransport
+from shared.storage.transport import API_VERSION, BLOB_ROLE, Signer, StorageTransport
 
 
 class Account:
@@ -27,7 +27,7 @@ class Account:
 
     def blobs(self) -> StorageTransport:
         """Requests to its blobs. Raises NotConfiguredError."""
-        return StorageTransport(_bare(self.service.url), self._signer, "Storage Blob Data Owner")
+        return StorageTransport(_bare(self.service.url), self._signer, BLOB_ROLE)
 
     def queues(self) -> StorageTransport:
         """Requests to its queues. Raises NotConfiguredError."""

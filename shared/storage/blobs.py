@@ -25,6 +25,7 @@ from shared.settings import StorageSettings
 from shared.storage import headers as response_headers
 from shared.storage.account import Account
 from shared.storage.stream import BlobStream
+from shared.storage.transport import BLOB_ROLE, forbidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class BlobStore:
     def due_before(self, container: str, moment: datetime) -> Iterator[str]:
         """Names of the blobs whose `due` lies before `moment`, in no order, through the account's tag index:
         the cost is that of the open work, not of the container's history."""
-        with suppress(BlobMissingError), _translated(f"query {container}"):
+        with suppress(BlobMissingError), _translated(f"query {container}", tagged=True):
             found = self.account.service.get_container_client(container).find_blobs_by_tags(
                 f"\"due\" <= '{stamp(moment)}'", results_per_page=5000
             )
@@ -170,8 +171,8 @@ def _path(container: str, name: str) -> str:
 
 
 @contextmanager
-def _translated(what: str, marker: str = "") -> Iterator[None]:
-    """What the SDK raises for a listing of ours, as errors of ours."""
+def _translated(what: str, marker: str = "", *, tagged: bool = False) -> Iterator[None]:
+    """What the SDK raises for a listing of ours, `tagged` for one by index tags, as errors of ours."""
     try:
         yield
     except (AzureError, HTTPError, OSError) as error:
@@ -181,7 +182,10 @@ def _translated(what: str, marker: str = "") -> Iterator[None]:
         if status == 400 and marker:
             raise MarkerRefusedError(f"storage refused its own marker for {what}") from None
         if status >= 300:
-            raise StorageError(f"storage answered {status} to {what}") from None
+            code = getattr(error, "error_code", None) or ""
+            code = str(getattr(code, "value", code))  # the SDK has an enumeration of those that it knows
+            told = f"storage answered {status} {code} to {what}"
+            raise (forbidden(status, code, told, BLOB_ROLE, tagged) or StorageError(told)) from None
         raise StorageError(f"storage did not answer to {what} ({type(error).__name__})") from None
     except (ValueError, TypeError, AttributeError) as error:  # of a body that is no listing
         raise StorageError(f"storage's answer to {what} cannot be read ({type(error).__name__})") from None

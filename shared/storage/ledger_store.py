@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +22,7 @@ from shared.core.errors import (
 )
 from shared.core.ids import segment
 from shared.core.ledger import HOLDING, LEDGER_FORMAT, Record, RecordError, State, Submission
+from shared.core.moments import LONG_AGO
 from shared.storage.blobs import Blob, BlobStore
 
 _TRIES = 10
@@ -76,6 +78,7 @@ class LedgerStore:
         self._container = container
         self._ring = ring
         self._known_format = False
+        self._has_tags = False
         self._one_at_a_time = threading.Lock()
 
     def check_format(self) -> None:
@@ -99,6 +102,28 @@ class LedgerStore:
                     self._container, _MARKER, json.dumps({"format": LEDGER_FORMAT}).encode(), match="*"
                 )
             self._known_format = True
+
+    def check_account(self) -> None:
+        """Make sure that the account has what the ledger needs and no other call shows: the right to write
+        and to search index tags. Once it has shown that, nothing is asked any more.
+
+        Raises what `check_format` raises; StorageForbiddenError says what the account lacks.
+        """
+        self.check_format()
+        if self._has_tags:
+            return
+        marker = self._blobs.get(self._container, _MARKER)
+        if marker is not None:
+            with suppress(ConditionFailedError):  # another instance was faster
+                self._blobs.put(
+                    self._container,
+                    _MARKER,
+                    marker.content,
+                    match=marker.etag,
+                    tags={"format": str(LEDGER_FORMAT)},
+                )
+        next(self._blobs.due_before(self._container, LONG_AGO), None)
+        self._has_tags = True
 
     def read(self, key: str) -> VersionedRecord | None:
         """The record of that key, if there is one. Raises NewerRecordError, NotConfiguredError,

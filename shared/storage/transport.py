@@ -10,6 +10,7 @@ hold no URL: a connection by shared access signature has its secret there.
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ from shared.core.errors import (
     BlobLeasedError,
     ConditionFailedError,
     StorageError,
+    StorageForbiddenError,
     StorageUnknownError,
 )
 from shared.http_pool import connections
@@ -42,6 +44,10 @@ from shared.http_pool import connections
 API_VERSION = "2023-11-03"
 """A fixed service version, so that neither an SDK update nor an emulator changes what is spoken.
 https://learn.microsoft.com/en-us/rest/api/storageservices/versioning-for-the-azure-storage-services"""
+
+BLOB_ROLE = "Storage Blob Data Owner"
+"""Role that an identity needs on the blobs: lesser ones may not write or search index tags.
+https://learn.microsoft.com/en-us/azure/role-based-access-control/built-in-roles/storage#storage-blob-data-owner"""
 
 _POOL = 64
 _TIMEOUT = urllib3.Timeout(connect=5, read=15)
@@ -122,9 +128,9 @@ class StorageTransport:
         silent = _writes(method) and (uncertain or _is_inconclusive(status))
         if status == 404 and not silent:
             return response
-        refusal = self._refusal(response, what)
+        refusal = self._refusal(response, what, tagged="x-ms-tags" in (headers or {}))
         if silent and not isinstance(refusal, ConditionFailedError):
-            raise StorageUnknownError(str(refusal))
+            raise StorageUnknownError.because_of(refusal, str(refusal))
         raise refusal
 
     def send_into(
@@ -194,7 +200,7 @@ class StorageTransport:
             raise StorageError(f"{what} was not sent to storage: it could not be signed ({kind})") from None
         return request
 
-    def _refusal(self, response: BaseHTTPResponse, what: str) -> StorageError:
+    def _refusal(self, response: BaseHTTPResponse, what: str, *, tagged: bool = False) -> StorageError:
         status, code = response.status, error_code(response)
         if status in (409, 412) and code.startswith("Lease"):
             return BlobLeasedError(f"{what}: the blob is leased ({code})")
@@ -202,8 +208,37 @@ class StorageTransport:
             return ConditionFailedError(f"{what}: {code}")
         if status == 409 and code == "BlobArchived":
             return BlobArchivedError(f"{what}: the blob is in the archive tier ({code})")
-        hint = f" (is the identity a {self._role}?)" if status == 403 else ""
-        return StorageError(f"storage answered {status} {code} to {what}{hint}")
+        told = f"storage answered {status} {code} to {what}"
+        return forbidden(status, code, told, self._role, tagged) or StorageError(told)
+
+
+_LACKING = re.compile("HierarchicalNamespace|BlobTagsNotSupported|FeatureNot(Enabled|Supported)")
+"""Codes of accounts that cannot do what is asked of them, as they were seen with index tags."""
+_NOT_KNOWN = (
+    "InvalidQueryParameterValue",
+    "InvalidHeaderValue",
+    "UnsupportedHeader",
+    "UnsupportedQueryParameter",
+)
+
+
+def forbidden(status: int, code: str, told: str, role: str, tagged: bool) -> StorageForbiddenError | None:
+    """The error of an answer that stays until somebody changes the account, None for other answers. `tagged`:
+    the request was about index tags, which an account with a hierarchical namespace does not know.
+
+    https://learn.microsoft.com/en-us/azure/storage/blobs/storage-manage-find-blobs#conditions-and-known-issues
+    https://learn.microsoft.com/en-us/rest/api/storageservices/common-rest-api-error-codes
+    """
+    if _LACKING.search(code) or (tagged and status == 400 and code in _NOT_KNOWN):
+        needed = "general-purpose v2, or premium block blobs, without hierarchical namespace"
+        return StorageForbiddenError(told, f"use an account with blob index tags: {needed}")
+    if status not in (401, 403):
+        return None
+    remedy = (
+        f"make sure that the identity is a {role} (or that key or signature are right and allow all), and"
+        " that the account's firewall lets the app in"
+    )
+    return StorageForbiddenError(told, remedy)
 
 
 def error_code(response: BaseHTTPResponse) -> str:

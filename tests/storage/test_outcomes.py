@@ -7,6 +7,7 @@ import gc
 import socket
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from urllib3.exceptions import HTTPError, ReadTimeoutError
@@ -21,11 +22,13 @@ from shared.core.errors import (
     BlobMissingError,
     ConditionFailedError,
     StorageError,
+    StorageForbiddenError,
     StorageUnknownError,
 )
 from shared.http_pool import connections
 from shared.storage.blobs import BlobStore
 from shared.storage.transport import may_have_arrived
+from shared.web.problem import problem_of
 from tests.contract.scripted_server import (
     Script,
     answer,
@@ -37,6 +40,8 @@ from tests.contract.scripted_server import (
 )
 from tests.storage.conftest import Play, Serve
 from tests.storage.parts import ETAG, Storage, busy, by_key, refused, store
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 NO_CONTAINER = refused(404, "ContainerNotFound")
 CREATED = Response(201, headers=ETAG)
@@ -155,15 +160,44 @@ def test_a_write_that_succeeds_at_the_second_try_is_a_success(play: Play) -> Non
 def test_a_write_that_is_refused_was_not_done(serve: Serve, status: int, name: str) -> None:
     error = failed(by_key(serve(Storage(refused(status, name))).url))
 
-    assert type(error) is StorageError
+    assert type(error) is (StorageForbiddenError if status in (401, 403) else StorageError)
     assert f"{status} {name}" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "told"),
+    [
+        (401, "NoAuthenticationInformation", "Storage Blob Data Owner"),
+        (403, "AuthorizationPermissionMismatch", "Storage Blob Data Owner"),
+        (403, "AuthorizationFailure", "firewall"),
+        (400, "BlobTagsNotSupportedForAccountType", "blob index tags"),
+        (409, "FeatureNotYetSupportedForHierarchicalNamespaceAccounts", "without hierarchical namespace"),
+        (409, "BlobApiNotYetSupportedForHierarchicalNamespaceAccounts", "without hierarchical namespace"),
+        (409, "FeatureNotEnabled", "blob index tags"),
+        (400, "InvalidQueryParameterValue", "without hierarchical namespace"),
+        (400, "InvalidHeaderValue", "without hierarchical namespace"),
+    ],
+)
+def test_what_the_account_lacks_for_index_tags_is_told_by_write_and_search(
+    serve: Serve, status: int, name: str, told: str
+) -> None:
+    blobs = by_key(serve(Storage(refused(status, name))).url)
+
+    for ask in (
+        lambda: blobs.put("ledger", "a", b"{}", due=NOW),
+        lambda: list(blobs.due_before("ledger", NOW)),
+    ):
+        with pytest.raises(StorageForbiddenError) as raised:
+            ask()
+        assert told in raised.value.remedy
+        assert (raised.value.actor, problem_of(raised.value)["retryable"]) == ("operator", False)
 
 
 def test_a_write_that_was_put_off_and_then_refused_was_not_done(serve: Serve) -> None:
     """429 says that nothing was done."""
     storage = Storage(refused(429, "TooManyRequests"), refused(403, "AuthorizationFailure"))
 
-    assert type(failed(by_key(serve(storage).url))) is StorageError
+    assert type(failed(by_key(serve(storage).url))) is StorageForbiddenError
 
 
 def test_a_write_to_a_server_that_refuses_every_connection_was_not_done() -> None:
@@ -289,7 +323,7 @@ def test_a_container_that_cannot_be_made_leaves_nothing_in_doubt(play: Play, fau
 def test_what_keeps_a_container_from_being_made_is_told(serve: Serve, status: int, name: str) -> None:
     error = failed(by_key(serve(Storage(NO_CONTAINER, refused(status, name))).url))
 
-    assert type(error) is StorageError
+    assert type(error) is (StorageForbiddenError if status == 403 else StorageError)
     assert f"{status} {name} to create ledger" in str(error)
 
 

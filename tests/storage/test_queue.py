@@ -15,7 +15,7 @@ from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.simulator.managed_identity import ManagedIdentity
 from local.simulator.pki import Pki
 from local.web import Request, Response
-from shared.core.errors import NotConfiguredError, StorageError, StorageUnknownError
+from shared.core.errors import NotConfiguredError, StorageError, StorageForbiddenError, StorageUnknownError
 from shared.settings import Settings
 from shared.storage.account import Account
 from shared.storage.queue import WorkQueue
@@ -189,8 +189,9 @@ def test_what_an_identity_lacks_is_told(serve: Serve) -> None:
     work = at(serve(Storage(refused(403, "AuthorizationPermissionMismatch"))).url)
 
     for ask in (lambda: work.put("x"), work.is_full):
-        with pytest.raises(StorageError, match="Storage Queue Data Contributor"):
+        with pytest.raises(StorageForbiddenError) as raised:
             ask()
+        assert "Storage Queue Data Contributor" in raised.value.remedy
 
 
 def test_a_message_whose_answer_is_lost_may_be_there(play: Play) -> None:
