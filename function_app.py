@@ -1,5 +1,5 @@
-"""The app on one page: the functions of three folders, a Blueprint each, and two of the app's own: `health`
-and `decide_review`."""
+"""The app on one page: the functions of three folders, a Blueprint each, and three of the app's own:
+`health`, `get_status` and `decide_review`."""
 
 from __future__ import annotations
 
@@ -43,6 +43,18 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
         logging.exception("the app cannot be loaded")
         return _json_response(503, {"status": "broken", "cause": type(error).__name__})
     return _json_response(200, {"status": "misconfigured" if settings else "ok", "settings": settings})
+
+
+@app.function_name("get_status")
+@app.route("status/{token}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@problems
+def get_status(req: func.HttpRequest) -> func.HttpResponse:
+    """What became of the request whose 202 named this address: the token in it is all that is needed."""
+    from shared.web import responses
+
+    s, token = services(), req.route_params["token"]
+    location = responses.absolute_url(req, f"status/{token}", s.settings.public_base_url)
+    return responses.status(s.statuses.read(token), location, responses.utc_now())
 
 
 @app.function_name("decide_review")

@@ -42,6 +42,8 @@ _ROLE_OF_FIELD = {PO_FILES: Role.PURCHASE_ORDER, ("tenderFiles",): Role.TENDER}
 _OTHER_PARTS = 10
 """Parts beside the files that are read before the body is given up."""
 _ACCEPT = 'send the whole file, or say in the metadata that it is whole: "acceptIncompletePdf": true'
+_CODED = "is sent with a Content-Transfer-Encoding, which forms do not have: send its bytes as they are"
+"""https://www.rfc-editor.org/rfc/rfc7578#section-4.7"""
 _NO_ORDER = "at least one purchase order is required"
 
 
@@ -98,25 +100,45 @@ def _multipart(body: bytes, options: Mapping[str, str], limits: Limits, faults: 
         raise _invalid("", "is multipart/form-data without a boundary in its Content-Type")
     described: list[tuple[str, bytes]] = []
     uploads: list[_Upload] = []
+    coded: list[str] = []
     orders_place = "/POFiles"
     for part, content in _parts(body, boundary, limits.max_files + _OTHER_PARTS):
         written = part.name or ""
         named = join_pointer("", written)
-        role = _ROLE_OF_PART.get(written.lower())
-        if role is Role.PURCHASE_ORDER:
+        if _ROLE_OF_PART.get(written.lower()) is Role.PURCHASE_ORDER:
             orders_place = named
-        if written.lower() == "metadata":
+        if _is_coded(part):
+            coded.append(named)
+        elif written.lower() == "metadata":
             described.append((named, bytes(content)))
-        elif role is None:
-            _unknown_part(written, faults)
-        elif isinstance(part, Field):
-            faults.add(named, "must be sent as a file, with a file name")
-        elif part.filename or content:
-            place = join_pointer(named, sum(upload.place.startswith(f"{named}/") for upload in uploads))
-            uploads.append(_Upload(role, place, _sent_name(part), place, memoryview(content)))
+        else:
+            _add_file(part, content, named, uploads, faults)
+    for place in coded:  # whatever that part was, it is not missing
+        faults.add(place, _CODED)
+    if coded:
+        return _Form(None, uploads)
     if not any(upload.role is Role.PURCHASE_ORDER for upload in uploads):
         faults.add(orders_place, _NO_ORDER)
     return _Form(_described(described, _tenders(uploads), faults), uploads)
+
+
+def _add_file(
+    part: Field | File, content: bytearray, named: str, uploads: list[_Upload], faults: ViolationCollector
+) -> None:
+    role = _ROLE_OF_PART.get((part.name or "").lower())
+    if role is None:
+        _unknown_part(part.name or "", faults)
+    elif isinstance(part, Field):
+        faults.add(named, "must be sent as a file, with a file name")
+    elif part.filename or content:
+        place = join_pointer(named, sum(upload.place.startswith(f"{named}/") for upload in uploads))
+        uploads.append(_Upload(role, place, _sent_name(part), place, memoryview(content)))
+
+
+def _is_coded(part: Field | File) -> bool:
+    """Whether a part says that its content is not the bytes themselves."""
+    coding = part.headers.get("content-transfer-encoding", "binary").strip().lower()
+    return coding not in ("binary", "8bit", "7bit")
 
 
 def _described(

@@ -8,6 +8,7 @@ import uuid
 import azure.functions as func
 
 from attach_po import body
+from shared.bootstrap import Services
 from shared.container import services
 from shared.core.errors import NotFoundError, StorageUnknownError
 from shared.partner_center.wire import RequestIds
@@ -22,13 +23,12 @@ def attach(req: func.HttpRequest) -> func.HttpResponse:
     params = req.route_params
     content = body.read(
         req.headers.get("content-type"),
-        req.get_body(),
+        responses.body_of(req),
         s.settings.limits,
         params["customerId"],
         params["orderId"],
     )
-    path = f"customers/{content.customer_id}/orders/{content.order_id}/attachments"
-    location = responses.absolute_url(req, f"{path}?submission={content.digest}")
+    location = _location(req, s, content.record_key, content.digest)
     try:
         outcome = s.attachments.attach(content, correlation_id(), s.deadline())
     except StorageUnknownError:
@@ -45,9 +45,15 @@ def show(req: func.HttpRequest) -> func.HttpResponse:
         if not re.fullmatch("[0-9a-f]{64}", digest):
             raise NotFoundError("this order has no such submission")
         outcome = s.attachments.status(customer, order, digest, s.deadline())
-        return _answer(outcome, req.url, 200)
+        return _answer(outcome, _location(req, s, outcome.record.key, digest), 200)
     ids = RequestIds(str(uuid.uuid4()), correlation_id())
     return responses.forward(s.attachments.partner.get_attachments(customer, order, ids, s.deadline()))
+
+
+def _location(req: func.HttpRequest, s: Services, record: str, digest: str) -> str:
+    """Where the status of a submission can be polled without a key."""
+    token = s.statuses.token(record, digest)
+    return responses.absolute_url(req, f"status/{token}", s.settings.public_base_url)
 
 
 def _answer(outcome: Outcome, location: str, status: int) -> func.HttpResponse:

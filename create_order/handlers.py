@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from urllib.parse import quote
 
 import azure.functions as func
 
@@ -11,6 +10,7 @@ from shared.container import services
 from shared.core.errors import StorageUnknownError
 from shared.core.ledger import State
 from shared.partner_center.wire import CUSTOMER_USER, RequestIds
+from shared.services.orders import order_key
 from shared.validation import ids
 from shared.validation.collecting import ViolationCollector
 from shared.validation.orders import order_request
@@ -29,7 +29,8 @@ def place(req: func.HttpRequest) -> func.HttpResponse:
     assert key
     assert order
     s = services()
-    location = responses.absolute_url(req, f"customers/{customer}/order-requests?key={quote(key, safe='')}")
+    base = s.settings.public_base_url
+    location = responses.absolute_url(req, f"status/{s.statuses.token(order_key(customer, key))}", base)
     try:
         orders = s.orders_for(responses.user_token(req))
         outcome = orders.place(customer, order, key, correlation_id(), s.deadline(), customer_user=upn or "")
@@ -41,7 +42,7 @@ def place(req: func.HttpRequest) -> func.HttpResponse:
         if outcome.replayed and outcome.submission.state is State.CLAIMED:
             raise responses.in_progress(outcome.submission, now)
         return responses.accepted(outcome.submission, location, now)
-    headers = responses.location_of_order(req, customer, own)
+    headers = responses.location_of_order(req, customer, own, base)
     if outcome.replayed:
         headers["Idempotency-Replayed"] = "true"
     return responses.from_record(own, 201, headers)
@@ -66,8 +67,7 @@ def get_request(req: func.HttpRequest) -> func.HttpResponse:
     outcome = s.orders.status(customer, key, s.deadline())
     own = responses.require_done(outcome)
     if own is None:
-        location = responses.absolute_url(
-            req, f"customers/{customer}/order-requests?key={quote(key, safe='')}"
-        )
+        token = s.statuses.token(order_key(customer, key))
+        location = responses.absolute_url(req, f"status/{token}", s.settings.public_base_url)
         return responses.accepted(outcome.submission, location, responses.utc_now())
     return responses.from_record(own, 200, {"Idempotency-Replayed": "true"})

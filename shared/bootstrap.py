@@ -20,6 +20,7 @@ from shared.services.orders import Orders
 from shared.services.receipts import Receipts
 from shared.services.resellers import Resellers
 from shared.services.review import Reviews
+from shared.services.statuses import Statuses
 from shared.services.sweep import Sweep
 from shared.services.worker import Worker
 from shared.settings import Settings
@@ -28,6 +29,7 @@ from shared.storage.dependency_index import DependencyIndex
 from shared.storage.ledger_store import LedgerStore
 from shared.storage.queue import WorkQueue
 from shared.storage.receipt_store import ReceiptStore
+from shared.storage.status_keys import StatusKeys
 
 SWEEP_SECONDS = 600.0
 """Deadline of a sweep: longer than the time between two, so that a backlog is handed out all the time that it
@@ -48,6 +50,7 @@ class Services:
     sweep: Sweep
     worker: Worker
     reviews: Reviews
+    statuses: Statuses
     ledger: LedgerStore
     tokens: TokenSource
 
@@ -129,4 +132,5 @@ def build(
     )
     worker = Worker(ledger, drops, receipts, attachments, orders, bell, clock, sleep, _new_id)
     reviews = Reviews(ledger, orders, attachments, receipts, clock, _new_id)
-    return Services(settings, orders, attachments, drops, sweep, worker, reviews, ledger, tokens)
+    statuses = Statuses(ledger, StatusKeys(blobs, storage.ledger, clock), clock)
+    return Services(settings, orders, attachments, drops, sweep, worker, reviews, statuses, ledger, tokens)

@@ -154,6 +154,8 @@ class Settings:
     limits: Limits
     po_part: str
     tender_part: str
+    public_base_url: str
+    """Where callers reach the app, with the route prefix; "" when requests tell."""
     problems: Mapping[str, str]
 
     @classmethod
@@ -184,6 +186,7 @@ class _Reader:
             ),
             po_part=self.text("PO_PART_NAME"),
             tender_part=self.text("TENDER_PART_NAME"),
+            public_base_url=self.url("PUBLIC_BASE_URL", "") if self.text("PUBLIC_BASE_URL") else "",
             problems=self.problems,
         )
         needed = seconds_to_send(settings.limits.max_body)
@@ -249,8 +252,6 @@ class _Reader:
             self.problems[name] = f"must be an https URL{allowed}"
         elif parts.username is not None or parts.query or parts.fragment:
             self.problems[name] = "must hold no user, password, query or fragment"
-        elif parts.path.lower().endswith("/v1"):
-            self.problems[name] = "must not end in /v1, which every call begins with"
         return value
 
     def storage(self) -> StorageSettings:
@@ -290,8 +291,11 @@ class _Reader:
         if name not in CLOUDS:
             self.problems["PARTNER_CENTER_CLOUD"] = f"must be one of {', '.join(CLOUDS)}"
         cloud = CLOUDS.get(name, CLOUDS["global"])
+        base_url = self.url("PARTNER_CENTER_BASE_URL", cloud.base_url)
+        if base_url.lower().endswith("/v1"):
+            self.problems["PARTNER_CENTER_BASE_URL"] = "must not end in /v1, which every call begins with"
         return Cloud(
-            base_url=self.url("PARTNER_CENTER_BASE_URL", cloud.base_url),
+            base_url=base_url,
             # azure-identity and MSAL take no other
             authority=self.url("PARTNER_CENTER_AUTHORITY", cloud.authority, plain_on_loopback=False),
             audience=self.env.get("PARTNER_CENTER_AUDIENCE", "").strip().rstrip("/") or cloud.audience,

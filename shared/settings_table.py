@@ -126,6 +126,12 @@ SETTINGS: tuple[Setting, ...] = (
         "the same for orders; Partner Center's list lags up to 15 minutes",
     ),
     Setting("RESELLER_CACHE_SECONDS", "300", "cache lifetime of the list of indirect resellers"),
+    Setting(
+        "PUBLIC_BASE_URL",
+        "",
+        "base of the addresses in answers, as callers reach the app through a gateway; without it, the host"
+        " of each request",
+    ),
     Setting("MAX_CALLS_IN_FLIGHT", "16", "most calls to Partner Center at once from one instance"),
 )
 

@@ -21,8 +21,9 @@ The rules
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.core.errors import Violation
@@ -114,6 +115,25 @@ def required_files(
         required.append(RequiredFile(Role.PURCHASE_ORDER, name, paths, named=False))
     required += [RequiredFile(Role.TENDER, n, (at(n),), named=True) for n in tender_files]
     return tuple(required)
+
+
+def nearly(missing: str, names: Iterable[str]) -> list[str]:
+    """What to say of the names in a folder that nearly are that of a missing file: another letter case,
+    another Unicode form, blanks, another ending."""
+    said, (stem, _, ending) = [], _alike(missing).rpartition(".")
+    for name in names:
+        other_stem, _, other_ending = _alike(name).rpartition(".")
+        if name == missing or other_stem != stem or other_ending == "json":
+            continue
+        how = "in letter case, blanks or Unicode form"
+        if other_ending != ending:
+            how = f"in its ending: it is no .{ending}"
+        said.append(f"{name} lies there, and differs from {missing} {how}")
+    return said
+
+
+def _alike(name: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 @dataclass(frozen=True, slots=True)

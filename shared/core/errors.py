@@ -286,6 +286,13 @@ class IncompleteDocumentError(SourceFailedError):
     )
 
 
+class NotSentError(AppError):
+    """The submission of which the status was asked was not carried out, and nobody will by itself."""
+
+    actor = "caller"
+    remedy = "send the same request again, with the same Idempotency-Key if it has one"
+
+
 class NotVisibleYetError(NotAppliedError):
     """Partner Center does not know the order; one that was placed just now can take 15 minutes to appear."""
 

@@ -22,6 +22,7 @@ from shared.core.drop_rules import (
     dependencies_to_register,
     is_document,
     is_sidecar,
+    nearly,
     own_sidecars,
     receipt_of_document,
     stem_sidecar,
@@ -53,6 +54,10 @@ log = logging.getLogger(__name__)
 
 SLOW = 8 * 1024 * 1024
 """From this many bytes on a receipt says `submitting` before the documents are sent."""
+
+
+MOST_NEAR = 10
+"""Names that nearly fit, in one receipt."""
 
 
 class Receipted(Enum):
@@ -167,12 +172,23 @@ class Drops:
         """Whether that is all for now; False when a document changed under our hands."""
         match decision:
             case Wait(missing, incomplete):
-                self.receipts.report_waiting(snapshot, missing, incomplete, task.correlation_id)
+                near = self._near(snapshot.path, missing) if task.receipt is Receipted.SOMEHOW else []
+                self.receipts.report_waiting(snapshot, missing, incomplete, task.correlation_id, near)
             case Reject(violations):
                 self.receipts.report_rejected(snapshot, violations, task.correlation_id)
             case Submit():
                 return self._submit(snapshot, task, last=last)
         return True
+
+    def _near(self, sidecar: str, missing: tuple[str, ...]) -> list[str]:
+        """Which names in the folder of a drop nearly are those that it has waited for (of a long folder,
+        those of the first page)."""
+        if not missing:
+            return []
+        folder = sidecar[: sidecar.rfind("/") + 1]
+        listed = [b.name.removeprefix(folder) for b in self.blobs.page(self.incoming, folder)[0]]
+        names = [name for name in listed if "/" not in name]
+        return [said for name in missing for said in nearly(name, names)][:MOST_NEAR]
 
     def _submit(self, snapshot: DropSnapshot, task: Task, *, last: bool) -> bool:
         assert snapshot.sidecar is not None

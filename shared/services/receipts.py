@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -107,9 +108,10 @@ class Receipts:
         missing: tuple[str, ...],
         incomplete: tuple[str, ...],
         correlation_id: str,
+        near: Sequence[str] = (),
     ) -> None:
-        """Files are missing, or `incomplete` for the reasons given. How long it has waited is told by the
-        receipt that it left before."""
+        """Files are missing (`near` says which names in the folder nearly fit), or `incomplete` for the
+        reasons given. How long it has waited is told by the receipt that it left before."""
         now = self.clock()
 
         def build(kept: VersionedReceipt | None) -> Receipt | None:
@@ -118,7 +120,7 @@ class Receipts:
                 since = since_of(kept, now)
             body = snapshot.facts().with_changes(
                 waiting_for=missing or None,
-                detail="; ".join(incomplete) or None,
+                detail="; ".join((*incomplete, *near)) or None,
                 since=to_text(since),
                 actor="caller",
                 remedy="; ".join(

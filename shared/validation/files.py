@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from email.errors import MessageError
+from email.header import decode_header, make_header
 
 from shared.core.errors import InvalidInputError, Violation
 from shared.core.models import text_faults
@@ -11,16 +13,19 @@ from shared.validation.shapes import said_of
 
 MAX_FILE_NAME = 255
 """Characters of a file name."""
+MAX_ENCODED = 4096
+"""Characters of a name in encoded words; a longer one is left as it is."""
 
 
 def file_name(name: object, pointer: str = "/fileName") -> str:
     """The base name under which a file is sent on; some browsers send a path before it, which is dropped.
 
-    Quotes, spaces and letters of any script are kept. Raises InvalidInputError.
+    Quotes, spaces and letters of any script are kept; a name in encoded words, as mail has them, is decoded.
+    Raises InvalidInputError. https://www.rfc-editor.org/rfc/rfc2047
     """
     if not isinstance(name, str):
         raise InvalidInputError([Violation(pointer, "is required and must be a string")])
-    base = re.split(r"[/\\]", name)[-1]
+    base = re.split(r"[/\\]", _decoded(name))[-1]
     faults = list(_name_faults(base))
     if faults:
         raise InvalidInputError([Violation(pointer, said_of(base, fault)) for fault in faults])
@@ -53,5 +58,15 @@ def _name_faults(name: str) -> list[str]:
     if len(name) > MAX_FILE_NAME:
         faults.append(f"must have at most {MAX_FILE_NAME} characters")
     if not name.lower().endswith(".pdf") or len(name) == len(".pdf"):
-        faults.append("must be a file name that ends with .pdf")
+        read = f" (it was read as {name[:100]})" if name and not faults else ""
+        faults.append(f"must be a file name that ends with .pdf{read}")
     return faults
+
+
+def _decoded(name: str) -> str:
+    if not re.search(r"=\?[^?\s]+\?[bBqQ]\?[^?]*\?=", name[:MAX_ENCODED]):
+        return name
+    try:
+        return str(make_header(decode_header(name[:MAX_ENCODED])))
+    except (MessageError, ValueError, LookupError):
+        return name

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -31,10 +32,10 @@ from shared.core.errors import (
     NotAppliedError,
     NotConfiguredError,
     NotFoundError,
+    NotSentError,
     NotVisibleYetError,
     OrderBusyError,
     OutcomeUnknownError,
-    PartnerCenterError,
     RefusedError,
     ResellerError,
     StateConflictError,
@@ -44,6 +45,7 @@ from shared.core.errors import (
     TokenRejectedError,
     TooLargeError,
     UnsupportedMediaTypeError,
+    Violation,
     WrongUserError,
 )
 from shared.core.ids import GUID
@@ -122,6 +124,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "Nothing was done: Partner Center could not be reached or gave no usable answer",
         retryable=True,
     ),
+    ProblemType(NotSentError, 424, "send-again", "The request was not carried out"),
     ProblemType(
         NotVisibleYetError,
         503,
@@ -135,9 +138,12 @@ PROBLEMS: tuple[ProblemType, ...] = (
     ProblemType(Exception, 500, "internal", "Internal error"),
 )
 
-_LOGGED_WITH_CAUSE = (StorageError, NotConfiguredError, PartnerCenterError)
-"""Errors whose message is logged; those of the others may quote what the caller sent."""
+MOST_LOGGED = 20
+"""Faults of one request in the log."""
+_LONGEST_LOGGED = 255
+"""Characters of an id or a key in the log."""
 
+_HOST = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _TYPE_OF = {row.error: row for row in PROBLEMS}
 _current: ContextVar[str] = ContextVar("correlation_id", default="")
 
@@ -216,22 +222,36 @@ def problems(handler: Handler) -> Handler:
 def _answer(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
     name = getattr(handler, "__name__", "handler")
     try:
+        if not _HOST.fullmatch(str(req.headers.get("host", "localhost"))):
+            # it stands in every Location
+            raise InvalidInputError([Violation("header:Host", "must be a host name, with a port or without")])
         return handler(req)
     except Exception as error:
         row = _row(error)
         if row.error is Exception:
             _log_unexpected(name, error)
         else:
-            cause = str(error) if isinstance(error, _LOGGED_WITH_CAUSE) else ""
-            log_event(
-                "problem",
-                logging.WARNING,
-                function=name,
-                problem=row.slug,
-                detail=cause,
-                correlationId=correlation_id(),
-            )
+            _log_problem(name, error, row, req)
         return response(error)
+
+
+def _log_problem(name: str, error: Exception, row: ProblemType, req: func.HttpRequest) -> None:
+    """Write down what was answered, and of what; of invalid input the first faults, with places and
+    sentences, which say what a value is like and never what it is."""
+    faults = error.violations if isinstance(error, InvalidInputError) else ()
+    log_event(
+        "problem",
+        logging.WARNING,
+        function=name,
+        problem=row.slug,
+        detail=_detail(error, row),
+        errors=[{"pointer": v.pointer, "detail": v.detail} for v in faults[:MOST_LOGGED]] or None,
+        actor=getattr(error, "actor", None) or ("caller" if faults else None),
+        customerId=req.route_params.get("customerId", "")[:_LONGEST_LOGGED],
+        orderId=req.route_params.get("orderId", "")[:_LONGEST_LOGGED],
+        key=str(req.headers.get("idempotency-key", ""))[:_LONGEST_LOGGED],
+        correlationId=correlation_id(),
+    )
 
 
 class _UnexpectedError(Exception):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import azure.functions as func
 
@@ -17,11 +17,14 @@ from shared.core.errors import (
     AppError,
     GivenUpError,
     InProgressError,
+    InvalidInputError,
     NeedsReviewError,
     NotAppliedError,
+    NotSentError,
     RefusedError,
     SupportIds,
     UnsupportedMediaTypeError,
+    Violation,
 )
 from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import RecordedAnswer
@@ -32,6 +35,8 @@ from shared.validation import ids
 from shared.validation.collecting import ViolationCollector
 
 JSON = "application/json"
+ROUTE_PREFIX = "/api"
+"""As in host.json."""
 
 
 def forward(answer: Answer) -> func.HttpResponse:
@@ -65,6 +70,21 @@ def unconfirmed(location: str, correlation: str) -> func.HttpResponse:
     detail = "storage did not confirm the request, so it may still be carried out; retry with the same key"
     body = {"status": "unknown", "detail": detail, "location": location, "correlationId": correlation}
     return _json(json.dumps(body).encode(), 202, {}, {"Location": location, "Retry-After": "30"})
+
+
+def status(outcome: Outcome, location: str, now: datetime) -> func.HttpResponse:
+    """What became of a submission, to whoever polls: 202 while it is open, then the answer that it got. What
+    was proved absent, and waits for its caller, ends the polling.
+
+    Raises what `require_done` raises, NotSentError instead of NotAppliedError.
+    """
+    try:
+        own = require_done(outcome)
+    except NotAppliedError as error:
+        raise NotSentError(str(error)) from None
+    if own is None:
+        return accepted(outcome.submission, location, now)
+    return from_record(own, 200, {"Idempotency-Replayed": "true"})
 
 
 def require_done(outcome: Outcome) -> Submission | None:
@@ -118,20 +138,42 @@ def _support_ids(own: Submission) -> dict[str, str]:
     return own.answer.ids.model_dump(by_alias=True) if own.answer else {}
 
 
-def absolute_url(req: func.HttpRequest, path: str, route_prefix: str = "/api") -> str:
-    """An absolute URL of this app, on the host under which the caller reached it."""
+def absolute_url(req: func.HttpRequest, path: str, base: str) -> str:
+    """An absolute URL of this app: under `base` (PUBLIC_BASE_URL), else on the host under which the caller
+    reached it. No key stands in it: what is polled without one bears a token of its own."""
     parts = urlsplit(req.url)
-    code = req.params.get("code", "")  # whoever sends the key in the query polls with it too
-    key = f"{'&' if '?' in path else '?'}code={quote(code, safe='')}" if code else ""
-    return f"{parts.scheme}://{parts.netloc}{route_prefix}/{path}{key}"
+    return f"{base or f'{parts.scheme}://{parts.netloc}{ROUTE_PREFIX}'}/{path}"
 
 
 def json_body(req: func.HttpRequest) -> bytes:
-    """The body of a request that says it is JSON. Raises UnsupportedMediaTypeError for any other."""
+    """The body of a request that says it is JSON. Raises UnsupportedMediaTypeError for any other, and what
+    `body_of` raises."""
     kind = req.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != JSON and not kind.endswith("+json"):
         raise UnsupportedMediaTypeError(f"The Content-Type is {kind or 'missing'}; it must be {JSON}.")
-    return req.get_body()
+    return body_of(req)
+
+
+def body_of(req: func.HttpRequest) -> bytes:
+    """The body of a request, as its sender meant it.
+
+    Raises UnsupportedMediaTypeError for one that is compressed, and InvalidInputError for one that did not
+    get through: flows that may chunk ask with an empty body first, and the Functions host hands a body
+    without a Content-Length on empty.
+    https://learn.microsoft.com/en-us/azure/logic-apps/logic-apps-handle-large-messages
+    https://github.com/Azure/azure-functions-host/issues/4926
+    """
+    coding = str(req.headers.get("content-encoding", "")).strip().lower()
+    if coding not in ("", "identity"):
+        raise UnsupportedMediaTypeError("The body has a Content-Encoding; send it as it is, not compressed.")
+    if str(req.headers.get("x-ms-transfer-mode", "")).strip().lower() == "chunked":
+        why = "is chunked: turn off 'Allow chunking' in the settings of the flow's action, or drop the files"
+        raise InvalidInputError([Violation("header:x-ms-transfer-mode", why)])
+    body = req.get_body()
+    if not body and "content-length" not in req.headers:
+        why = "is missing: a body without it, sent in chunks, does not get through the Functions host"
+        raise InvalidInputError([Violation("header:Content-Length", why)])
+    return body
 
 
 def user_token(req: func.HttpRequest) -> str:
@@ -155,14 +197,16 @@ def order_of(req: func.HttpRequest) -> tuple[str, str]:
     return customer, order
 
 
-def location_of_order(req: func.HttpRequest, customer_id: str, own: Submission) -> dict[str, str]:
+def location_of_order(
+    req: func.HttpRequest, customer_id: str, own: Submission, base: str = ""
+) -> dict[str, str]:
     """`Location` of the order that was placed; nothing when Partner Center gave it an id that no path of ours
     takes."""
     try:
         order = ids.opaque_id(next(iter(own.ids), ""))
     except ValueError:
         return {}
-    return {"Location": absolute_url(req, f"customers/{customer_id}/orders/{order}")}
+    return {"Location": absolute_url(req, f"customers/{customer_id}/orders/{order}", base)}
 
 
 def _status_headers(body: bytes) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import uuid
 from typing import Any
@@ -70,14 +71,20 @@ def test_an_order_that_waits_for_documents_says_what_to_do_next(app: App) -> Non
     assert "attach" in later.headers["X-Next-Step"]
 
 
-def test_who_sends_the_key_in_the_query_can_poll_the_location_as_it_stands(app: App) -> None:
+def test_the_location_of_a_202_is_polled_without_any_key_and_bears_none(app: App) -> None:
     fault = [{"on": "POST attachment", "do": {"kind": "status", "status": 503}}]
     app.http.post(f"{app.partner_center}/_sim/faults", json=fault)
     url = f"{app.attach_url(app.new_order())}?code={app.stack.hosts[0].key}"
     answer = requests.post(url, files=form(("PO.pdf", PDF)), timeout=20)
 
+    location = answer.headers["Location"]
+    polled = requests.get(location, timeout=20)
+    forged = requests.get(f"{location[:-1]}{'A' if location[-1] != 'A' else 'B'}", timeout=20)
+
     assert answer.status_code == 202, answer.text
-    assert requests.get(answer.headers["Location"], timeout=20).status_code == 202
+    assert app.stack.hosts[0].key not in location + answer.text
+    assert (polled.status_code, polled.headers["Location"]) == (202, location)
+    assert (forged.status_code, forged.json()["type"].rpartition(":")[2]) == (404, "not-found")
 
 
 @pytest.mark.parametrize("key", [".", "..", "a b", "x" * 256])
@@ -223,6 +230,36 @@ def test_a_content_type_that_is_not_read_is_a_problem(app: App, content_type: st
 @pytest.mark.parametrize("content_type", ["", "text/xml", "application/x-www-form-urlencoded"])
 def test_an_order_that_is_not_said_to_be_json_is_415(app: App, content_type: str) -> None:
     assert app.place(ORDER, **{"Content-Type": content_type}).status_code == 415
+
+
+def test_a_body_that_did_not_get_through_is_told_with_its_cure(app: App) -> None:
+    order, json_type = app.new_order(), {"Content-Type": "application/json"}
+    url = app.attach_url(order)
+    chunked = app.http.post(url, data=iter([b"{}"]), headers=json_type)
+    flow = app.http.post(url, data=b"", headers={**json_type, "x-ms-transfer-mode": "chunked"})
+    placed = app.place(b"", **{"x-ms-transfer-mode": "chunked"})
+    zipped = app.http.post(url, data=gzip.compress(b"{}"), headers={**json_type, "Content-Encoding": "gzip"})
+
+    assert [a.status_code for a in (chunked, flow, placed, zipped)] == [400, 400, 400, 415]
+    assert chunked.json()["errors"][0]["pointer"] == "header:Content-Length"
+    assert "in chunks" in chunked.json()["errors"][0]["detail"]
+    for answer in (flow, placed):
+        assert "Allow chunking" in answer.json()["errors"][0]["detail"]
+    assert "Content-Encoding" in zipped.json()["detail"]
+    assert app.received(order)["submissions"] == []
+
+
+def test_a_part_that_says_it_is_base64_is_refused_by_name(app: App) -> None:
+    coded = (None, json.dumps(METADATA), "application/json")
+    files = {
+        "metadata": coded,
+        "POFiles": ("PO.pdf", b"JVBERi0=", "application/pdf", {"Content-Transfer-Encoding": "base64"}),
+    }
+    answer = app.attach(app.new_order(), files=files)
+
+    told = {e["pointer"]: e["detail"] for e in answer.json()["errors"]}
+    assert answer.status_code == 400
+    assert "Content-Transfer-Encoding" in told["/POFiles"]
 
 
 def test_too_large_a_body_and_too_large_a_file_are_413(app: App) -> None:

@@ -34,7 +34,8 @@ answer = place.get_user_function()(
 print(json.dumps([answer.status_code, dict(answer.headers), json.loads(answer.get_body())]))
 """
 
-NOT_DONE = Fault("status", status=403, code="Denied")
+NOT_DONE = Fault("status", status=409, code="Denied")
+FORBIDDEN = Fault("status", status=403, code="AuthorizationPermissionMismatch")
 DONE_AND_LOST = Fault("status", status=500, code="InternalError", after=True)
 
 
@@ -61,8 +62,8 @@ def test_an_order_that_may_have_been_recorded_is_202_with_where_to_ask(azurite: 
         storage.inject(NOT_DONE, method="GET", name="orders/*", times=-1)
         status, headers, body = place(env)
 
-    asked = f"https://app.example/api/customers/{CUSTOMER}/order-requests?key=run%2F7%23x"
-    assert (status, headers["location"], body["location"]) == (202, asked, asked)
+    assert (status, headers["location"]) == (202, body["location"])
+    assert headers["location"].startswith("https://app.example/api/status/")
     assert int(headers["retry-after"]) > 0
     assert "may still be carried out" in body["detail"]
 
@@ -75,3 +76,13 @@ def test_an_order_that_was_not_recorded_is_503(azurite: Azurite, method: str) ->
 
     assert (status, "location" in headers) == (503, False)
     assert body["retryable"] is True
+
+
+def test_an_account_that_forbids_what_the_ledger_needs_is_500_with_the_cure(azurite: Azurite) -> None:
+    with storage_of(azurite) as (storage, env):
+        storage.inject(FORBIDDEN, method="PUT", name="orders/*", times=-1)
+        status, headers, body = place(env)
+
+    assert (status, "location" in headers, body["retryable"]) == (500, False, False)
+    assert body["type"].endswith("storage-blocked")
+    assert "Storage Blob Data Owner" in body["remedy"]

@@ -25,6 +25,7 @@ FUNCTIONS = {
     "get_drop": "drops/{*path}",
     "health": "health",
     "decide_review": "reviews/{*key}",
+    "get_status": "status/{token}",
 }
 
 
@@ -58,9 +59,9 @@ def test_an_empty_environment_indexes_every_function() -> None:
     routes = {name: trigger(f).get("route") for name, f in functions.items()}
     assert {name: route for name, route in routes.items() if route} == FUNCTIONS
     assert set(functions) == {*FUNCTIONS, "blob_trigger", "sweep", "poisoned", "work", "work_poisoned"}
-    assert trigger(functions["health"])["authLevel"] == "anonymous"
+    assert {trigger(functions[name])["authLevel"] for name in ("health", "get_status")} == {"anonymous"}
     assert trigger(functions["decide_review"])["authLevel"] == "admin"
-    others = set(FUNCTIONS) - {"health", "decide_review"}
+    others = set(FUNCTIONS) - {"health", "get_status", "decide_review"}
     assert {str(trigger(functions[name])["authLevel"]) for name in others} == {"function"}
 
 

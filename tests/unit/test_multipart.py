@@ -244,7 +244,8 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp
 FILES = st.lists(
     st.tuples(
         st.sampled_from(["POFiles", "TenderFiles"]),
-        NAMES.map(lambda n: n.replace("\\", "_").replace('"', "_") + ".pdf"),
+        # readers take %22 for a quote, as browsers write it
+        NAMES.map(lambda n: n.replace("\\", "_").replace('"', "_").replace("%22", "_") + ".pdf"),
         st.lists(
             st.one_of(st.binary(max_size=40), st.sampled_from([b"\r\n--B--\r", b"\r\n--BB", b"z" * 9000]))
         ),

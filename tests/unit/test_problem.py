@@ -245,12 +245,42 @@ def test_an_unexpected_exception_is_logged_without_what_it_says(caplog: pytest.L
     assert GUID.lower() in caplog.text
 
 
-def test_what_the_caller_sent_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG):
-        failing(InvalidInputError([Violation("/s3cret", "is wrong")]))(request())
+def test_invalid_input_is_logged_with_places_and_sentences_and_of_what_it_was(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    faults = [Violation(f"/lineItems/{n}/quantity", "must be a whole number") for n in range(50)]
+    req = func.HttpRequest(
+        "POST",
+        "/",
+        body=b"s3cret",
+        headers={"Idempotency-Key": "k" * 300},
+        route_params={"customerId": "c" * 300, "orderId": "o"},
+    )
+    with caplog.at_level(logging.WARNING):
+        failing(InvalidInputError(faults))(req)
 
-    assert "invalid-input" in caplog.text
+    told = json.loads(caplog.messages[-1])
+    assert (told["event"], told["problem"], told["actor"]) == ("problem", "invalid-input", "caller")
+    assert told["errors"][0] == {"pointer": "/lineItems/0/quantity", "detail": "must be a whole number"}
+    assert len(told["errors"]) == 20
+    assert told["detail"] == "50 violations; see `errors`."
+    assert (told["customerId"], told["orderId"], told["key"]) == ("c" * 255, "o", "k" * 255)
     assert "s3cret" not in caplog.text
+
+
+@pytest.mark.parametrize("host", ["evil.example/path", "a b", "a@b", "x\r\ny", "a?b", "", "a:port", "[::1"])
+def test_a_host_that_is_no_host_reaches_no_location(host: str) -> None:
+    answer = echo(request(host=host))
+
+    told = json.loads(answer.get_body())
+    assert (answer.status_code, told["errors"][0]["pointer"]) == (400, "header:Host")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:7071", "app.azurewebsites.net", "[::1]:80", "10.0.0.1", "my_app"]
+)
+def test_a_host_is_taken(host: str) -> None:
+    assert echo(request(host=host)).status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,33 @@ def test_what_stands_outside_of_the_body_is_pointed_at_as_such() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("=?utf-8?B?w5xiZXIucGRm?=", "Über.pdf"),
+        ("=?utf-8?Q?=C3=9Cber=20x?= =?utf-8?Q?.pdf?=", "Über x.pdf"),
+        ("=?iso-8859-1?Q?=DCber.pdf?=", "Über.pdf"),
+        ("a =? b.pdf", "a =? b.pdf"),
+        ("=?no-such-charset?B?eA==?=.pdf", "=?no-such-charset?B?eA==?=.pdf"),
+        ("=?utf-8?B?AAAAA?=.pdf", "=?utf-8?B?AAAAA?=.pdf"),
+        ("=?utf-8?Q?=FF?=.pdf", "=?utf-8?Q?=FF?=.pdf"),
+    ],
+)
+def test_a_file_name_in_encoded_words_is_decoded(sent: str, read: str) -> None:
+    assert file_name(sent) == read
+
+
+def test_a_name_that_is_no_pdf_is_shown_as_it_was_read() -> None:
+    with pytest.raises(InvalidInputError, match=r"ends with .pdf \(it was read as Über.docx\)"):
+        file_name("=?utf-8?B?w5xiZXIuZG9jeA==?=")
+
+
+@pytest.mark.parametrize("encoded", ["=?utf-8?Q?a=0D=0Ab.pdf?=", "=?utf-8?Q?a=E2=80=AEfdp.pdf?="])
+def test_what_encoded_words_hide_is_refused_all_the_same(encoded: str) -> None:
+    with pytest.raises(InvalidInputError, match="must not contain"):
+        file_name(encoded)
+
+
 def test_a_customer_is_one_in_any_case() -> None:
     assert customer_id("C501C3C4-D776-40EF-9ECF-9CEFB59442C1") == "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 
