@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from shared.clock import seconds_to_send
+from shared.core.errors import NotConfiguredError
 from shared.settings_table import DEFAULTS, DOCUMENT_STORAGE, FORMS, SETTINGS, queue_binding
 
 
@@ -51,6 +52,18 @@ CREDENTIALS = ("PARTNER_CLIENT_SECRET", "PARTNER_CLIENT_CERTIFICATE", "PARTNER_F
 """Each proves that we are the application; one of them is given."""
 TOKEN_STORES = ("PARTNER_REFRESH_TOKEN_VAULT", "PARTNER_REFRESH_TOKEN_FILE")
 """Each keeps the refresh token; App+User needs one of them."""
+
+
+NEEDED_FOR_RECEIPTS = frozenset(
+    {
+        *(s.name for s in SETTINGS if s.name.startswith(DOCUMENT_STORAGE)),
+        "INCOMING_CONTAINER",
+        "RECEIPTS_CONTAINER",
+        "LEDGER_CONTAINER",
+        "WORK_QUEUE",
+    }
+)
+"""Settings without which not even a receipt can be written."""
 
 
 def only_one(names: Sequence[str]) -> str:
@@ -157,6 +170,11 @@ class Settings:
     public_base_url: str
     """Where callers reach the app, with the route prefix; "" when requests tell."""
     problems: Mapping[str, str]
+
+    def fault(self) -> NotConfiguredError:
+        """The error that names all `problems`."""
+        detail = "; ".join(f"{name} {problem}" for name, problem in self.problems.items())
+        return NotConfiguredError(f"the app is not configured: {detail}", list(self.problems))
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> Settings:
