@@ -61,9 +61,12 @@ NEEDED_FOR_RECEIPTS = frozenset(
         "RECEIPTS_CONTAINER",
         "LEDGER_CONTAINER",
         "WORK_QUEUE",
+        "MAX_FILE_MB",
+        "MAX_FILES",
+        "REQUIRE_PDF_END",
     }
 )
-"""Settings without which not even a receipt can be written."""
+"""Settings without which a receipt cannot be written, or would judge a drop by limits that nobody meant."""
 
 
 def only_one(names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from tests.services.test_signal import versions
         ("PARTNER_CLIENT_ID", ""),
         ("PARTNER_CLIENT_SECRET", "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/s)"),
         ("PARTNER_CENTER_BASE_URL", "https://[::1"),
-        ("MAX_FILE_MB", "many"),
+        ("REQUEST_SECONDS", "soon"),
     ],
 )
 def test_a_drop_says_which_setting_keeps_it_from_being_sent(office: Office, name: str, value: str) -> None:
@@ -42,7 +42,9 @@ def test_a_drop_says_which_setting_keeps_it_from_being_sent(office: Office, name
     assert office.receipt("x/PO.json")["state"] == "attached"
 
 
-@pytest.mark.parametrize("name", ["DocumentStorage", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER"])
-def test_without_storage_there_is_nothing_to_write_a_receipt_to(office: Office, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["DocumentStorage", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER", "MAX_FILE_MB", "REQUIRE_PDF_END"]
+)
+def test_without_storage_and_the_limits_of_documents_no_receipt_is_written(office: Office, name: str) -> None:
     with pytest.raises(NotConfiguredError, match=name):
         build({**office.env, name: "'x'"})
