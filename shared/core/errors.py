@@ -22,6 +22,7 @@ Whose turn is it, and is it known that nothing happened at Partner Center?
     │   ├── BlobMissingError         the blob (or its container) is not there
     │   ├── ConditionFailedError     If-Match or If-None-Match did not hold
     │   ├── MarkerRefusedError       a walk cannot go on from where it stopped; begin it anew
+    │   ├── StorageForbiddenError    the operator's: rights or a feature that the account lacks
     │   └── BlobBlockedError         no later try helps: an operator must act, `remedy` says how
     │       ├── BlobArchivedError    … the blob is in the archive tier and cannot be read
     │       ├── BlobLeasedError      … somebody holds a lease on the blob, so it cannot be written
@@ -190,8 +191,19 @@ class MarkerRefusedError(StorageError):
     """Storage does not take the marker at which a listing stopped; it can be begun anew without one."""
 
 
+class StorageForbiddenError(StorageError):
+    """The account does not let us do what the application needs, or cannot do it; `remedy` says what is to be
+    changed. It tells nothing of what lies there."""
+
+    actor = "operator"
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        super().__init__(detail)
+        self.remedy = remedy
+
+
 class BlobBlockedError(StorageError):
-    """Storage is in a state that others put it into and that only a person can end."""
+    """A blob is in a state that others put it into and that only a person can end."""
 
     actor = "operator"
 
@@ -212,15 +224,6 @@ class BlobLeasedError(BlobBlockedError):
     """
 
     remedy = "Release or break the lease on the blob; the application takes none itself."
-
-
-class StorageForbiddenError(BlobBlockedError):
-    """The account does not let us do what the application needs, or cannot do it; `remedy` says what is
-    to be changed."""
-
-    def __init__(self, detail: str, remedy: str) -> None:
-        super().__init__(detail)
-        self.remedy = remedy
 
 
 class NewerRecordError(BlobBlockedError):

@@ -40,6 +40,7 @@ from shared.core.errors import (
     ResellerError,
     StateConflictError,
     StorageError,
+    StorageForbiddenError,
     ThrottledError,
     TokenError,
     TokenRejectedError,
@@ -134,6 +135,12 @@ PROBLEMS: tuple[ProblemType, ...] = (
     ),
     ProblemType(StorageError, 503, "storage", "Storage operation failed", retryable=True),
     ProblemType(BlobBlockedError, 500, "storage-blocked", "Storage needs an operator"),
+    ProblemType(
+        StorageForbiddenError,
+        500,
+        "storage-forbidden",
+        "The storage account does not allow what the application needs",
+    ),
     ProblemType(OutcomeUnknownError, 504, "outcome-unknown", "The outcome of the request is unknown"),
     ProblemType(Exception, 500, "internal", "Internal error"),
 )

@@ -84,5 +84,5 @@ def test_an_account_that_forbids_what_the_ledger_needs_is_500_with_the_cure(azur
         status, headers, body = place(env)
 
     assert (status, "location" in headers, body["retryable"]) == (500, False, False)
-    assert body["type"].endswith("storage-blocked")
+    assert body["type"].endswith("storage-forbidden")
     assert "Storage Blob Data Owner" in body["remedy"]

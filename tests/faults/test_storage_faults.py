@@ -78,7 +78,7 @@ def test_a_claim_that_cannot_be_recorded_sends_nothing(world: World, fault: Faul
     world.ring(path)
     world.settle()
 
-    assert "Data Owner" in str(raised.value)
+    assert "Data Owner" in raised.value.remedy
     assert posts == 0
     assert world.sets(order) == 1
     assert world.state() == "attached"

@@ -69,7 +69,7 @@ def throttled(seconds: float) -> ThrottledError:
         (NotConfiguredError("missing", ["PARTNER_TENANT_ID"]), 500, "not-configured", False),
         (StorageError("down"), 503, "storage", True),
         (errors.BlobMissingError("gone"), 503, "storage", True),
-        (errors.StorageForbiddenError("403", "grant it"), 500, "storage-blocked", False),
+        (errors.StorageForbiddenError("403", "grant it"), 500, "storage-forbidden", False),
         (errors.NotSentError("it is not there"), 424, "send-again", False),
         (NotAppliedError("no connection"), 503, "not-sent", True),
         (SourceFailedError("blob changed"), 503, "not-sent", True),
