@@ -34,7 +34,9 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 
         settings = dict(Settings.read(os.environ).problems)
         if not settings:
-            services().ledger.check_account()
+            s = services()
+            s.ledger.check_account()
+            s.statuses.keys.signing()
     except NotConfiguredError as error:
         settings = dict.fromkeys(error.settings, str(error))
     except StorageError as error:
@@ -53,7 +55,7 @@ def get_status(req: func.HttpRequest) -> func.HttpResponse:
     from shared.web import responses
 
     s, token = services(), req.route_params["token"]
-    location = responses.absolute_url(req, f"status/{token}", s.settings.public_base_url)
+    location = responses.status_url(req, token, s.settings.public_base_url)
     return responses.status(s.statuses.read(token), location, responses.utc_now())
 
 

@@ -52,8 +52,7 @@ def show(req: func.HttpRequest) -> func.HttpResponse:
 
 def _location(req: func.HttpRequest, s: Services, record: str, digest: str) -> str:
     """Where the status of a submission can be polled without a key."""
-    token = s.statuses.token(record, digest)
-    return responses.absolute_url(req, f"status/{token}", s.settings.public_base_url)
+    return responses.status_url(req, s.statuses.token(record, digest), s.settings.public_base_url)
 
 
 def _answer(outcome: Outcome, location: str, status: int) -> func.HttpResponse:

@@ -10,7 +10,7 @@ import uuid
 import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
 
-from shared.container import services_of_drops
+from shared.container import services
 from shared.settings_table import DOCUMENT_STORAGE, queue_binding, trigger_binding
 from shared.web.problem import problems
 
@@ -34,7 +34,7 @@ https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-stora
 def blob_trigger(client: blob.BlobClient) -> None:
     """A document or a sidecar was written. Only its name is taken from the event; raises StorageError,
     which a redelivery may cure, and nothing else."""
-    s = services_of_drops()
+    s = services()
     if client.container_name == s.settings.storage.incoming:  # with Event Grid the path is no filter
         s.drops.handle_blob_event(client.blob_name, str(uuid.uuid4()))
 
@@ -43,7 +43,7 @@ def blob_trigger(client: blob.BlobClient) -> None:
 @bp.timer_trigger(arg_name="timer", schedule=_SCHEDULE, run_on_startup=False, use_monitor=True)
 def sweep(timer: func.TimerRequest) -> None:
     """Hand out, as messages on the work queue, what no event brings forward any more."""
-    s = services_of_drops()
+    s = services()
     s.sweep.run(str(uuid.uuid4()), s.sweep_deadline())
 
 
@@ -52,7 +52,7 @@ def sweep(timer: func.TimerRequest) -> None:
 def poisoned(message: func.QueueMessage) -> None:
     """A blob's event failed five times: try it once more, and where that fails too, say so in a receipt."""
     event = json.loads(message.get_body())
-    s = services_of_drops()
+    s = services()
     if event.get("ContainerName") != s.settings.storage.incoming:
         logging.warning("a poison message for another container: %s", event.get("ContainerName"))
         return
@@ -63,14 +63,14 @@ def poisoned(message: func.QueueMessage) -> None:
 @bp.queue_trigger(arg_name="message", queue_name=_QUEUE, connection=DOCUMENT_STORAGE)
 def work(message: func.QueueMessage) -> None:
     """Do one piece of work that was handed out. Raises StorageError, which a redelivery may cure."""
-    services_of_drops().worker.work(message.get_body().decode("utf-8", "replace"), str(uuid.uuid4()))
+    services().worker.work(message.get_body().decode("utf-8", "replace"), str(uuid.uuid4()))
 
 
 @bp.function_name("work_poisoned")
 @bp.queue_trigger(arg_name="message", queue_name=f"{_QUEUE}-poison", connection=DOCUMENT_STORAGE)
 def work_poisoned(message: func.QueueMessage) -> None:
     """A piece of work failed five times: say so in the receipts that it concerns."""
-    services_of_drops().worker.bury(message.get_body().decode("utf-8", "replace"), str(uuid.uuid4()))
+    services().worker.bury(message.get_body().decode("utf-8", "replace"), str(uuid.uuid4()))
 
 
 @bp.function_name("get_drop")
@@ -78,7 +78,7 @@ def work_poisoned(message: func.QueueMessage) -> None:
 @problems
 def get_drop(req: func.HttpRequest) -> func.HttpResponse:
     """The receipt of a drop, by the path of its sidecar or of its document."""
-    receipt = services_of_drops().drops.receipt_of(req.route_params.get("path", ""))
+    receipt = services().drops.receipt_of(req.route_params.get("path", ""))
     return func.HttpResponse(
         json.dumps(receipt, ensure_ascii=False), status_code=200, mimetype="application/json"
     )

@@ -30,7 +30,7 @@ def place(req: func.HttpRequest) -> func.HttpResponse:
     assert order
     s = services()
     base = s.settings.public_base_url
-    location = responses.absolute_url(req, f"status/{s.statuses.token(order_key(customer, key))}", base)
+    location = responses.status_url(req, s.statuses.token(order_key(customer, key)), base)
     try:
         orders = s.orders_for(responses.user_token(req))
         outcome = orders.place(customer, order, key, correlation_id(), s.deadline(), customer_user=upn or "")
@@ -68,6 +68,6 @@ def get_request(req: func.HttpRequest) -> func.HttpResponse:
     own = responses.require_done(outcome)
     if own is None:
         token = s.statuses.token(order_key(customer, key))
-        location = responses.absolute_url(req, f"status/{token}", s.settings.public_base_url)
+        location = responses.status_url(req, token, s.settings.public_base_url)
         return responses.accepted(outcome.submission, location, responses.utc_now())
     return responses.from_record(own, 200, {"Idempotency-Replayed": "true"})

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from shared.auth.mode import Mode, TokenSource, UserTokenSource
+from shared.auth.mode import TokenSource, UserTokenSource
 from shared.clock import Clock, Deadline
+from shared.core.errors import NotConfiguredError
 from shared.partner_center.client import PartnerCenter
 from shared.services.attachments import Attachments
 from shared.services.bell import Bell
@@ -22,7 +23,7 @@ from shared.services.review import Reviews
 from shared.services.statuses import Statuses
 from shared.services.sweep import Sweep
 from shared.services.worker import Worker
-from shared.settings import CLOUDS, NEEDED_FOR_RECEIPTS, Settings
+from shared.settings import Settings
 from shared.storage.blobs import BlobStore
 from shared.storage.dependency_index import DependencyIndex
 from shared.storage.ledger_store import LedgerStore
@@ -68,27 +69,15 @@ class Services:
         return Deadline.after(SWEEP_SECONDS)
 
 
-class _NoTokens:
-    """The tokens of an app that is not configured: nothing can be sent, whatever is wrong."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def configured(self, mode: Mode) -> bool:
-        """Nothing is."""
-        return False
-
-    def get(self, mode: Mode) -> str:
-        """Raises NotConfiguredError, naming every setting."""
-        raise self._settings.fault()
-
-    def reject(self, mode: Mode, token: str) -> None:
-        """There is none."""
+def _configured(env: Mapping[str, str]) -> Settings:
+    settings = Settings.read(env)
+    if settings.problems:
+        detail = "; ".join(f"{name} {problem}" for name, problem in settings.problems.items())
+        raise NotConfiguredError(f"the app is not configured: {detail}", list(settings.problems))
+    return settings
 
 
 def _tokens(settings: Settings) -> TokenSource:
-    if settings.problems:
-        return _NoTokens(settings)
     from shared.auth.source import (
         Tokens,  # its libraries cost a cold start what a test of the services need not pay
     )
@@ -114,16 +103,13 @@ def build(
 ) -> Services:
     """Services from settings; whoever brings a clock brings `monotonic` and `sleep` to go with it.
 
-    With faulty settings that leave storage alone, drops get receipts that say so and nothing can be sent.
-    Raises NotConfiguredError for others.
+    Raises NotConfiguredError.
     """
-    settings = Settings.read(env)
-    if settings.problems.keys() & NEEDED_FOR_RECEIPTS:
-        raise settings.fault()
+    settings = _configured(env)
     limits, storage = settings.limits, settings.storage
     tokens = tokens or _tokens(settings)
     partner = PartnerCenter(
-        settings.identity.cloud.base_url if not settings.problems else CLOUDS["global"].base_url,
+        settings.identity.cloud.base_url,
         tokens,
         calls_in_flight=limits.calls_in_flight,
         clock=monotonic,

@@ -23,18 +23,6 @@ def services() -> Services:
 
     Raises NotConfiguredError, naming every setting that is missing or wrong.
     """
-    found = services_of_drops()
-    if found.settings.problems:
-        raise found.settings.fault()
-    return found
-
-
-def services_of_drops() -> Services:
-    """The services of this process for those who can answer in receipts alone: they can write one also when
-    settings keep documents from being sent.
-
-    Raises NotConfiguredError when not even that is possible.
-    """
     with _one_at_a_time:  # calls that come together share what limits them
         return _services()
 

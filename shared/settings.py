@@ -14,7 +14,6 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from shared.clock import seconds_to_send
-from shared.core.errors import NotConfiguredError
 from shared.settings_table import DEFAULTS, DOCUMENT_STORAGE, FORMS, SETTINGS, queue_binding
 
 
@@ -54,21 +53,6 @@ TOKEN_STORES = ("PARTNER_REFRESH_TOKEN_VAULT", "PARTNER_REFRESH_TOKEN_FILE")
 """Each keeps the refresh token; App+User needs one of them."""
 
 
-NEEDED_FOR_RECEIPTS = frozenset(
-    {
-        *(s.name for s in SETTINGS if s.name.startswith(DOCUMENT_STORAGE)),
-        "INCOMING_CONTAINER",
-        "RECEIPTS_CONTAINER",
-        "LEDGER_CONTAINER",
-        "WORK_QUEUE",
-        "MAX_FILE_MB",
-        "MAX_FILES",
-        "REQUIRE_PDF_END",
-    }
-)
-"""Settings without which a receipt cannot be written, or would judge a drop by limits that nobody meant."""
-
-
 def only_one(names: Sequence[str]) -> str:
     """What is wrong when more than one of these settings is given."""
     return f"give only one of {', '.join(names)}"
@@ -80,7 +64,7 @@ def is_https(url: str) -> bool:
 
 
 def stray(value: str) -> str:
-    """What is wrong with any value that looks like this, "" when nothing is."""
+    """What is wrong with any value that looks like this, whatever it is for; "" when nothing is."""
     if value.startswith("@Microsoft.KeyVault("):
         # https://learn.microsoft.com/en-us/azure/app-service/app-service-key-vault-references#troubleshoot-key-vault-references
         return (
@@ -174,11 +158,6 @@ class Settings:
     """Where callers reach the app, with the route prefix; "" when requests tell."""
     problems: Mapping[str, str]
 
-    def fault(self) -> NotConfiguredError:
-        """The error that names all `problems`."""
-        detail = "; ".join(f"{name} {problem}" for name, problem in self.problems.items())
-        return NotConfiguredError(f"the app is not configured: {detail}", list(self.problems))
-
     @classmethod
     def read(cls, env: Mapping[str, str]) -> Settings:
         """Read all settings from `env`; whatever is missing or malformed is listed in `problems`."""
@@ -225,6 +204,8 @@ class _Reader:
         """Look at every value that is given, whatever it is for; the plainest fault goes first."""
         for setting in SETTINGS:
             value = self.env.get(setting.name, "").strip()
+            if setting.name == "PARTNER_CLIENT_CERTIFICATE_PASSWORD" and not value.startswith("@Microsoft."):
+                continue  # anything may be a password
             if fault := stray(value):
                 self.problems[setting.name] = fault
             elif value and setting.form:

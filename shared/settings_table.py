@@ -42,6 +42,10 @@ FORMS = {
     # https://learn.microsoft.com/en-us/azure/key-vault/general/about-keys-secrets-certificates#vault-name-and-object-name
     "vault secret": ("[0-9A-Za-z-]{1,127}", "must be 1 to 127 letters, digits and hyphens"),
     "secret": ("[!-~]+", "holds blanks or other characters that no client secret has"),
+    "address": (
+        r"[A-Za-z0-9._~:/%\[\]-]+",
+        "must be a plain https URL without blanks or letters beyond ASCII",
+    ),
     "part name": (
         r"[A-Za-z0-9._-]{1,64}",
         "must be 1 to 64 letters, digits, points, hyphens and underscores: other names get lost in multipart",
@@ -131,6 +135,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "base of the addresses in answers, as callers reach the app through a gateway; without it, the host"
         " of each request",
+        form="address",
     ),
     Setting("MAX_CALLS_IN_FLIGHT", "16", "most calls to Partner Center at once from one instance"),
 )

@@ -7,7 +7,7 @@ looks again and does what the drop needs; ringing twice does nothing twice.
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
@@ -36,6 +36,7 @@ from shared.core.errors import (
     OrderBusyError,
     PartnerCenterError,
     SourceFailedError,
+    StorageError,
     ThrottledError,
 )
 from shared.core.ledger import State
@@ -185,8 +186,9 @@ class Drops:
         those of the first page)."""
         if not missing:
             return []
-        folder = sidecar[: sidecar.rfind("/") + 1]
-        listed = [b.name.removeprefix(folder) for b in self.blobs.page(self.incoming, folder)[0]]
+        folder, listed = sidecar[: sidecar.rfind("/") + 1], list[str]()
+        with suppress(StorageError):  # it is a hint, no more
+            listed = [b.name.removeprefix(folder) for b in self.blobs.page(self.incoming, folder)[0]]
         names = [name for name in listed if "/" not in name]
         return [said for name in missing for said in nearly(name, names)][:MOST_NEAR]
 

@@ -244,7 +244,8 @@ class LedgerStore:
         except BlobBlockedError:
             raise
         except StorageError as error:
-            raise StorageUnknownError(f"it is unknown whether {key} was written: {error}") from None
+            told = f"it is unknown whether {key} was written: {error}"
+            raise StorageUnknownError.because_of(error, told) from None
 
 
 def _format_of(marker: bytes) -> int:

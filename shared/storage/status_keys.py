@@ -7,11 +7,11 @@ import json
 import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.clock import Clock
-from shared.core.errors import BlobBlockedError, ConditionFailedError
+from shared.core.errors import BlobBlockedError, ConditionFailedError, StorageError
 from shared.core.moments import iso_moment
 from shared.storage.blobs import Blob, BlobStore
 
@@ -50,7 +50,9 @@ class StatusKeys:
         if keys is None or self._clock() - keys.since > ROTATE_AFTER:
             keys = self._known(timedelta(0), self._rotated)
         assert keys is not None
-        return keys.generations[0]
+        newest, *older = keys.generations
+        # a new secret signs once every instance has read it
+        return older[0] if older and self._clock() - keys.since < 2 * BELIEVED_FOR else newest
 
     def known(self, *, again: bool = False) -> tuple[bytes, ...]:
         """All secrets that verify; `again`: what is known did not, so read once more, if not too soon."""
@@ -61,8 +63,14 @@ class StatusKeys:
         with self._one_at_a_time:
             now = self._clock()
             if self._keys is None or now - self._keys.read >= age:
-                blob = self._blobs.get(self._container, _NAME)
-                self._keys = make(blob) if make else _read(blob, now) if blob else None
+                try:
+                    blob = self._blobs.get(self._container, _NAME)
+                except StorageError:
+                    if self._keys is None or make:
+                        raise
+                    self._keys = replace(self._keys, read=now)  # what was read is as good as before
+                else:
+                    self._keys = make(blob) if make else _read(blob, now) if blob else None
             return self._keys
 
     def _rotated(self, blob: Blob | None) -> _Keys:
@@ -90,8 +98,15 @@ def _read(blob: Blob, now: datetime) -> _Keys:
         since = iso_moment(document["since"])
     except (ValueError, TypeError, LookupError):
         generations, since = (), None
-    if since is None or not generations or any(len(secret) != _BYTES for secret in generations):
+    if (
+        since is None
+        or since.tzinfo is None
+        or not generations
+        or any(len(secret) != _BYTES for secret in generations)
+    ):
         error = BlobBlockedError(f"{_NAME} in the ledger container cannot be read")
-        error.remedy = f"delete {_NAME}: a new one is made, and the status addresses given so far end"
+        error.remedy = (
+            f"delete {_NAME} and restart the app: a new one is made; status addresses given so far end"
+        )
         raise error
     return _Keys(generations[:2], since, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from email.errors import MessageError
-from email.header import decode_header, make_header
+from email.header import decode_header
 
 from shared.core.errors import InvalidInputError, Violation
 from shared.core.models import text_faults
@@ -64,9 +64,10 @@ def _name_faults(name: str) -> list[str]:
 
 
 def _decoded(name: str) -> str:
-    if not re.search(r"=\?[^?\s]+\?[bBqQ]\?[^?]*\?=", name[:MAX_ENCODED]):
+    if len(name) > MAX_ENCODED or not re.search(r"=\?[^?\s]+\?[bBqQ]\?[^?]*\?=", name):
         return name
     try:
-        return str(make_header(decode_header(name[:MAX_ENCODED])))
+        words = decode_header(name)
+        return "".join(w if isinstance(w, str) else w.decode(charset or "ascii") for w, charset in words)
     except (MessageError, ValueError, LookupError):
         return name

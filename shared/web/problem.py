@@ -244,7 +244,7 @@ def _answer(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
 
 def _log_problem(name: str, error: Exception, row: ProblemType, req: func.HttpRequest) -> None:
     """Write down what was answered, and of what; of invalid input the first faults, with places and
-    sentences, which say what a value is like and never what it is."""
+    sentences. They name members and files, and say what a value is like, never what it is."""
     faults = error.violations if isinstance(error, InvalidInputError) else ()
     log_event(
         "problem",

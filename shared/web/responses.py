@@ -138,6 +138,11 @@ def _support_ids(own: Submission) -> dict[str, str]:
     return own.answer.ids.model_dump(by_alias=True) if own.answer else {}
 
 
+def status_url(req: func.HttpRequest, token: str, base: str) -> str:
+    """Where a status can be polled without a key."""
+    return absolute_url(req, f"status/{token}", base)
+
+
 def absolute_url(req: func.HttpRequest, path: str, base: str) -> str:
     """An absolute URL of this app: under `base` (PUBLIC_BASE_URL), else on the host under which the caller
     reached it. No key stands in it: what is polled without one bears a token of its own."""
@@ -166,10 +171,10 @@ def body_of(req: func.HttpRequest) -> bytes:
     coding = str(req.headers.get("content-encoding", "")).strip().lower()
     if coding not in ("", "identity"):
         raise UnsupportedMediaTypeError("The body has a Content-Encoding; send it as it is, not compressed.")
-    if str(req.headers.get("x-ms-transfer-mode", "")).strip().lower() == "chunked":
+    body = req.get_body()
+    if not body and str(req.headers.get("x-ms-transfer-mode", "")).strip().lower() == "chunked":
         why = "is chunked: turn off 'Allow chunking' in the settings of the flow's action, or drop the files"
         raise InvalidInputError([Violation("header:x-ms-transfer-mode", why)])
-    body = req.get_body()
     if not body and "content-length" not in req.headers:
         why = "is missing: a body without it, sent in chunks, does not get through the Functions host"
         raise InvalidInputError([Violation("header:Content-Length", why)])
@@ -197,9 +202,7 @@ def order_of(req: func.HttpRequest) -> tuple[str, str]:
     return customer, order
 
 
-def location_of_order(
-    req: func.HttpRequest, customer_id: str, own: Submission, base: str = ""
-) -> dict[str, str]:
+def location_of_order(req: func.HttpRequest, customer_id: str, own: Submission, base: str) -> dict[str, str]:
     """`Location` of the order that was placed; nothing when Partner Center gave it an id that no path of ours
     takes."""
     try:

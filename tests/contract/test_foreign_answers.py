@@ -83,7 +83,7 @@ def follow(result: object) -> None:
         check_response(responses.forward(result))
         order = read_order(result.json())
         own = stored(submission(recorded_answer(result), *[order.id][: bool(order.id)]))
-        headers = responses.location_of_order(REQUEST, CUSTOMER, own)
+        headers = responses.location_of_order(REQUEST, CUSTOMER, own, "")
         check_response(responses.from_record(own, 201, headers))
     elif isinstance(result, Page):
         kept = [Attachment.documented(item) for item in result.items]
@@ -227,7 +227,7 @@ def test_an_order_whose_id_cannot_stand_in_a_path_is_still_told(world: Make) -> 
 
     own = stored(submission(recorded_answer(got), id_of(got.json())))
     assert own.ids == ("ordér/?",)
-    assert responses.location_of_order(REQUEST, CUSTOMER, own) == {}
+    assert responses.location_of_order(REQUEST, CUSTOMER, own, "") == {}
     told = responses.from_record(own, 201, {})
     assert told.status_code == 201
     assert json.loads(told.get_body())["id"] == "ordér/\ud800"

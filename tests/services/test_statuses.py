@@ -8,6 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from local.azurite.launcher import Azurite
+from local.fault_proxy import Proxy
+from local.fault_rules import Fault
 from shared.core.errors import BlobBlockedError, NotFoundError
 from shared.core.ledger import State
 from shared.core.status_token import LIFETIME
@@ -69,6 +72,37 @@ def test_a_token_outlives_the_change_of_secrets_and_nothing_but_its_own_end(offi
     for expired in (token, newer):
         with pytest.raises(NotFoundError, match="expired"):
             first.read(expired)
+
+
+def test_a_new_secret_signs_nothing_before_every_instance_has_read_it(office: Office) -> None:
+    record = attached(office)
+    first, other = office.services.statuses, built(office.env, office.clock).statuses
+    first.token(*record)
+    office.clock.forward(minutes=ROTATE_AFTER / timedelta(minutes=1))
+    assert len(other.keys.known()) == 1
+    office.clock.forward(minutes=1)
+    token = first.token(*record)
+
+    assert len(first.keys.known()) == 2
+    assert other.read(token).submission.digest == record[1]
+    office.clock.forward(minutes=130)
+    later = first.token(*record)
+    assert later.partition(".")[2] != token.partition(".")[2]
+    assert other.read(later) == other.read(token)
+
+
+def test_secrets_that_are_known_outlast_a_storage_that_does_not_answer(
+    office: Office, azurite: Azurite
+) -> None:
+    record = attached(office)
+    with Proxy(azurite.blob_endpoint) as storage:
+        through = storage.connection_string(azurite.connection_string)
+        statuses = built({**office.env, "DocumentStorage": through}, office.clock).statuses
+        token = statuses.token(*record)
+        office.clock.forward(minutes=61)
+        storage.inject(Fault("status", status=403, code="Denied"), name="status-keys.json", times=-1)
+
+        assert statuses.token(*record) == token
 
 
 def test_what_was_never_recorded_is_told_as_safe_to_repeat(office: Office) -> None:

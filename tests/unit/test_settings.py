@@ -57,7 +57,19 @@ def test_what_is_wrong_is_named(wrong: dict[str, str], named: str) -> None:
     assert named in Settings.read({**GOOD, **wrong}).problems
 
 
-@pytest.mark.parametrize("name", [s.name for s in SETTINGS if not s.name.startswith("DocumentStorage_")])
+PASSWORD = "PARTNER_CLIENT_CERTIFICATE_PASSWORD"
+
+
+@pytest.mark.parametrize("value", ["'a b'", "a\u00a0b", '"x"'])
+def test_anything_may_be_a_password_but_a_reference_that_was_not_resolved(value: str) -> None:
+    assert Settings.read({**GOOD, PASSWORD: value}).problems == {}
+    unresolved = "@Microsoft.KeyVault(VaultName=v;SecretName=s)"
+    assert "not resolved" in Settings.read({**GOOD, PASSWORD: unresolved}).problems[PASSWORD]
+
+
+@pytest.mark.parametrize(
+    "name", [s.name for s in SETTINGS if not s.name.startswith("DocumentStorage_") and s.name != PASSWORD]
+)
 @pytest.mark.parametrize(
     ("value", "told"),
     [
@@ -95,6 +107,9 @@ def test_a_value_that_no_setting_can_have_is_named_by_what_it_is(name: str, valu
         ("PARTNER_CENTER_BASE_URL", "https://", "https URL"),
         ("PARTNER_CENTER_BASE_URL", "https://api.partnercenter.microsoft.com/v1/", "/v1"),
         ("PARTNER_REFRESH_TOKEN_VAULT", "https://u@v.example", "no user"),
+        ("PUBLIC_BASE_URL", "https://gateway.example/a b", "without blanks"),
+        ("PUBLIC_BASE_URL", "https://gateway.example/é", "beyond ASCII"),
+        ("PUBLIC_BASE_URL", "gateway.example", "https URL"),
     ],
 )
 def test_a_value_that_can_never_work_is_named_with_what_it_must_be(name: str, value: str, told: str) -> None:

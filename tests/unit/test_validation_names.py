@@ -45,6 +45,8 @@ def test_what_stands_outside_of_the_body_is_pointed_at_as_such() -> None:
         ("=?utf-8?B?w5xiZXIucGRm?=", "Über.pdf"),
         ("=?utf-8?Q?=C3=9Cber=20x?= =?utf-8?Q?.pdf?=", "Über x.pdf"),
         ("=?iso-8859-1?Q?=DCber.pdf?=", "Über.pdf"),
+        ("=?utf-8?B?w5xiZXI=?=.pdf", "Über.pdf"),
+        ("x=?utf-8?Q?A?=y.pdf", "xAy.pdf"),
         ("a =? b.pdf", "a =? b.pdf"),
         ("=?no-such-charset?B?eA==?=.pdf", "=?no-such-charset?B?eA==?=.pdf"),
         ("=?utf-8?B?AAAAA?=.pdf", "=?utf-8?B?AAAAA?=.pdf"),
