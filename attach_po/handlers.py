@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import uuid
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from attach_po import body
-from shared.bootstrap import Services
 from shared.container import services
 from shared.core.errors import NotFoundError, StorageUnknownError
 from shared.partner_center.wire import RequestIds
 from shared.services.operation import Outcome
 from shared.web import responses
 from shared.web.problem import correlation_id
+
+if TYPE_CHECKING:
+    from shared.bootstrap import Services
 
 
 def attach(req: func.HttpRequest) -> func.HttpResponse:

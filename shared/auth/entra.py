@@ -159,8 +159,9 @@ class Entra:
 
 
 def access_token(value: object, expires_on: float, now: float) -> AccessToken:
-    """The token of an answer; ValueError when it cannot stand in a header, or has no end that can be used."""
-    if not isinstance(value, str) or not re.fullmatch("[!-~]+", value) or not expires_on > now:
+    """The token of an answer; ValueError when it cannot stand in a header, has no end that can be used, or is
+    so short that it would be found, and cut out, in any text."""
+    if not isinstance(value, str) or not re.fullmatch("[!-~]{16,}", value) or not expires_on > now:
         raise ValueError
     return AccessToken(value, min(expires_on, now + LONGEST_LIFE))
 

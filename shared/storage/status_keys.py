@@ -29,7 +29,7 @@ _BYTES = 32
 @dataclass(frozen=True, slots=True)
 class _Keys:
     generations: tuple[bytes, ...]
-    """Two at most, the one that signs first."""
+    """Two at most, the newest first."""
     since: datetime
     read: datetime
 

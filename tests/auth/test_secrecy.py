@@ -78,7 +78,7 @@ def answer_of(**members: object) -> bytes:
     whole = {
         "token_type": "Bearer",
         "expires_in": 3599,
-        "access_token": "eyJ.CANARY",
+        "access_token": "eyJ.CANARY.CANARY",
         "refresh_token": "1.CANARY",
     }
     return json.dumps({**whole, **members}).encode()
@@ -100,6 +100,7 @@ ODD_ANSWERS = {
     "a token beyond ASCII": answer_of(access_token="CANARY\u2713\ud800"),
     "a token that is a number": answer_of(access_token=7),
     "no token": answer_of(access_token=""),
+    "a token of one letter": answer_of(access_token="t"),
     "claims that are no token": answer_of(id_token="CANARY.CANARY.CANARY"),
 }
 
@@ -119,7 +120,7 @@ def test_an_odd_answer_of_entra_is_one_of_our_errors_and_stands_in_no_log(
             except TokenError as error:
                 seen += f"{error} {error!r} {vars(error)}"
             else:  # its end is out of the ordinary, but it is a token
-                assert token == "eyJ.CANARY"
+                assert token == "eyJ.CANARY.CANARY"
             entra.faults.clear()
 
     assert "CANARY" not in seen + _logged(caplog)
