@@ -6,11 +6,14 @@ import json
 import logging
 import os
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
 
 from shared.container import services
+from shared.core.errors import NotConfiguredError
 from shared.settings_table import DOCUMENT_STORAGE, queue_binding, trigger_binding
 from shared.web.problem import problems
 
@@ -24,6 +27,21 @@ POISON_QUEUE = "webjobs-blobtrigger-poison"
 https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-storage-blob-trigger#poison-blobs"""
 
 
+@contextmanager
+def _told_in_a_receipt(name: str, correlation_id: str) -> Iterator[None]:
+    """Where settings keep the app from looking at a drop, its receipt says so."""
+    try:
+        yield
+    except NotConfiguredError as error:
+        from shared.bootstrap import receipts_alone
+        from shared.core.drop_rules import can_have_receipt, is_sidecar
+
+        receipts = receipts_alone(os.environ)
+        if receipts and is_sidecar(name) and can_have_receipt(name):
+            receipts.report_unconfigured(name, error, correlation_id)
+        raise
+
+
 @bp.function_name("blob_trigger")
 @bp.blob_trigger(
     arg_name="client",
@@ -33,10 +51,11 @@ https://learn.microsoft.com/en-us/azure/azure-functions/functions-bindings-stora
 )
 def blob_trigger(client: blob.BlobClient) -> None:
     """A document or a sidecar was written. Only its name is taken from the event; raises StorageError,
-    which a redelivery may cure, and nothing else."""
-    s = services()
-    if client.container_name == s.settings.storage.incoming:  # with Event Grid the path is no filter
-        s.drops.handle_blob_event(client.blob_name, str(uuid.uuid4()))
+    which a redelivery may cure, NotConfiguredError, and nothing else."""
+    if client.container_name == _CONTAINER:  # with Event Grid the path is no filter
+        correlation_id = str(uuid.uuid4())
+        with _told_in_a_receipt(client.blob_name, correlation_id):
+            services().drops.handle_blob_event(client.blob_name, correlation_id)
 
 
 @bp.function_name("sweep")
@@ -52,11 +71,10 @@ def sweep(timer: func.TimerRequest) -> None:
 def poisoned(message: func.QueueMessage) -> None:
     """A blob's event failed five times: try it once more, and where that fails too, say so in a receipt."""
     event = json.loads(message.get_body())
-    s = services()
-    if event.get("ContainerName") != s.settings.storage.incoming:
+    if event.get("ContainerName") != _CONTAINER:
         logging.warning("a poison message for another container: %s", event.get("ContainerName"))
         return
-    s.drops.process_or_report(str(event["BlobName"]), str(uuid.uuid4()))
+    services().drops.process_or_report(str(event["BlobName"]), str(uuid.uuid4()))
 
 
 @bp.function_name("work")

@@ -24,6 +24,7 @@ from shared.services.statuses import Statuses
 from shared.services.sweep import Sweep
 from shared.services.worker import Worker
 from shared.settings import Settings
+from shared.settings_table import DOCUMENT_STORAGE
 from shared.storage.blobs import BlobStore
 from shared.storage.dependency_index import DependencyIndex
 from shared.storage.ledger_store import LedgerStore
@@ -134,3 +135,13 @@ def build(
     reviews = Reviews(ledger, orders, attachments, receipts, clock, _new_id)
     statuses = Statuses(ledger, StatusKeys(blobs, storage.ledger, clock), clock)
     return Services(settings, orders, attachments, drops, sweep, worker, reviews, statuses, ledger, tokens)
+
+
+def receipts_alone(env: Mapping[str, str], *, clock: Clock = _now) -> Receipts | None:
+    """The receipts of an app that `build` refuses; None when the settings of storage are among the faulty."""
+    settings = Settings.read(env)
+    if any(name.startswith(DOCUMENT_STORAGE) or name.endswith("_CONTAINER") for name in settings.problems):
+        return None
+    blobs = BlobStore(settings.storage)
+    bell = Bell(WorkQueue(blobs.account, settings.storage.work_queue), clock)
+    return Receipts(ReceiptStore(blobs, settings.storage.receipts), bell, clock)

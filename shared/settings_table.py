@@ -151,9 +151,9 @@ def trigger_binding(env: Mapping[str, str]) -> tuple[str, str, str]:
     """
     source = env.get("BLOB_TRIGGER_SOURCE", "")
     return (
-        env.get("INCOMING_CONTAINER") or DEFAULTS["INCOMING_CONTAINER"],
+        env.get("INCOMING_CONTAINER", "").strip() or DEFAULTS["INCOMING_CONTAINER"],
         source if source == "LogsAndContainerScan" else "EventGrid",
-        env.get("SWEEP_SCHEDULE") or DEFAULTS["SWEEP_SCHEDULE"],
+        env.get("SWEEP_SCHEDULE", "").strip() or DEFAULTS["SWEEP_SCHEDULE"],
     )
 
 

@@ -10,7 +10,13 @@ from datetime import datetime, timedelta
 from shared.audit_log import log_event
 from shared.clock import Clock
 from shared.core.drop_rules import receipt_of_document, stem_sidecar
-from shared.core.errors import AppError, IncompleteDocumentError, StorageError, Violation
+from shared.core.errors import (
+    AppError,
+    IncompleteDocumentError,
+    NotConfiguredError,
+    StorageError,
+    Violation,
+)
 from shared.core.ledger import Record, State, Submission
 from shared.core.moments import LONG_AGO
 from shared.core.receipt_parts import (
@@ -202,6 +208,18 @@ class Receipts:
             return self._over(kept, path, ReceiptState.REVIEW, body)
 
         self._replace(path, build)
+
+    def report_unconfigured(self, path: str, error: NotConfiguredError, correlation_id: str) -> None:
+        """A sidecar came while settings keep the app from working. Nobody looked at its drop, so this says no
+        more than that, over no other receipt, and counts no time: the sweep that runs once the settings are
+        mended finds it. Raises StorageError."""
+        now = self.clock()
+        body = ReceiptBody(
+            detail=str(error), actor=error.actor, remedy=error.remedy, correlation_id=correlation_id
+        )
+        receipt = self._over(None, path, ReceiptState.RETRYING, body, now)
+        if self.store.replace(path, lambda kept: None if kept else receipt):
+            _log(receipt)
 
     def report_orphan(self, document: BlobEntry) -> None:
         """No sidecar has claimed a document within a day."""
