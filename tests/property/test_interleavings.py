@@ -1,8 +1,8 @@
 """The promise, in every order in which the steps of two processes can fall: a model check of the services.
 
 Each scenario says what two processes are started for, one task after the other, and how much may go wrong.
-Every reachable world is visited (`explorer`). DEEP=1 gives each scenario another moment, another death and a lag, for
-a run of many minutes.
+Every reachable world is visited (`explorer`). DEEP=1 gives each scenario another moment, another death
+and a lag, for a run of many minutes.
 """
 
 from __future__ import annotations
