@@ -1,5 +1,5 @@
-"""The app on one page: the functions of three folders, a Blueprint each, and three of the app's own:
-`health`, `get_status` and `decide_review`."""
+"""The app on one page: the functions of three folders, a Blueprint each, and four of the app's own:
+`health`, `get_status`, `decide_review` and `preflight`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import create_order
 from shared.container import services
 from shared.core.errors import NotConfiguredError, StorageError
 from shared.settings_table import DOCUMENT_STORAGE
-from shared.web.problem import ANSWER_HEADERS, correlation_id, problems
+from shared.web.problem import correlation_id, problems
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 app.register_functions(create_order.bp)
@@ -25,8 +25,19 @@ app.register_functions(attach_po.bp)
 app.register_functions(blob_trigger.bp)
 
 
+@app.function_name("preflight")
+@app.route("{*path}", methods=["OPTIONS"], auth_level=func.AuthLevel.ANONYMOUS)
+@problems
+def preflight(req: func.HttpRequest) -> func.HttpResponse:
+    """What a browser asks before a page of another origin may call any of the routes; it carries no key."""
+    from shared.web import cors
+
+    return cors.preflight(req)
+
+
 @app.function_name("health")
 @app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@problems
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Says whether the app can work, and which settings keep it from it: their names, never their values."""
     try:
@@ -76,6 +87,4 @@ def decide_review(req: func.HttpRequest) -> func.HttpResponse:
 
 
 def _json_response(status: int, body: Mapping[str, Any]) -> func.HttpResponse:
-    return func.HttpResponse(
-        json.dumps(body), status_code=status, headers=ANSWER_HEADERS, mimetype="application/json"
-    )
+    return func.HttpResponse(json.dumps(body), status_code=status, mimetype="application/json")

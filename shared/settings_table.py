@@ -28,6 +28,7 @@ class Setting(NamedTuple):
 
 
 _GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_ORIGIN = r"(https://[a-z0-9.-]+|http://(localhost|127\.0\.0\.1|\[::1\]))(:[0-9]{1,5})?"
 FORMS = {
     "guid": (_GUID, "must be a GUID such as c501c3c4-d776-40ef-9ecf-9cefb59442c1"),
     "tenant": (
@@ -45,6 +46,12 @@ FORMS = {
     "address": (
         r"[A-Za-z0-9._~:/%\[\]-]+",
         "must be a plain https URL without blanks or letters beyond ASCII",
+    ),
+    # as browsers serialize them: https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin
+    "origins": (
+        rf"{_ORIGIN}( *, *{_ORIGIN})*",
+        "must be origins such as https://portal.example, with commas between them: lower case, https (http"
+        " only on loopback), no path, no slash at the end, no *",
     ),
     "part name": (
         r"[A-Za-z0-9._-]{1,64}",
@@ -136,6 +143,13 @@ SETTINGS: tuple[Setting, ...] = (
         "base of the addresses in answers, as callers reach the app through a gateway; without it, the host"
         " of each request",
         form="address",
+    ),
+    Setting(
+        "ALLOWED_ORIGINS",
+        "",
+        "origins of web pages that may call the app from a browser, with commas between them; without it,"
+        " CORS is off",
+        form="origins",
     ),
     Setting("MAX_CALLS_IN_FLIGHT", "16", "most calls to Partner Center at once from one instance"),
 )

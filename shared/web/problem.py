@@ -50,6 +50,7 @@ from shared.core.errors import (
     WrongUserError,
 )
 from shared.core.ids import GUID
+from shared.web.cors import answer_headers
 
 TYPE_PREFIX = "urn:partner-center-functions:problem:"
 CORRELATION_HEADER = "x-correlation-id"
@@ -210,15 +211,16 @@ Handler = Callable[[func.HttpRequest], func.HttpResponse]
 
 
 def problems(handler: Handler) -> Handler:
-    """Wrap a handler whose argument is `req`: errors become problems, answers carry a correlation id and
-    ANSWER_HEADERS."""
+    """Wrap a handler whose argument is `req`: errors become problems, answers carry a correlation id,
+    ANSWER_HEADERS, and what lets a page of an allowed origin read them."""
 
     @wraps(handler)
     def answer(req: func.HttpRequest) -> func.HttpResponse:
         token = _current.set(_inbound(req) or str(uuid.uuid4()))
         try:
             answered = _answer(handler, req)
-            answered.headers.update({CORRELATION_HEADER: correlation_id(), **ANSWER_HEADERS})
+            more = {CORRELATION_HEADER: correlation_id(), **ANSWER_HEADERS, **answer_headers(req)}
+            answered.headers.update(more)
             return answered
         finally:
             _current.reset(token)

@@ -19,6 +19,7 @@ from tests.local.hosts import PATIENCE
 ROOT = Path(__file__).parents[2]
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 PDF = b"%PDF-1.7\n" + b"0123456789abcdef" * 300 + b"\n%%EOF\n"
+ORIGINS = ("https://portal.example", "http://localhost:5173")
 METADATA = {"customerPrice": "156.87", "currency": "CAD"}
 
 
@@ -93,7 +94,8 @@ class App:
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    plan = Plan(tmp_path_factory.mktemp("stack"), settings={"MAX_BODY_MB": "3", "MAX_FILE_MB": "1"})
+    settings = {"MAX_BODY_MB": "3", "MAX_FILE_MB": "1", "ALLOWED_ORIGINS": ", ".join(ORIGINS)}
+    plan = Plan(tmp_path_factory.mktemp("stack"), settings=settings)
     with Stack(plan) as stack, requests.Session() as http:
         http.trust_env = False
         http.headers["x-functions-key"] = stack.hosts[0].key

@@ -26,6 +26,7 @@ FUNCTIONS = {
     "health": "health",
     "decide_review": "reviews/{*key}",
     "get_status": "status/{token}",
+    "preflight": "{*path}",
 }
 
 
@@ -59,9 +60,10 @@ def test_an_empty_environment_indexes_every_function() -> None:
     routes = {name: trigger(f).get("route") for name, f in functions.items()}
     assert {name: route for name, route in routes.items() if route} == FUNCTIONS
     assert set(functions) == {*FUNCTIONS, "blob_trigger", "sweep", "poisoned", "work", "work_poisoned"}
-    assert {trigger(functions[name])["authLevel"] for name in ("health", "get_status")} == {"anonymous"}
+    anonymous = {"health", "get_status", "preflight"}
+    assert {trigger(functions[name])["authLevel"] for name in anonymous} == {"anonymous"}
     assert trigger(functions["decide_review"])["authLevel"] == "admin"
-    others = set(FUNCTIONS) - {"health", "get_status", "decide_review"}
+    others = set(FUNCTIONS) - anonymous - {"decide_review"}
     assert {str(trigger(functions[name])["authLevel"]) for name in others} == {"function"}
 
 

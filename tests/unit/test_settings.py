@@ -110,6 +110,11 @@ def test_a_value_that_no_setting_can_have_is_named_by_what_it_is(name: str, valu
         ("PUBLIC_BASE_URL", "https://gateway.example/a b", "without blanks"),
         ("PUBLIC_BASE_URL", "https://gateway.example/é", "beyond ASCII"),
         ("PUBLIC_BASE_URL", "gateway.example", "https URL"),
+        ("ALLOWED_ORIGINS", "*", "no *"),
+        ("ALLOWED_ORIGINS", "https://portal.example/", "no slash"),
+        ("ALLOWED_ORIGINS", "https://portal.example;https://x.example", "commas"),
+        ("ALLOWED_ORIGINS", "http://portal.example", "http only on loopback"),
+        ("ALLOWED_ORIGINS", "https://Portal.example", "lower case"),
     ],
 )
 def test_a_value_that_can_never_work_is_named_with_what_it_must_be(name: str, value: str, told: str) -> None:
