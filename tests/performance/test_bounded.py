@@ -6,6 +6,7 @@ the kernel says. https://www.kernel.org/doc/html/latest/filesystems/proc.html (c
 
 from __future__ import annotations
 
+import base64
 import gc
 import multiprocessing
 import time
@@ -83,6 +84,31 @@ BASE64: Mapping[str, Make] = {
     "base64 with an escaped wide letter": lambda n: documents(b"JVBE" * (n // 4) + b"\\ud83d\\ude00"),
     "base64 beside a wide name": lambda n: documents(b"JVBE" * (n // 4)).replace(b"a.pdf", "😀.pdf".encode()),
 }
+
+
+def wrapped(kind: bytes, content: bytes) -> bytes:
+    return b'{"$content-type":"' + kind + b'","$content":"' + base64.b64encode(content) + b'"}'
+
+
+def parts(body: bytes) -> bytes:
+    head = (
+        b'{"$multipart":[{"headers":{"content-disposition":"form-data; name=pofiles; filename=a.pdf"},"body":'
+    )
+    return head + body + b"}]}"
+
+
+FLOWS: Mapping[str, Make] = {
+    "a wrapped form": lambda n: wrapped(
+        b"multipart/form-data; boundary=XX", PART + b"\r\n%PDF-" + b"x" * (n * 3 // 4) + b"\r\n--XX--\r\n"
+    ),
+    "wrapped JSON": lambda n: wrapped(b"application/json", documents(b"JVBE" * (n * 3 // 16))),
+    "wrapped constants": lambda n: wrapped(b"application/json", nested(n * 3 // 4)),
+    "a part of base64": lambda n: parts(b'{"$content":"' + b"JVBE" * (n // 4) + b'"}'),
+    "a part of text": lambda n: parts(b'"' + b"JVBE" * (n // 4) + b'"'),
+    "a part of JSON": lambda n: parts(members(n)),
+    "many parts": lambda n: b'{"$multipart":[' + repeated(b"{}", n) + b"]}",
+    "metadata as text": lambda n: b'{"metadata":"' + b"[" * n + b'","poFiles":{}}',
+}
 PART = b'--XX\r\nContent-Disposition: form-data; name="pofiles"; filename="a.pdf"\r\n'
 FORM: Mapping[str, Make] = {
     "a long part header": lambda n: (
@@ -122,7 +148,7 @@ def cases() -> list[tuple[str, Read, Make, int, float]]:
         ("sidecar", sidecar, MAX_SIDECAR, 4.0, JSON),
         ("names in a faulty sidecar", named_files, MAX_SIDECAR, 4.0, names),
         ("decision", review_decision, MAX_DECISION, 4.0, names),
-        ("documents", flow, 4 * MIB, 4.0, {**JSON, **BASE64}),
+        ("documents", flow, 4 * MIB, 4.0, {**JSON, **BASE64, **FLOWS}),
         ("form", form, 4 * MIB, 2.0, FORM),
     ]
     return [

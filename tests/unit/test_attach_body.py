@@ -15,7 +15,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attach_po.body import PIECE, read
+from attach_po.body import read
+from attach_po.uploads import PIECE
 from shared.core.errors import AppError, InvalidInputError, TooLargeError, UnsupportedMediaTypeError
 from shared.core.models import DocumentSet, Metadata, Role
 from shared.settings import Settings

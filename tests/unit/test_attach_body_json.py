@@ -109,9 +109,9 @@ def test_a_flow_object_without_content_is_pointed_into() -> None:
         ({"poFiles": [json_file() | {"filename": "a"}]}, {"/poFiles/0/filename"}),
         ({"poFiles": [json_file(name=None)]}, {"/poFiles/0/fileName"}),
         ({"metadata": None}, {"/metadata"}),
-        ({"metadata": TEXT}, {"/metadata"}),
+        ({"metadata": "PO"}, {"/metadata"}),
         ({"metadata": {"currency": "EUR"}}, {"/metadata/customerPrice"}),
-        ({"pofiles": [], "tenderFiles": {}}, {"/pofiles", "/tenderFiles"}),
+        ({"pofiles": [], "tenderFiles": 7}, {"/pofiles", "/tenderFiles"}),
         ({"tenderFiles": [json_file()]}, {"/metadata/isPartOfTender"}),
     ],
 )  # fmt: skip

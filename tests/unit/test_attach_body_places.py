@@ -148,7 +148,7 @@ def test_a_misspelt_member_is_not_missing_as_well() -> None:
 
 
 def test_json_files_that_are_no_array_are_told_once() -> None:
-    assert json_faults(metadata=PLAIN, poFiles="PO.pdf", tenderFiles={}) == [
+    assert json_faults(metadata=PLAIN, poFiles="PO.pdf", tenderFiles=7) == [
         ("/poFiles", "must be an array"),
         ("/tenderFiles", "must be an array"),
     ]
