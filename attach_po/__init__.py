@@ -19,6 +19,16 @@ def attach_po(req: func.HttpRequest) -> func.HttpResponse:
     return handlers.attach(req)
 
 
+@bp.function_name("request_upload")
+@bp.route("customers/{customerId}/orders/{orderId}/uploads", methods=["POST"])
+@problems
+def request_upload(req: func.HttpRequest) -> func.HttpResponse:
+    """Addresses to which documents are uploaded past this app; 201. They are attached once all are there."""
+    from attach_po import handlers
+
+    return handlers.request_upload(req)
+
+
 @bp.function_name("get_attachments")
 @bp.route("customers/{customerId}/orders/{orderId}/attachments", methods=["GET"])
 @problems

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 import uuid
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import azure.functions as func
 
 from attach_po import body
 from shared.container import services
 from shared.core.errors import NotFoundError, StorageUnknownError
+from shared.core.uploads import UploadLimits
 from shared.partner_center.wire import RequestIds
+from shared.services.attachment_operation import MOST_BYTES
 from shared.services.operation import Outcome
+from shared.storage.upload_urls import HEADERS
+from shared.validation.uploads import upload_request
 from shared.web import responses
 from shared.web.problem import correlation_id
 
@@ -37,6 +42,35 @@ def attach(req: func.HttpRequest) -> func.HttpResponse:
     except StorageUnknownError:
         return responses.unconfirmed(location, correlation_id())
     return _answer(outcome, location, 201)
+
+
+def request_upload(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer `request_upload`."""
+    s, params = services(), req.route_params
+    limits = UploadLimits(s.settings.limits.max_file, s.settings.limits.max_files, MOST_BYTES)
+    asked = upload_request(responses.json_body(req), params["customerId"], params["orderId"], limits)
+    upload = s.uploads.prepare(asked, correlation_id())
+    receipt = responses.absolute_url(req, f"drops/{quote(upload.sidecar)}", s.settings.public_base_url)
+    files = [
+        {
+            "fileName": file.expected.file_name,
+            "kind": file.role,
+            "size": file.expected.size,
+            "method": "PUT",
+            "url": url,
+            "headers": HEADERS,
+        }
+        for file, url in upload.files
+    ]
+    body = {
+        "uploadId": upload.upload_id,
+        "expires": upload.expires.isoformat(timespec="seconds"),
+        "files": files,
+        "drop": upload.sidecar,
+        "receipt": receipt,
+        "correlationId": correlation_id(),
+    }
+    return responses.created(body, receipt)
 
 
 def show(req: func.HttpRequest) -> func.HttpResponse:

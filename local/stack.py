@@ -19,7 +19,12 @@ from typing import Any
 from urllib.parse import quote
 
 from azure.core.exceptions import ResourceExistsError
-from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import (
+    BlobServiceClient,
+    ContainerSasPermissions,
+    CorsRule,
+    generate_container_sas,
+)
 
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.children import Child, StackError, check_port
@@ -219,6 +224,9 @@ class Stack:
                     service.create_container(name)
                 except ResourceExistsError:
                     continue
+            origins = self.settings.get("ALLOWED_ORIGINS", "")
+            if origins:  # uploads go to the account itself, which has CORS rules of its own
+                service.set_service_properties(cors=[upload_rule(origins)])
 
     def _feeders(self) -> None:
         """One feeder for each blob function with source EventGrid."""
@@ -236,6 +244,17 @@ class Stack:
         child = Child(name, command, env, self.plan.folder / f"{name}.log")
         self._children.append(child)
         return child
+
+
+def upload_rule(origins: str) -> CorsRule:
+    """What lets pages of these origins (as in ALLOWED_ORIGINS) upload documents: docs/operations.md."""
+    return CorsRule(
+        [origin.strip() for origin in origins.split(",")],
+        ["PUT"],
+        allowed_headers=["content-type", "x-ms-blob-type"],
+        exposed_headers=["x-ms-error-code", "x-ms-request-id"],
+        max_age_in_seconds=600,
+    )
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from shared.services.resellers import Resellers
 from shared.services.review import Reviews
 from shared.services.statuses import Statuses
 from shared.services.sweep import Sweep
+from shared.services.uploads import Uploads
 from shared.services.worker import Worker
 from shared.settings import Settings
 from shared.settings_table import DOCUMENT_STORAGE
@@ -31,6 +32,7 @@ from shared.storage.ledger_store import LedgerStore
 from shared.storage.queue import WorkQueue
 from shared.storage.receipt_store import ReceiptStore
 from shared.storage.status_keys import StatusKeys
+from shared.storage.upload_urls import UploadUrls
 
 SWEEP_SECONDS = 600.0
 """Deadline of a sweep: longer than the time between two, so that a backlog is handed out all the time that it
@@ -52,6 +54,7 @@ class Services:
     worker: Worker
     reviews: Reviews
     statuses: Statuses
+    uploads: Uploads
     ledger: LedgerStore
     tokens: TokenSource
 
@@ -134,7 +137,10 @@ def build(
     worker = Worker(ledger, drops, receipts, attachments, orders, bell, clock, sleep, _new_id)
     reviews = Reviews(ledger, orders, attachments, receipts, clock, _new_id)
     statuses = Statuses(ledger, StatusKeys(blobs, storage.ledger, clock), clock)
-    return Services(settings, orders, attachments, drops, sweep, worker, reviews, statuses, ledger, tokens)
+    uploads = Uploads(drops, UploadUrls(blobs.account, clock), clock, _new_id)
+    return Services(
+        settings, orders, attachments, drops, sweep, worker, reviews, statuses, uploads, ledger, tokens
+    )
 
 
 def receipts_alone(env: Mapping[str, str], *, clock: Clock = _now) -> Receipts | None:

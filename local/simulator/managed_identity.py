@@ -11,6 +11,8 @@ import time
 from local.simulator.tokens import mint
 from local.web import Request, Response, WebServer, json_response
 
+_TENANT = "aaaaaaaa-0000-4000-8000-000000000001"
+
 
 class ManagedIdentity(WebServer):
     """Gives tokens for `object_id` to whoever sends `header`; a user-assigned one only by its `client_id`."""
@@ -38,7 +40,16 @@ class ManagedIdentity(WebServer):
             return json_response(400, {"statusCode": 400, "message": "Unable to load the identity."})
         resource, expires = request.query.get("resource", ""), int(time.time()) + 86400
         self.asked.append(resource)
-        claims: dict[str, object] = {"aud": resource, "sub": self._object_id, "exp": expires}
+        claims: dict[str, object] = {
+            "aud": resource,
+            "iss": f"https://sts.windows.net/{_TENANT}/",
+            "tid": _TENANT,
+            "oid": self._object_id,
+            "sub": self._object_id,
+            "iat": expires - 86400,
+            "nbf": expires - 86400,
+            "exp": expires,
+        }
         whole = json_response(
             200,
             {

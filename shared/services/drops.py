@@ -38,10 +38,12 @@ from shared.core.errors import (
     SourceFailedError,
     StorageError,
     ThrottledError,
+    Violation,
 )
 from shared.core.ledger import State
 from shared.core.ledger_parts import Source
 from shared.core.models import DocumentSet
+from shared.core.uploads import ends_waiting
 from shared.services.attachment_operation import MOST_BYTES, seconds_for
 from shared.services.attachments import Attachments
 from shared.services.receipts import Receipts
@@ -173,8 +175,14 @@ class Drops:
         """Whether that is all for now; False when a document changed under our hands."""
         match decision:
             case Wait(missing, incomplete):
+                end = ends_waiting(snapshot.path, snapshot.written)
+                if end and self.receipts.clock() >= end:
+                    self.receipts.report_rejected(snapshot, _late(missing, incomplete), task.correlation_id)
+                    return True
                 near = self._near(snapshot.path, missing) if task.receipt is Receipted.SOMEHOW else []
-                self.receipts.report_waiting(snapshot, missing, incomplete, task.correlation_id, near)
+                self.receipts.report_waiting(
+                    snapshot, missing, incomplete, task.correlation_id, near, end=end
+                )
             case Reject(violations):
                 self.receipts.report_rejected(snapshot, violations, task.correlation_id)
             case Submit():
@@ -277,3 +285,9 @@ class Drops:
             if stream.etag != etag:
                 return True
         return False
+
+
+def _late(missing: tuple[str, ...], incomplete: tuple[str, ...]) -> tuple[Violation, ...]:
+    """What is said of an upload that was not complete in time."""
+    what = "; ".join((*(f"{name} did not come" for name in missing), *incomplete))
+    return (Violation("", f"the upload was not complete within 24 hours: {what}; ask for a new upload"),)

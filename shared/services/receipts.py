@@ -115,9 +115,12 @@ class Receipts:
         incomplete: tuple[str, ...],
         correlation_id: str,
         near: Sequence[str] = (),
+        *,
+        end: datetime | None = None,
     ) -> None:
         """Files are missing (`near` says which names in the folder nearly fit), or `incomplete` for the
-        reasons given. How long it has waited is told by the receipt that it left before."""
+        reasons given; `end` is when it waits no longer. How long it has waited is told by the receipt that it
+        left before."""
         now = self.clock()
 
         def build(kept: VersionedReceipt | None) -> Receipt | None:
@@ -135,6 +138,7 @@ class Receipts:
                 correlation_id=correlation_id,
             )
             due = now + min(max(RECHECK_AFTER, (now - since) / 4), RECHECK_AT_LEAST)
+            due = min(due, end) if end else due
             receipt = self._of(snapshot, ReceiptState.WAITING, body, due)
             return receipt if supersedes(receipt, kept) else None
 

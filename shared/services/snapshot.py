@@ -20,6 +20,7 @@ from shared.core.errors import (
 from shared.core.ledger_parts import Source
 from shared.core.models import Document
 from shared.core.receipt_parts import FileEntry, ReceiptBody
+from shared.core.uploads import ExpectedFile
 from shared.settings import Limits
 from shared.storage.blobs import BlobStore
 from shared.storage.stream import BlobStream
@@ -104,6 +105,7 @@ def take_snapshot(
     required = required_files(path, *named)
     violations += _odd_names(required)
     whole = limits.require_pdf_end and not (sidecar and sidecar.metadata.accepts_incomplete_pdf)
+    expected = {one.file_name: one for one in sidecar.expected} if sidecar else {}
     found: dict[str, FoundFile] = {}
     streams: dict[str, BlobStream] = {}
     for r in required[: limits.max_files]:
@@ -111,7 +113,10 @@ def take_snapshot(
         if file is not None:
             streams[r.file_name] = file
             name = file.name.rpartition("/")[2]
-            faults = tuple(document_faults(name, file.size, file.head, limits.max_file))
+            faults = (
+                *document_faults(name, file.size, file.head, limits.max_file),
+                *_unexpected(name, expected.get(r.file_name), file),
+            )
             cut = end_fault([file.head]) if whole and not faults and len(file.head) == file.size else ""
             incomplete = f"{name} {cut}" if cut else ""
             found[r.file_name] = FoundFile(name, file.name, r.role, file.etag, file.size, faults, incomplete)
@@ -157,6 +162,16 @@ def _open(blobs: BlobStore, incoming: str, required: RequiredFile, opened: ExitS
             opened.callback(stream.close)
             return stream
     return None
+
+
+def _unexpected(name: str, expected: ExpectedFile | None, file: BlobStream) -> list[str]:
+    """How a file differs from what the sidecar says that it is."""
+    if expected is None:
+        return []
+    try:
+        return expected.faults(name, file.size, _md5(file, file.read) if expected.md5 else "")
+    except SourceFailedError as error:
+        raise StorageError(str(error)) from error
 
 
 def _whole(name: str, read: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:

@@ -23,6 +23,7 @@ class Account:
         self._settings = settings
         self.service = _service(settings)
         """The storage SDK's client for blobs."""
+        self.by_identity = not settings.connection_string
         self._signer = _signer(settings, self.service)
 
     def blobs(self) -> StorageTransport:

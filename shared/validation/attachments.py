@@ -19,9 +19,11 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 from shared.core.errors import InvalidInputError
 from shared.core.models import Metadata, StrictModel
 from shared.core.strict_json import Json, join_pointer, loads
+from shared.core.uploads import ExpectedFile
 from shared.validation.amounts import amount, rate
 from shared.validation.collecting import ViolationCollector
 from shared.validation.currencies import iso_currency
+from shared.validation.expected import ExpectedShape
 from shared.validation.files import plain_name
 from shared.validation.ids import guid, opaque_id
 from shared.validation.shapes import build, member, without_empty
@@ -79,6 +81,7 @@ class _SidecarShape(_MetadataShape):
     order_id: Annotated[str, AfterValidator(opaque_id)]
     po_files: _Names | None = Field(default=None, validation_alias=AliasChoices(*PO_FILES))
     tender_files: _Names | None = None
+    expected: Annotated[tuple[ExpectedShape, ...], Field(strict=False)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,8 @@ class Sidecar:
     po_files: tuple[str, ...]
     """Names in the sidecar's own folder; empty when the purchase order is the PDF of the same stem."""
     tender_files: tuple[str, ...]
+    expected: tuple[ExpectedFile, ...] = ()
+    """Size and MD5 that files must have."""
 
 
 def metadata(raw: bytes, *, tender_files: int, pointer: str = "") -> Metadata:
@@ -131,6 +136,7 @@ def sidecar(raw: bytes) -> Sidecar:
         metadata=shape.value(),
         po_files=shape.po_files or (),
         tender_files=shape.tender_files or (),
+        expected=tuple(one.value() for one in shape.expected or ()),
     )
 
 

@@ -138,6 +138,11 @@ def _support_ids(own: Submission) -> dict[str, str]:
     return own.answer.ids.model_dump(by_alias=True) if own.answer else {}
 
 
+def created(body: Mapping[str, Any], location: str) -> func.HttpResponse:
+    """201 for something of our own."""
+    return _json(json.dumps(body).encode(), 201, {}, {"Location": location})
+
+
 def status_url(req: func.HttpRequest, token: str, base: str) -> str:
     """Where a status can be polled without a key."""
     return absolute_url(req, f"status/{token}", base)

@@ -54,6 +54,7 @@ def documents(content: bytes) -> bytes:
     return head + content + b'"}]}'
 
 
+PART: bytes = b'--XX\r\nContent-Disposition: form-data; name="pofiles"; filename="a.pdf"\r\n'
 JSON: Mapping[str, Make] = {
     "constants under long names": nested,
     "constants": lambda n: b"[" + repeated(b"NaN", n) + b"]",
@@ -109,7 +110,6 @@ FLOWS: Mapping[str, Make] = {
     "many parts": lambda n: b'{"$multipart":[' + repeated(b"{}", n) + b"]}",
     "metadata as text": lambda n: b'{"metadata":"' + b"[" * n + b'","poFiles":{}}',
 }
-PART = b'--XX\r\nContent-Disposition: form-data; name="pofiles"; filename="a.pdf"\r\n'
 FORM: Mapping[str, Make] = {
     "a long part header": lambda n: (
         b"--XX\r\nContent-Disposition: form-data; name=" + b"a" * n + b"\r\n\r\n--XX--"

@@ -22,6 +22,7 @@ FUNCTIONS = {
     "get_order_request": "customers/{customerId}/order-requests",
     "attach_po": "customers/{customerId}/orders/{orderId}/attachments",
     "get_attachments": "customers/{customerId}/orders/{orderId}/attachments",
+    "request_upload": "customers/{customerId}/orders/{orderId}/uploads",
     "get_drop": "drops/{*path}",
     "health": "health",
     "decide_review": "reviews/{*key}",
