@@ -141,7 +141,8 @@ def _text(raw: bytes, pointer: str) -> str:
 
 
 _TOO_LONG = f"contains a text of more than {LARGE} bytes that is not ASCII; only base64 can be that long"
-_NOT_ASCII = re.compile(rb"[\x80-\xff]|\\u(?!00[0-7])")
+_ESCAPE = "\\u0000"
+_WIDE_ESCAPE = re.compile(rb"\\u(?!00[0-7])(?=.{4})", re.DOTALL)
 _HIGH = bytes(range(128, 256))
 
 
@@ -156,10 +157,16 @@ def _has_long_text(raw: bytes) -> bool:
             continue
         end = raw.find(b'"', at + LARGE)
         end = len(raw) if end < 0 else end
-        if _NOT_ASCII.search(raw, at, end):
+        if any(
+            _is_wide(raw[start : min(start + LARGE, end)]) for start in range(at, end, LARGE - len(_ESCAPE))
+        ):
             return True
         at = end + 1
     return False
+
+
+def _is_wide(piece: bytes) -> bool:
+    return not piece.isascii() or (b"\\u" in piece and _WIDE_ESCAPE.search(piece) is not None)
 
 
 def _escaped(raw: bytes, pointer: str) -> bytes:
