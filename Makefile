@@ -18,7 +18,7 @@ COVER := --cov=shared.core --cov=shared.validation --cov-branch --cov-report=ter
 
 LOCK := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header
 
-.PHONY: help setup demo run test bench soak lock clean
+.PHONY: help setup demo run test bench soak api lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
@@ -48,6 +48,9 @@ bench: $(READY) ## measure; BENCH=name for one of the tables
 
 soak: $(READY) ## many drops and orders under faults; ends with the count of what was lost or done twice
 	@$(PY) -m local soak $(ARGS)
+
+api: $(READY) ## write the OpenAPI document and the connector anew, from the models and tables
+	@$(PY) -m local.api
 
 lock: $(READY) ## write requirements*.txt anew from the ranges in requirements*.in; ARGS=--upgrade takes newer versions
 	$(LOCK) --python-version 3.11 $(ARGS) requirements.in -o requirements.txt

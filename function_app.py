@@ -1,5 +1,5 @@
-"""The app on one page: the functions of three folders, a Blueprint each, and four of the app's own:
-`health`, `get_status`, `decide_review` and `preflight`."""
+"""The app on one page: the functions of three folders, a Blueprint each, and five of the app's own:
+`health`, `get_openapi`, `get_status`, `decide_review` and `preflight`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import azure.functions as func
@@ -56,6 +57,15 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
         logging.exception("the app cannot be loaded")
         return _json_response(503, {"status": "broken", "cause": type(error).__name__})
     return _json_response(200, {"status": "misconfigured" if settings else "ok", "settings": settings})
+
+
+@app.function_name("get_openapi")
+@app.route("openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@problems
+def get_openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """The interface as an OpenAPI 3.1 document, as `make api` has written it."""
+    content = Path(__file__).parent.joinpath("shared", "web", "openapi.json").read_bytes()
+    return func.HttpResponse(content, status_code=200, mimetype="application/json")
 
 
 @app.function_name("get_status")

@@ -54,7 +54,9 @@ def _link(text: str) -> str:
     return text
 
 
-class _MetadataShape(StrictModel):
+class MetadataShape(StrictModel):
+    """The metadata of the documents of one order."""
+
     is_part_of_tender: bool | None = Field(default=None, validation_alias=AliasChoices(*_PART_OF_TENDER))
     customer_price: Annotated[str, BeforeValidator(amount)]
     currency: Annotated[str, AfterValidator(iso_currency)]
@@ -63,6 +65,7 @@ class _MetadataShape(StrictModel):
     accept_incomplete_pdf: bool | None = None
 
     def value(self) -> Metadata:
+        """As a value."""
         return Metadata(
             is_part_of_tender=bool(self.is_part_of_tender),
             customer_price=self.customer_price,
@@ -76,7 +79,7 @@ class _MetadataShape(StrictModel):
 _Names = Annotated[tuple[Annotated[str, AfterValidator(plain_name)], ...], Field(strict=False)]
 
 
-class _SidecarShape(_MetadataShape):
+class _SidecarShape(MetadataShape):
     customer_id: Annotated[str, AfterValidator(guid)]
     order_id: Annotated[str, AfterValidator(opaque_id)]
     po_files: _Names | None = Field(default=None, validation_alias=AliasChoices(*PO_FILES))
@@ -112,8 +115,8 @@ def metadata_of(
     tree: Json, *, tender_files: int, pointer: str, faults: ViolationCollector
 ) -> Metadata | None:
     """The same for JSON that has been read; violations go to `faults`, and then the answer is None."""
-    tree = without_empty(tree, _MetadataShape)
-    shape = build(_MetadataShape, tree, pointer, faults)
+    tree = without_empty(tree, MetadataShape)
+    shape = build(MetadataShape, tree, pointer, faults)
     _tender(tree, tender_files, pointer, faults)
     return shape.value() if shape else None
 

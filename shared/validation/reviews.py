@@ -26,7 +26,9 @@ class Decision(StrEnum):
     GIVE_UP = "give-up"
 
 
-class _Shape(StrictModel):
+class ReviewShape(StrictModel):
+    """The body of a decision."""
+
     decision: Label
     by: Label
     order_id: Label | None = None
@@ -49,7 +51,7 @@ def review_decision(raw: bytes) -> ReviewDecision:
     with ViolationCollector() as faults:
         document = loads(raw, MAX_DECISION)
         faults.add_final(document)
-        shape = build(_Shape, document.value, "", faults)
+        shape = build(ReviewShape, document.value, "", faults)
         order = ""
         if shape and shape.decision not in list(Decision):
             faults.add("/decision", f"must be one of {', '.join(Decision)}")

@@ -19,7 +19,9 @@ from shared.validation.ids import customer_id, order_id
 from shared.validation.shapes import build, member, without_empty
 
 
-class _UploadShape(StrictModel):
+class UploadShape(StrictModel):
+    """The body of a request for upload addresses."""
+
     metadata: dict[str, object]
     po_files: Annotated[tuple[ExpectedShape, ...], Field(strict=False)] = Field(
         validation_alias=AliasChoices(*PO_FILES)
@@ -47,8 +49,8 @@ def upload_request(raw: bytes, customer: str, order: str, limits: UploadLimits) 
         order_of = faults.check(lambda: order_id(order))
         document = loads(raw, MAX_SIDECAR)
         faults.add_final(document)
-        tree = without_empty(document.value, _UploadShape)
-        shape = build(_UploadShape, tree, "", faults)
+        tree = without_empty(document.value, UploadShape)
+        shape = build(UploadShape, tree, "", faults)
         files = _files(tree, shape, limits, faults)
         listed = member(tree, "tenderFiles")[1]
         tenders = len(listed) if isinstance(listed, list) else 0
@@ -64,7 +66,7 @@ def upload_request(raw: bytes, customer: str, order: str, limits: UploadLimits) 
 
 
 def _files(
-    tree: Json, shape: _UploadShape | None, limits: UploadLimits, faults: ViolationCollector
+    tree: Json, shape: UploadShape | None, limits: UploadLimits, faults: ViolationCollector
 ) -> list[AnnouncedFile]:
     if shape is None:
         return []

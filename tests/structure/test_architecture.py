@@ -27,6 +27,7 @@ FUNCTIONS = {
     "health": "health",
     "decide_review": "reviews/{*key}",
     "get_status": "status/{token}",
+    "get_openapi": "openapi.json",
     "preflight": "{*path}",
 }
 
@@ -61,7 +62,7 @@ def test_an_empty_environment_indexes_every_function() -> None:
     routes = {name: trigger(f).get("route") for name, f in functions.items()}
     assert {name: route for name, route in routes.items() if route} == FUNCTIONS
     assert set(functions) == {*FUNCTIONS, "blob_trigger", "sweep", "poisoned", "work", "work_poisoned"}
-    anonymous = {"health", "get_status", "preflight"}
+    anonymous = {"health", "get_openapi", "get_status", "preflight"}
     assert {trigger(functions[name])["authLevel"] for name in anonymous} == {"anonymous"}
     assert trigger(functions["decide_review"])["authLevel"] == "admin"
     others = set(FUNCTIONS) - anonymous - {"decide_review"}

@@ -1,0 +1,256 @@
+"""The table of routes: what each takes and answers. A test compares it with the functions of the app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_PLAIN = r"^[^\x00-\x1f\x7f-\x9f/\\?#%]+$"
+JSON = "application/json"
+FORM = "multipart/form-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter; `where` is path, query or header."""
+
+    name: str
+    where: str
+    title: str
+    description: str
+    required: bool = True
+    pattern: str = ""
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation. `answers` maps the statuses of success to the schema of their body; `problems` are the
+    statuses that answer with a Problem. `connector`: whether a flow is offered it, and under which title."""
+
+    function: str
+    method: str
+    path: str
+    operation: str
+    summary: str
+    description: str
+    parameters: tuple[Parameter, ...] = ()
+    bodies: tuple[tuple[str, str], ...] = ()
+    answers: tuple[tuple[int, str], ...] = ()
+    problems: tuple[int, ...] = ()
+    anonymous: bool = False
+    operator: bool = False
+    places: bool = False
+    """Whether its answer tells where something is, in `Location`."""
+
+
+CUSTOMER = Parameter(
+    "customerId",
+    "path",
+    "Customer ID",
+    "The tenant ID of the customer.",
+    pattern="^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+    example="c501c3c4-d776-40ef-9ecf-9cefb59442c1",
+)
+ORDER = Parameter(
+    "orderId",
+    "path",
+    "Order ID",
+    "The ID of the order at Partner Center.",
+    pattern="^[A-Za-z0-9_-]{1,128}$",
+    example="5cf72f146967",
+)
+KEY = Parameter(
+    "Idempotency-Key",
+    "header",
+    "Idempotency Key",
+    "What the order is known by, such as the ID of the approval. The same key never buys twice.",
+    pattern="^[!-+\\--~]{1,255}$",
+    example="approval-4711",
+)
+USER = Parameter(
+    "x-ms-customeruser-upn",
+    "header",
+    "Customer User",
+    "The UPN of the user of the customer whom licenses are assigned to.",
+    required=False,
+    pattern="^[!-~]{1,256}$",
+    example="ada@contoso.example",
+)
+ALWAYS = (500, 502, 503)
+"""Any call may meet an app that is not configured, or storage or Partner Center that is away."""
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "create_order",
+        "post",
+        "customers/{customerId}/orders",
+        "CreateOrder",
+        "Create an order",
+        "Creates an order for the customer, also for an indirect reseller. A 202 means that the outcome is"
+        " not known yet. Its Location gives it.",
+        (CUSTOMER, KEY, USER),
+        ((JSON, "Order"),),
+        ((201, "PlacedOrder"), (202, "Accepted")),
+        (400, 404, 409, 412, 413, 415, 422, 424, *ALWAYS),
+        places=True,
+    ),
+    Route(
+        "get_order",
+        "get",
+        "customers/{customerId}/orders/{orderId}",
+        "GetOrder",
+        "Get an order",
+        "Gets the order as Partner Center has it now, with its status.",
+        (CUSTOMER, ORDER),
+        (),
+        ((200, "PlacedOrder"),),
+        (400, 404, 409, 412, 422, 424, *ALWAYS),
+    ),
+    Route(
+        "get_order_request",
+        "get",
+        "customers/{customerId}/order-requests",
+        "GetOrderRequest",
+        "Get an order request",
+        "Gets what became of the request with that idempotency key.",
+        (
+            CUSTOMER,
+            Parameter(
+                "key",
+                "query",
+                "Idempotency Key",
+                "The key that the order was created with.",
+                pattern="^[!-+\\--~]{1,255}$",
+                example="approval-4711",
+            ),
+        ),
+        (),
+        ((200, "PlacedOrder"), (202, "Accepted")),
+        (400, 404, 409, 412, 422, 424, *ALWAYS),
+        places=True,
+    ),
+    Route(
+        "attach_po",
+        "post",
+        "customers/{customerId}/orders/{orderId}/attachments",
+        "AttachDocuments",
+        "Attach documents",
+        "Attaches purchase orders and tenders to the order. Equal documents are attached once, however often"
+        " they are sent.",
+        (CUSTOMER, ORDER),
+        ((JSON, "Documents"), (FORM, "DocumentsForm")),
+        ((201, "Attachments"), (202, "Accepted")),
+        (400, 404, 409, 412, 413, 415, 422, 424, *ALWAYS),
+        places=True,
+    ),
+    Route(
+        "get_attachments",
+        "get",
+        "customers/{customerId}/orders/{orderId}/attachments",
+        "GetAttachments",
+        "Get attachments",
+        "Gets what is attached to the order, as Partner Center has it now.",
+        (CUSTOMER, ORDER),
+        (),
+        ((200, "Attachments"),),
+        (400, 404, 409, 412, 422, 424, *ALWAYS),
+    ),
+    Route(
+        "request_upload",
+        "post",
+        "customers/{customerId}/orders/{orderId}/uploads",
+        "RequestUpload",
+        "Request an upload",
+        "Gives one address for each document, to which it is uploaded. The documents are attached once"
+        " all are there.",
+        (CUSTOMER, ORDER),
+        ((JSON, "UploadRequest"),),
+        ((201, "Upload"),),
+        (400, 415, *ALWAYS),
+        places=True,
+    ),
+    Route(
+        "get_drop",
+        "get",
+        "drops/{path}",
+        "GetDropReceipt",
+        "Get a drop receipt",
+        "Gets the receipt of a drop, by the path of its sidecar or of its document.",
+        (
+            Parameter(
+                "path",
+                "path",
+                "Path",
+                "The path in the container of dropped documents.",
+                pattern=_PLAIN,
+                example="x/PO_77.json",
+            ),
+        ),
+        (),
+        ((200, "Receipt"),),
+        (404, *ALWAYS),
+    ),
+    Route(
+        "get_status",
+        "get",
+        "status/{token}",
+        "GetStatus",
+        "Get a status",
+        "Gets what became of the request whose 202 named this address in its Location.",
+        (
+            Parameter(
+                "token", "path", "Token", "The token of the address.", pattern="^[A-Za-z0-9_.-]{1,500}$"
+            ),
+        ),
+        (),
+        ((200, "Outcome"), (202, "Accepted")),
+        (400, 404, 409, 412, 422, 424, *ALWAYS),
+        anonymous=True,
+        places=True,
+    ),
+    Route(
+        "decide_review",
+        "post",
+        "reviews/{key}",
+        "DecideReview",
+        "Decide a review",
+        "Carries out what an operator decided about a submission in review.",
+        (
+            Parameter(
+                "key",
+                "path",
+                "Submission",
+                "The name of the submission, as the receipt or problem tells it.",
+                pattern=_PLAIN,
+            ),
+        ),
+        ((JSON, "Decision"),),
+        ((200, "Review"),),
+        (400, 404, 409, 412, 415, 422, 424, *ALWAYS),
+        operator=True,
+    ),
+    Route(
+        "health",
+        "get",
+        "health",
+        "GetHealth",
+        "Get health",
+        "Says whether the app can work, and which settings keep it from it.",
+        (),
+        (),
+        ((200, "Health"), (503, "Health")),
+        anonymous=True,
+    ),
+    Route(
+        "get_openapi",
+        "get",
+        "openapi.json",
+        "GetOpenApi",
+        "Get this document",
+        "Gets this document.",
+        (),
+        (),
+        ((200, "OpenApi"),),
+        anonymous=True,
+    ),
+)

@@ -1,0 +1,171 @@
+"""The schemas of bodies and answers, as OpenAPI 3.1 has them: most come from the application's models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from local.api.fields import FIELDS
+from shared.core.order_request import OrderRequest
+from shared.core.receipt_parts import ReceiptBody, ReceiptState
+from shared.validation.attachments import MetadataShape
+from shared.validation.reviews import ReviewShape
+from shared.validation.uploads import UploadShape
+
+Schema = dict[str, Any]
+
+_NAMES = {
+    "OrderRequest": "Order",
+    "UploadShape": "UploadRequest",
+    "ReviewShape": "Decision",
+    "ReceiptBody": "Receipt",
+    "MetadataShape": "Metadata",
+    "ExpectedShape": "AnnouncedFile",
+    "ReceiptViolation": "Violation",
+}
+
+
+def ref(name: str) -> Schema:
+    """A reference to the schema of that name."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def text(**more: Any) -> Schema:  # noqa: ANN401 - members of a JSON schema
+    """A string."""
+    return {"type": "string", **more}
+
+
+def listed(items: Schema) -> Schema:
+    """An array."""
+    return {"type": "array", "items": items}
+
+
+def of(required: tuple[str, ...] = (), *, closed: bool = False, **properties: Schema) -> Schema:
+    """An object of these members."""
+    members: Schema = {"type": "object", "properties": properties}
+    if required:
+        members["required"] = list(required)
+    if closed:
+        members["additionalProperties"] = False
+    return members
+
+
+_OWN: dict[str, Schema] = {
+    "Documents": of(
+        ("metadata", "poFiles"),
+        closed=True,
+        metadata=ref("Metadata"),
+        poFiles=listed(ref("File")),
+        tenderFiles=listed(ref("File")),
+    ),
+    "File": of(("fileName", "content"), closed=True, fileName=text(), content=text()),
+    "Upload": of(
+        ("uploadId", "expires", "files", "drop", "receipt"),
+        uploadId=text(),
+        expires=text(),
+        files=listed(ref("UploadAddress")),
+        drop=text(),
+        receipt=text(),
+        correlationId=text(),
+    ),
+    "UploadAddress": of(
+        ("fileName", "method", "url", "headers"),
+        fileName=text(),
+        kind=text(),
+        size={"type": "integer"},
+        method=text(),
+        url=text(),
+        headers={"type": "object", "additionalProperties": text()},
+    ),
+    "PlacedOrder": of(("id",), id=text(), status=text(), lineItems=listed({"type": "object"})),
+    "Attachments": of(("items",), totalCount={"type": "integer"}, items=listed(ref("Attachment"))),
+    "Accepted": of(
+        ("status", "detail", "location"), status=text(), detail=text(), location=text(), correlationId=text()
+    ),
+    "Outcome": {"type": "object", "description": "The answer that the request would have got."},
+    "Review": of(
+        ("submission", "state"),
+        submission=text(),
+        state=text(),
+        detail=text(),
+        attempts={"type": "integer"},
+        correlationId=text(),
+        history=listed({"type": "object"}),
+    ),
+    "Health": of(
+        ("status",),
+        status=text(enum=["ok", "misconfigured", "broken"]),
+        settings={"type": "object", "additionalProperties": text()},
+    ),
+    "Problem": of(
+        ("type", "title", "status", "detail", "correlationId", "retryable"),
+        type=text(),
+        title=text(),
+        status={"type": "integer"},
+        detail=text(),
+        correlationId=text(),
+        retryable={"type": "boolean"},
+        actor=text(),
+        remedy=text(),
+        errors=listed(ref("Violation")),
+        partnerCenter=ref("PartnerCenterAnswer"),
+    ),
+}
+
+
+def schemas() -> dict[str, Schema]:
+    """Every schema, by its name, in alphabetical order."""
+    _, made = models_json_schema(
+        [
+            (OrderRequest, "validation"),
+            (MetadataShape, "validation"),
+            (UploadShape, "validation"),
+            (ReviewShape, "validation"),
+            (ReceiptBody, "serialization"),
+        ],
+        ref_template="#/components/schemas/{model}",
+    )
+    found = {_NAMES.get(name, name): _plain(schema) for name, schema in made["$defs"].items()}
+    found["UploadRequest"]["properties"]["metadata"] = ref("Metadata")
+    found["Receipt"]["properties"] = {
+        "v": {"type": "integer"},
+        "drop": text(),
+        "state": text(enum=list(ReceiptState)),
+        **found["Receipt"]["properties"],
+    }
+    found["Receipt"]["required"] = ["drop", "state"]
+    found |= _OWN
+    for name, schema in found.items():
+        _describe(name, schema)
+    return dict(sorted(found.items()))
+
+
+def _plain(node: Any) -> Any:  # noqa: ANN401 - any JSON
+    """A schema of pydantic without titles, nulls and defaults, and with our names."""
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        name = node["$ref"].rpartition("/")[2]
+        return ref(_NAMES.get(name, name))
+    kept = {
+        key: {name: _plain(schema) for name, schema in value.items()}
+        if key == "properties"
+        else _plain(value)
+        for key, value in node.items()
+        if key not in ("title", "default", "anyOf") and not (key == "additionalProperties" and value is True)
+    }
+    choices = [choice for choice in node.get("anyOf", ()) if choice != {"type": "null"}]
+    return {**kept, **_plain(choices[0])} if choices else kept
+
+
+def _describe(name: str, schema: Schema) -> None:
+    for member, told in schema.get("properties", {}).items():
+        field = FIELDS[member]
+        if "$ref" not in told:
+            told |= {"description": field.description, **field.schema}
+        if "example" in told:
+            told["examples"] = [told.pop("example")]
+    schema.setdefault("description", f"{name}.")
