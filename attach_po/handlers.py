@@ -96,4 +96,4 @@ def _answer(outcome: Outcome, location: str, status: int) -> func.HttpResponse:
     own = responses.require_done(outcome)
     if own is None:
         return responses.accepted(outcome.submission, location, responses.utc_now())
-    return responses.from_record(own, status, {"Idempotency-Replayed": "true"} if outcome.replayed else {})
+    return responses.from_record(own, status, responses.REPLAYED if outcome.replayed else {})

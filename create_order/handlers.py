@@ -44,7 +44,7 @@ def place(req: func.HttpRequest) -> func.HttpResponse:
         return responses.accepted(outcome.submission, location, now)
     headers = responses.location_of_order(req, customer, own, base)
     if outcome.replayed:
-        headers["Idempotency-Replayed"] = "true"
+        headers |= responses.REPLAYED
     return responses.from_record(own, 201, headers)
 
 
@@ -70,4 +70,4 @@ def get_request(req: func.HttpRequest) -> func.HttpResponse:
         token = s.statuses.token(order_key(customer, key))
         location = responses.status_url(req, token, s.settings.public_base_url)
         return responses.accepted(outcome.submission, location, responses.utc_now())
-    return responses.from_record(own, 200, {"Idempotency-Replayed": "true"})
+    return responses.from_record(own, 200, responses.REPLAYED)

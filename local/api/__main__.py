@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from local.api import openapi
+from local.api import connector, openapi
 from local.stack import ROOT
-
-OPENAPI = ROOT / "shared" / "web" / "openapi.json"
 
 
 def files() -> dict[str, bytes]:
     """What belongs into the repository, by path from its root."""
-    return {OPENAPI.relative_to(ROOT).as_posix(): openapi.dumped(openapi.document()).encode()}
+    return {
+        "shared/web/openapi.json": openapi.dumped(openapi.document()).encode(),
+        "connector/apiDefinition.swagger.json": connector.dumped(connector.definition()).encode(),
+        "connector/apiProperties.json": connector.dumped(connector.properties()).encode(),
+    }
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ looks again and does what the drop needs; ringing twice does nothing twice.
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -132,14 +133,16 @@ class Drops:
 
         Raises NotFoundError when nothing of that name was dropped, or nobody has looked at it yet.
         """
-        paths = [path]
-        if is_document(path):
-            depending = self.dependencies.sidecars_of(path)
-            paths = [stem_sidecar(path), *depending, receipt_of_document(path)]
-        for candidate in paths:
-            kept = self.receipts.store.read(candidate) if candidate else None
-            if kept:
-                return dict(kept.document)
+        # a connector escapes the slashes of a path, and the Functions host leaves them so
+        for written in dict.fromkeys((path, re.sub("%2f", "/", path, flags=re.IGNORECASE))):
+            paths = [written]
+            if is_document(written):
+                depending = self.dependencies.sidecars_of(written)
+                paths = [stem_sidecar(written), *depending, receipt_of_document(written)]
+            for candidate in paths:
+                kept = self.receipts.store.read(candidate) if candidate else None
+                if kept:
+                    return dict(kept.document)
         raise NotFoundError("no receipt found (yet); give the path of the sidecar or of one of its documents")
 
     def process(self, path: str, task: Task) -> bool:

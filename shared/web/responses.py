@@ -35,6 +35,8 @@ from shared.validation import ids
 from shared.validation.collecting import ViolationCollector
 
 JSON = "application/json"
+REPLAYED = {"Idempotency-Replayed": "true"}
+"""Of an answer that was given before."""
 ROUTE_PREFIX = "/api"
 """As in host.json."""
 
@@ -45,10 +47,12 @@ def forward(answer: Answer) -> func.HttpResponse:
 
 
 def from_record(submission: Submission, status: int, headers: Mapping[str, str]) -> func.HttpResponse:
-    """The answer that a submission keeps."""
+    """The answer that a submission keeps. When it is given again, it does not say what the order's status
+    asks for: that was then."""
     answer = submission.answer or RecordedAnswer(status=status)
     body = answer.body.encode()
-    return _json(body, status, _support_ids(submission), {**_status_headers(body), **headers})
+    fresh = {} if REPLAYED.keys() <= headers.keys() else _status_headers(body)
+    return _json(body, status, _support_ids(submission), {**fresh, **headers})
 
 
 def accepted(submission: Submission, location: str, now: datetime) -> func.HttpResponse:
@@ -84,7 +88,7 @@ def status(outcome: Outcome, location: str, now: datetime) -> func.HttpResponse:
         raise NotSentError(str(error)) from None
     if own is None:
         return accepted(outcome.submission, location, now)
-    return from_record(own, 200, {"Idempotency-Replayed": "true"})
+    return from_record(own, 200, REPLAYED)
 
 
 def require_done(outcome: Outcome) -> Submission | None:

@@ -71,6 +71,18 @@ def test_an_order_that_waits_for_documents_says_what_to_do_next(app: App) -> Non
     assert "attach" in later.headers["X-Next-Step"]
 
 
+def test_an_answer_that_is_given_again_does_not_say_what_the_order_asked_for_then(app: App) -> None:
+    key, body = uuid.uuid4().hex, {"lineItems": [{"offerId": "DG7GMGF0D7FV:0001:X", "quantity": 1}]}
+    app.place(body, key)
+    again = app.place(body, key)
+    asked = app.http.get(f"{app.orders_url().removesuffix('s')}-requests", params={"key": key})
+
+    for answer in (again, asked):
+        assert answer.headers["Idempotency-Replayed"] == "true"
+        assert not {"X-Order-Status", "X-Next-Step"} & set(answer.headers)
+        assert answer.json()["status"] == "pending_po_upload"
+
+
 def test_the_location_of_a_202_is_polled_without_any_key_and_bears_none(app: App) -> None:
     fault = [{"on": "POST attachment", "do": {"kind": "status", "status": 503}}]
     app.http.post(f"{app.partner_center}/_sim/faults", json=fault)
