@@ -16,6 +16,9 @@ WORKERS := -n 4 --dist loadscope --no-loadscope-reorder
 # the unit tests that make nothing up (no Hypothesis) run every branch of the core and of validation
 COVER := --cov=shared.core --cov=shared.validation --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
+# every process would compile the project anew where the environment forbids bytecode
+export PYTHONDONTWRITEBYTECODE :=
+
 LOCK := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header
 
 .PHONY: help setup demo run test bench soak api lock clean
