@@ -93,7 +93,7 @@ schema = schemathesis.openapi.from_dict(json.loads(json.dumps(DOCUMENT)))
 
 
 @schema.parametrize()
-@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_the_running_app_answers_as_it_says(case: schemathesis.Case[Any], running: App) -> None:
     key = running.stack.hosts[0]
     operator = case.operation.label.endswith("/reviews/{key}")

@@ -235,14 +235,14 @@ def test_a_function_run_by_hand_gets_the_text_as_its_message(scene: Scene) -> No
 
 def test_a_message_that_waits_for_a_thread_does_so_in_its_own_time(scene: Scene) -> None:
     """One thread for everything: while HTTP has it, the message's time runs out, and it comes again."""
-    limits = {"AzureFunctionsJobHost__functionTimeout": "00:00:01", f"{QUEUES}maxDequeueCount": "9"}
+    limits = {"AzureFunctionsJobHost__functionTimeout": "00:00:02", f"{QUEUES}maxDequeueCount": "9"}
     with scene.host(PYTHON_THREADPOOL_THREAD_COUNT="1", **limits) as host:
         assert host.call("POST", "/admin/functions/on_work", "masterKey", json={"input": "held"}).ok
         eventually(lambda: host.notes(body="held"))
         scene.send("patient")
 
         # the one that is held, and two deliveries of the other: its first one is over for certain
-        eventually(lambda: scene.log.count("functionTimeout of 1 s exceeded") >= 3)
+        eventually(lambda: scene.log.count("functionTimeout of 2 s exceeded") >= 3)
         assert host.notes(body="patient") == []
         scene.open("held")
 
