@@ -46,6 +46,7 @@ def _form(content_type: str | None, body: bytes, limits: Limits, faults: Violati
     if kind == "multipart/form-data":
         return read_multipart(body, options, limits, faults)
     document = loads(body, limits.max_body)
+    faults.add_final(document)
     inner = wrapped(document.value)
     if inner:
         del document  # the base64 of the whole body
@@ -53,7 +54,7 @@ def _form(content_type: str | None, body: bytes, limits: Limits, faults: Violati
         if kind == "multipart/form-data":
             return read_multipart(inner[1], options, limits, faults)
         document = loads(inner[1], limits.max_body)
-    faults.add_final(document)
+        faults.add_final(document)
     return read_json(document.value, limits, faults)
 
 

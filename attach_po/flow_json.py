@@ -29,6 +29,8 @@ from shared.validation.attachments import PO_FILES, metadata, metadata_of
 from shared.validation.collecting import ViolationCollector
 from shared.validation.shapes import build, member, without_empty
 
+MAX_TYPE = 1024
+"""Characters of a media type with its parameters."""
 _ROLE_OF_FIELD = {PO_FILES: Role.PURCHASE_ORDER, ("tenderFiles",): Role.TENDER}
 _NAMES = ("fileName", "FileName", "name", "Name")
 _CONTENTS = ("content", "Content", "contentBytes", "ContentBytes")
@@ -64,14 +66,15 @@ def wrapped(document: Json) -> tuple[str, bytes] | None:
     if not isinstance(document, dict) or "$content" not in document:
         return None
     kind = document.get("$content-type")
-    if not isinstance(kind, str):
-        raise invalid("/$content-type", "is required: it says what $content holds")
+    if not isinstance(kind, str) or len(kind) > MAX_TYPE:
+        raise invalid("/$content-type", "is required: it says what $content holds, such as application/json")
     return kind, from_base64(document, "")
 
 
 def read_json(document: Json, limits: Limits, faults: ViolationCollector) -> Form:
     """The form that a JSON document holds; violations go to `faults`."""
     if isinstance(document, dict) and "$multipart" in document:
+        _only(document, ("$content-type", "$multipart"), "", faults)
         return _of_multipart(document["$multipart"], limits, faults)
     tree = without_empty(document, _BodyShape)
     build(_BodyShape, _listed(tree), "", faults)
@@ -137,17 +140,25 @@ def _of_multipart(items: Json, limits: Limits, faults: ViolationCollector) -> Fo
     if len(items) > most_parts(limits):
         raise invalid("/$multipart", f"contains more than {most_parts(limits)} parts")
     parts = [
-        faults.check(partial(_part, item, join_pointer("/$multipart", index)))
+        faults.check(partial(_part, item, join_pointer("/$multipart", index), faults))
         for index, item in enumerate(items)
     ]
     read = [part for part in parts if part]
     return form_of(read, faults) if len(read) == len(parts) else Form(None, [])
 
 
-def _part(item: Json, place: str) -> Part:
+def _only(node: dict[str, Json], names: tuple[str, ...], place: str, faults: ViolationCollector) -> None:
+    """Note what else an object holds: what is passed over in silence is lost."""
+    for name in node:
+        if name not in names:
+            faults.add(join_pointer(place, name[:100]), f"is not known beside {' and '.join(names)}")
+
+
+def _part(item: Json, place: str, faults: ViolationCollector) -> Part:
     headers = item.get("headers") if isinstance(item, dict) else None
     if not isinstance(item, dict) or not isinstance(headers, dict):
         raise invalid(place, "must be an object of headers and body")
+    _only(item, ("headers", "body"), place, faults)
     given: Mapping[str, Json] = {name.lower(): value for name, value in headers.items()}
     disposition = given.get("content-disposition")
     at = join_pointer(join_pointer(place, "headers"), "Content-Disposition")

@@ -85,7 +85,7 @@ FIELDS: dict[str, Field] = {
         "The price for the customer, in plain digits with a point.",
         {"pattern": _DIGITS, "example": "156.87"},
     ),
-    "currency": Field("Currency", "The currency, ISO 4217.", {"pattern": "^[A-Z]{3}$", "example": "CAD"}),
+    "currency": Field("Currency", "The currency, ISO 4217.", {"pattern": "^[A-Za-z]{3}$", "example": "CAD"}),
     "fxRate": Field("Exchange Rate", "The exchange rate, above 0.", {"pattern": _RATE}),
     "tenderLink": Field("Tender Link", "The address of the tender.", {"format": "uri", "maxLength": 2048}),
     "acceptIncompletePdf": Field(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_PLAIN = r"^[^\x00-\x1f\x7f-\x9f/\\?#%]+$"
+_SEGMENT = r"[^\x00-\x20\x7f-\x9f/\\?#%.][^\x00-\x1f\x7f-\x9f/\\?#%]*"
+_PLAIN = f"^{_SEGMENT}(/{_SEGMENT})*$"
 JSON = "application/json"
 FORM = "multipart/form-data"
 

@@ -179,7 +179,7 @@ class Drops:
         match decision:
             case Wait(missing, incomplete):
                 end = ends_waiting(snapshot.path, snapshot.written)
-                if end and self.receipts.clock() >= end:
+                if end and (incomplete or self.receipts.clock() >= end):
                     self.receipts.report_rejected(snapshot, _late(missing, incomplete), task.correlation_id)
                     return True
                 near = self._near(snapshot.path, missing) if task.receipt is Receipted.SOMEHOW else []
@@ -208,7 +208,7 @@ class Drops:
         try:
             documents = snapshot.documents()
         except IncompleteDocumentError as error:
-            self.receipts.report_waiting(snapshot, (), (str(error),), task.correlation_id)
+            self._incomplete(snapshot, str(error), task)
             return True
         except SourceFailedError as error:
             if last:
@@ -249,6 +249,9 @@ class Drops:
             return True
         if isinstance(outcome.error, SourceFailedError) and not outcome.submission.incomplete and not last:
             return False
+        if outcome.submission.incomplete and ends_waiting(snapshot.path, snapshot.written):
+            self._incomplete(snapshot, outcome.submission.detail or "a document has no end", task)
+            return True
         receipts.report_outcome(
             snapshot,
             outcome.record,
@@ -263,6 +266,13 @@ class Drops:
             # its holder may have died: a claim rings for nobody
             receipts.bell.ring_record(outcome.record.key, own.due)
         return True
+
+    def _incomplete(self, snapshot: DropSnapshot, what: str, task: Task) -> None:
+        """A document has no end. It may still be arriving; what was uploaded came in one, and stays so."""
+        if ends_waiting(snapshot.path, snapshot.written):
+            self.receipts.report_rejected(snapshot, _late((), (what,)), task.correlation_id)
+        else:
+            self.receipts.report_waiting(snapshot, (), (what,), task.correlation_id)
 
     def _defer(
         self, snapshot: DropSnapshot, error: AppError, wait: float | None, task: Task, behind: str = ""
@@ -291,6 +301,6 @@ class Drops:
 
 
 def _late(missing: tuple[str, ...], incomplete: tuple[str, ...]) -> tuple[Violation, ...]:
-    """What is said of an upload that was not complete in time."""
-    what = "; ".join((*(f"{name} did not come" for name in missing), *incomplete))
-    return (Violation("", f"the upload was not complete within 24 hours: {what}; ask for a new upload"),)
+    """What is said of an upload that was not complete in time, or never can be."""
+    late = [f"{name} did not come within 24 hours" for name in missing]
+    return tuple(Violation("", f"{what}; ask for a new upload") for what in (*late, *incomplete))

@@ -106,6 +106,7 @@ def take_snapshot(
     violations += _odd_names(required)
     whole = limits.require_pdf_end and not (sidecar and sidecar.metadata.accepts_incomplete_pdf)
     expected = {one.file_name: one for one in sidecar.expected} if sidecar else {}
+    violations += _nobodys(expected, required)
     found: dict[str, FoundFile] = {}
     streams: dict[str, BlobStream] = {}
     for r in required[: limits.max_files]:
@@ -113,10 +114,9 @@ def take_snapshot(
         if file is not None:
             streams[r.file_name] = file
             name = file.name.rpartition("/")[2]
-            faults = (
-                *document_faults(name, file.size, file.head, limits.max_file),
-                *_unexpected(name, expected.get(r.file_name), file),
-            )
+            faults = tuple(document_faults(name, file.size, file.head, limits.max_file))
+            if not faults:
+                faults = tuple(_unexpected(name, expected.get(name) or expected.get(r.file_name), file))
             cut = end_fault([file.head]) if whole and not faults and len(file.head) == file.size else ""
             incomplete = f"{name} {cut}" if cut else ""
             found[r.file_name] = FoundFile(name, file.name, r.role, file.etag, file.size, faults, incomplete)
@@ -164,12 +164,22 @@ def _open(blobs: BlobStore, incoming: str, required: RequiredFile, opened: ExitS
     return None
 
 
+def _nobodys(
+    expected: Mapping[str, ExpectedFile], required: tuple[RequiredFile, ...]
+) -> tuple[Violation, ...]:
+    """What is expected of files that are none of this drop's: nobody would check it."""
+    names = {path.rpartition("/")[2] for r in required for path in r.paths}
+    others = [name for name in expected if name not in names]
+    return tuple(Violation("/expected", f"names {name}, which is no file of this drop") for name in others)
+
+
 def _unexpected(name: str, expected: ExpectedFile | None, file: BlobStream) -> list[str]:
     """How a file differs from what the sidecar says that it is."""
     if expected is None:
         return []
     try:
-        return expected.faults(name, file.size, _md5(file, file.read) if expected.md5 else "")
+        read = expected.md5 and file.size == expected.size
+        return expected.faults(name, file.size, _md5(file, file.read) if read else "")
     except SourceFailedError as error:
         raise StorageError(str(error)) from error
 

@@ -132,6 +132,10 @@ def sidecar(raw: bytes) -> Sidecar:
         tenders = len(named) if isinstance(named, list) else int(named is not None)
         _tender(tree, tenders, "", faults)
         _distinct(tree, faults)
+        if shape:
+            told = Counter(one.file_name for one in shape.expected or ())
+            for name in (name for name, times in told.items() if times > 1):
+                faults.add("/expected", f"names {name} twice")
     assert shape is not None
     return Sidecar(
         customer_id=shape.customer_id,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, Field
 
+from shared.core.drop_rules import is_document
 from shared.core.models import Metadata, Role, StrictModel
 from shared.core.strict_json import Json, join_pointer, loads
 from shared.core.uploads import AnnouncedFile, ExpectedFile, UploadLimits
@@ -97,6 +98,8 @@ def _file(
 ) -> AnnouncedFile:
     expected = shape.value()
     name = faults.check(lambda: file_name(expected.file_name, join_pointer(place, "fileName")))
+    if name and not is_document(name):
+        faults.add(join_pointer(place, "fileName"), "is a name that drops ignore; rename the file")
     if expected.size > limits.max_file:
         faults.add(
             join_pointer(place, "size"), f"is {expected.size} bytes; at most {limits.max_file} are allowed"

@@ -147,3 +147,32 @@ def test_a_connection_that_cannot_sign_says_so_and_writes_nothing(office: Office
 
     with pytest.raises(NotConfiguredError, match="account's key"):
         prepare(office, "5cf7")
+
+
+@pytest.mark.parametrize("size", [len(PDF), 600_000])
+def test_a_document_without_its_end_is_rejected_because_nothing_more_can_come(
+    office: Office, size: int
+) -> None:
+    cut = PDF[:-7] + b"x" * (size - len(PDF) + 7)
+    body = {
+        "metadata": {"customerPrice": "156.87", "currency": "CAD"},
+        "poFiles": [{"fileName": "PO.pdf", "size": len(cut)}],
+    }
+    request = upload_request(json.dumps(body).encode(), CUSTOMER, office.order(), LIMITS)
+    upload = office.services.uploads.prepare(request, str(uuid.uuid4()))
+    put(upload.files[0][1], cut)
+    receipt = arrived(office, upload)
+
+    assert (receipt["state"], receipt["actor"]) == ("rejected", "caller")
+    assert "new upload" in json.dumps(receipt["errors"])
+
+
+def test_what_is_expected_of_a_file_that_is_none_of_the_drops_is_told(office: Office) -> None:
+    order = office.order()
+    office.drop("x/PO.PDF", PDF)
+    office.drop("x/PO.json", office.sidecar(order, expected=[{"fileName": "PO.PDF", "size": 7}]))
+    office.drop("y/PO.json", office.sidecar(order, expected=[{"fileName": "other.pdf", "size": 7}]))
+    office.ring("x/PO.json", "y/PO.json")
+
+    assert "7 were announced" in json.dumps(office.receipt("x/PO.json")["errors"])
+    assert "other.pdf" in json.dumps(office.receipt("y/PO.json")["errors"])

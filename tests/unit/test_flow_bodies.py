@@ -122,3 +122,26 @@ def test_content_is_decoded_once() -> None:
     again = base64.b64encode(b64(PDF).encode()).decode()
 
     assert "PDF" in faults(json_body(poFiles=[json_file(again)]))["/poFiles/0"]
+
+
+def test_nothing_beside_the_parts_is_passed_over() -> None:
+    body = {**multipart(METADATA_PART, ORDER_PART), "poFiles": [json_file()]}
+    more = multipart(METADATA_PART, {**ORDER_PART, "file": b64(PDF)})
+
+    assert set(faults(body)) == {"/poFiles"}
+    assert set(faults(more)) == {"/$multipart/1/file"}
+
+
+def test_a_content_type_of_any_length_costs_nothing() -> None:
+    long = {"$content-type": "multipart/form-data" + ";" * 500_000, "$content": b64(PDF)}
+
+    assert set(faults(long)) == {"/$content-type"}
+
+
+def test_a_wrapped_body_that_is_given_twice_is_told() -> None:
+    once = json.dumps(b64(json.dumps(json_body()).encode()))
+    raw = f'{{"$content-type": "application/json", "$content": {once}, "$content": {once}}}'
+    with pytest.raises(InvalidInputError) as caught:
+        read("application/json", raw.encode(), LIMITS, "c501c3c4-d776-40ef-9ecf-9cefb59442c1", "5cf7")
+
+    assert [v.pointer for v in caught.value.violations] == ["/$content"]

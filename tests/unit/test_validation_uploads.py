@@ -70,6 +70,7 @@ def test_the_sidecar_of_an_upload_says_what_was_asked_for(md5: str) -> None:
         ({"poFiles": [file(size=0)]}, {"/poFiles/0/size"}),
         ({"poFiles": [file(size=1001)]}, {"/poFiles/0/size"}),
         ({"poFiles": [file(md5="abc")]}, {"/poFiles/0/md5"}),
+        ({"poFiles": [file("~$PO.pdf")]}, {"/poFiles/0/fileName"}),
         ({"poFiles": [file("PO.txt")]}, {"/poFiles/0/fileName"}),
         ({"poFiles": [{"fileName": "PO.pdf", "sise": 5}]}, {"/poFiles/0/size", "/poFiles/0/sise"}),
         ({"poFiles": [file(), file()]}, {""}),
@@ -127,3 +128,5 @@ def test_a_sidecar_may_say_of_its_own_what_is_expected_of_its_files() -> None:
     with pytest.raises(InvalidInputError) as caught:
         sidecar(json.dumps(raw | {"expected": [{"size": 0}]}).encode())
     assert {v.pointer for v in caught.value.violations} == {"/expected/0/fileName", "/expected/0/size"}
+    with pytest.raises(InvalidInputError, match="twice"):
+        sidecar(json.dumps(raw | {"expected": [file(), file()]}).encode())
