@@ -21,11 +21,11 @@ from pydantic import Field as JsonField
 from werkzeug.http import parse_options_header
 
 from attach_po.form import HEADERS, Part, form_of, most_parts, sent_name
-from attach_po.uploads import NO_ORDER, Form, Upload, from_base64, invalid, tenders
+from attach_po.uploads import Form, Upload, from_base64, invalid, tenders
 from shared.core.models import Metadata, Role, StrictModel
 from shared.core.strict_json import Json, dumps, join_pointer
 from shared.settings import Limits
-from shared.validation.attachments import PO_FILES, metadata, metadata_of
+from shared.validation.attachments import NO_ORDER, PO_FILES, metadata, metadata_of
 from shared.validation.collecting import ViolationCollector
 from shared.validation.shapes import build, member, without_empty
 

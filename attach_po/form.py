@@ -10,11 +10,11 @@ from itertools import islice
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from attach_po.uploads import NO_ORDER, PIECE, Form, Upload, invalid, tenders
+from attach_po.uploads import PIECE, Form, Upload, invalid, tenders
 from shared.core.models import Metadata, Role
 from shared.core.strict_json import join_pointer
 from shared.settings import Limits
-from shared.validation.attachments import metadata
+from shared.validation.attachments import NO_ORDER, metadata
 from shared.validation.collecting import ViolationCollector
 
 HEADERS = 16 * 1024

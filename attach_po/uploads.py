@@ -19,7 +19,6 @@ from shared.validation.pdf import HEAD, end_fault
 
 PIECE = 256 * 1024
 """Bytes that a document is read in."""
-NO_ORDER = "at least one purchase order is required"
 _ACCEPT = 'send the whole file, or say in the metadata that it is whole: "acceptIncompletePdf": true'
 
 

@@ -57,6 +57,12 @@ def times_as_fast(one: Sequence[Sample], other: Sequence[Sample]) -> str:
     return spread([b.wall / a.wall for a, b in zip(one, other, strict=True)])
 
 
+def memory(field: str) -> int:
+    """What the kernel says of this process, in KiB: `VmRSS` now, `VmHWM` the most since it was set back."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1])
+
+
 def spread(values: Sequence[float]) -> str:
     """Median [lowest-highest]."""
     return f"{median(values):.2f} [{min(values):.2f}-{max(values):.2f}]"

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench import parts
-from bench.harness import spread, table
+from bench.harness import memory, spread, table
 from shared.bootstrap import Services
 
 LARGEST = 50
@@ -87,10 +87,10 @@ def child(storage: str, partner_center: str, size: int, number: int) -> None:
         drop(services, f"{run}-{n}", size)
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # sets the high-water mark back to what is used now
-    idle = _status("VmRSS")
+    idle = memory("VmRSS")
     with ThreadPoolExecutor(number) as pool:
         list(pool.map(lambda n: ring(services, f"{run}-{n}"), range(number)))
-    print(json.dumps([idle, _status("VmHWM")]))
+    print(json.dumps([idle, memory("VmHWM")]))
 
 
 def ring(services: Services, name: str) -> None:
@@ -99,11 +99,6 @@ def ring(services: Services, name: str) -> None:
     kept = services.drops.receipts.store.read(f"{name}/metadata.json")
     assert kept is not None
     assert kept.state == "attached", kept.body
-
-
-def _status(field: str) -> int:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1])
 
 
 if __name__ == "__main__":

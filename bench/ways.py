@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 from attach_po import body
 from bench import parts
-from bench.harness import spread, table
+from bench.harness import memory, spread, table
 from shared.clock import Deadline
 from shared.core.uploads import UploadLimits
 from shared.services.attachment_operation import MOST_BYTES
@@ -102,15 +102,10 @@ def child(way: str, file: Path, storage: str, partner_center: str, times: int) -
     attach()
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # sets the high-water mark back to what is used now
-    idle, began = _status("VmRSS"), time.process_time()
+    idle, began = memory("VmRSS"), time.process_time()
     for _ in range(times):
         attach()
-    print(json.dumps([idle, _status("VmHWM"), time.process_time() - began]))
-
-
-def _status(field: str) -> int:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1])
+    print(json.dumps([idle, memory("VmHWM"), time.process_time() - began]))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ class Setting(NamedTuple):
 
 
 _GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_ORIGIN = r"(https://[a-z0-9.-]+|http://(localhost|127\.0\.0\.1|\[::1\]))(:[0-9]{1,5})?"
+_HTTPS = "https://[a-z0-9.-]+(:(?!443($|[ ,]))[0-9]{1,5})?"
+_LOOPBACK = r"http://(localhost|127\.0\.0\.1|\[::1\])(:(?!80($|[ ,]))[0-9]{1,5})?"
+_ORIGIN = f"({_HTTPS}|{_LOOPBACK})"
 FORMS = {
     "guid": (_GUID, "must be a GUID such as c501c3c4-d776-40ef-9ecf-9cefb59442c1"),
     "tenant": (
@@ -51,7 +53,7 @@ FORMS = {
     "origins": (
         rf"{_ORIGIN}( *, *{_ORIGIN})*",
         "must be origins such as https://portal.example, with commas between them: lower case, https (http"
-        " only on loopback), no path, no slash at the end, no *",
+        " only on loopback), no usual port, no path, no slash at the end, no *",
     ),
     "part name": (
         r"[A-Za-z0-9._-]{1,64}",

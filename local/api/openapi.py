@@ -130,14 +130,16 @@ def _media(kind: str, schema: str) -> dict[str, Any]:
 
 def _answer(route: Route, status: int, schema: str) -> dict[str, Any]:
     names = ["x-correlation-id"]
-    if route.places and status in (201, 202):
-        names.append("Location")
     if status == HTTPStatus.ACCEPTED:
-        names.append("Retry-After")
-    if schema in ("PlacedOrder", "Attachments"):
-        names.append("Idempotency-Replayed")
-    if schema == "PlacedOrder":
+        names += ["Location", "Retry-After"]
+    elif route.places:
+        names.append("Location")
+    elif route.function == "get_order":
         names += ["X-Order-Status", "X-Next-Step"]
+    if status == HTTPStatus.CREATED and route.function == "create_order":
+        names += ["X-Order-Status", "X-Next-Step"]
+    if status < HTTPStatus.ACCEPTED and route.function in ("create_order", "get_order_request", "attach_po"):
+        names.append("Idempotency-Replayed")
     return {
         "description": HTTPStatus(status).phrase + ".",
         "headers": _headers(*names),

@@ -26,7 +26,7 @@ class Parameter:
 @dataclass(frozen=True, slots=True)
 class Route:
     """One operation. `answers` maps the statuses of success to the schema of their body; `problems` are the
-    statuses that answer with a Problem. `connector`: whether a flow is offered it, and under which title."""
+    statuses that answer with a Problem."""
 
     function: str
     method: str
@@ -128,7 +128,6 @@ ROUTES: tuple[Route, ...] = (
         (),
         ((200, "PlacedOrder"), (202, "Accepted")),
         (400, 404, 409, 412, 422, 424, *ALWAYS),
-        places=True,
     ),
     Route(
         "attach_po",
@@ -142,7 +141,6 @@ ROUTES: tuple[Route, ...] = (
         ((JSON, "Documents"), (FORM, "DocumentsForm")),
         ((201, "Attachments"), (202, "Accepted")),
         (400, 404, 409, 412, 413, 415, 422, 424, *ALWAYS),
-        places=True,
     ),
     Route(
         "get_attachments",
@@ -207,7 +205,6 @@ ROUTES: tuple[Route, ...] = (
         ((200, "Outcome"), (202, "Accepted")),
         (400, 404, 409, 412, 422, 424, *ALWAYS),
         anonymous=True,
-        places=True,
     ),
     Route(
         "decide_review",

@@ -179,8 +179,10 @@ class Drops:
         match decision:
             case Wait(missing, incomplete):
                 end = ends_waiting(snapshot.path, snapshot.written)
-                if end and (incomplete or self.receipts.clock() >= end):
-                    self.receipts.report_rejected(snapshot, _late(missing, incomplete), task.correlation_id)
+                late = end is not None and self.receipts.clock() >= end
+                if late or (end and incomplete):
+                    faults = _never_complete(missing if late else (), incomplete)
+                    self.receipts.report_rejected(snapshot, faults, task.correlation_id)
                     return True
                 near = self._near(snapshot.path, missing) if task.receipt is Receipted.SOMEHOW else []
                 self.receipts.report_waiting(
@@ -270,7 +272,7 @@ class Drops:
     def _incomplete(self, snapshot: DropSnapshot, what: str, task: Task) -> None:
         """A document has no end. It may still be arriving; what was uploaded came in one, and stays so."""
         if ends_waiting(snapshot.path, snapshot.written):
-            self.receipts.report_rejected(snapshot, _late((), (what,)), task.correlation_id)
+            self.receipts.report_rejected(snapshot, _never_complete((), (what,)), task.correlation_id)
         else:
             self.receipts.report_waiting(snapshot, (), (what,), task.correlation_id)
 
@@ -300,7 +302,7 @@ class Drops:
         return False
 
 
-def _late(missing: tuple[str, ...], incomplete: tuple[str, ...]) -> tuple[Violation, ...]:
-    """What is said of an upload that was not complete in time, or never can be."""
-    late = [f"{name} did not come within 24 hours" for name in missing]
-    return tuple(Violation("", f"{what}; ask for a new upload") for what in (*late, *incomplete))
+def _never_complete(missing: tuple[str, ...], incomplete: tuple[str, ...]) -> tuple[Violation, ...]:
+    """What is said of an upload whose files are `missing` for too long, or came `incomplete`."""
+    late = (f"{name} did not come within 24 hours" for name in missing)
+    return tuple(Violation("", what) for what in (*late, *incomplete))

@@ -41,6 +41,7 @@ from shared.core.receipt_rules import (
     to_text,
     with_attached,
 )
+from shared.core.uploads import FOLDER
 from shared.services.bell import Bell
 from shared.services.snapshot import DropSnapshot
 from shared.storage.blobs import BlobEntry
@@ -55,6 +56,8 @@ RECHECK_AT_LEAST = timedelta(days=1)
 ORPHAN_AFTER = timedelta(days=1)
 """After so long a document that no sidecar claims gets a receipt of its own."""
 
+UPLOAD_AGAIN = "fix the listed errors and upload the named files again"
+UPLOAD_ANEW = "fix the listed errors and ask for a new upload: the addresses of this one take no second file"
 UPLOAD_MISSING = "upload the missing files; the drop is sent when all of them are there"
 
 
@@ -152,7 +155,7 @@ class Receipts:
             detail="the drop has faults; see `errors`",
             actor="caller",
             errors=tuple(ReceiptViolation(pointer=v.pointer, detail=v.detail) for v in violations),
-            remedy="fix the listed errors and upload the named files again",
+            remedy=UPLOAD_ANEW if snapshot.path.startswith(FOLDER) else UPLOAD_AGAIN,
             correlation_id=correlation_id,
         )
         self._write(self._of(snapshot, ReceiptState.REJECTED, body), read_first=True)

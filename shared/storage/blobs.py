@@ -125,7 +125,7 @@ class BlobStore:
 
         Raises MarkerRefusedError when storage does not take `marker` (any more), StorageError.
         """
-        with suppress(BlobMissingError), _translated(f"list {container}", marker):
+        with suppress(BlobMissingError), translated(f"list {container}", marker):
             pages = (
                 self.account.service.get_container_client(container)
                 .list_blobs(name_starts_with=prefix or None)
@@ -141,7 +141,7 @@ class BlobStore:
     def due_before(self, container: str, moment: datetime) -> Iterator[str]:
         """Names of the blobs whose `due` lies before `moment`, in no order, through the account's tag index:
         the cost is that of the open work, not of the container's history."""
-        with suppress(BlobMissingError), _translated(f"query {container}", tagged=True):
+        with suppress(BlobMissingError), translated(f"query {container}", tagged=True):
             found = self.account.service.get_container_client(container).find_blobs_by_tags(
                 f"\"due\" <= '{stamp(moment)}'", results_per_page=5000
             )
@@ -171,7 +171,7 @@ def _path(container: str, name: str) -> str:
 
 
 @contextmanager
-def _translated(what: str, marker: str = "", *, tagged: bool = False) -> Iterator[None]:
+def translated(what: str, marker: str = "", *, tagged: bool = False) -> Iterator[None]:
     """What the SDK raises for a listing of ours, `tagged` for one by index tags, as errors of ours."""
     try:
         yield

@@ -13,21 +13,17 @@ import threading
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobSasPermissions, UserDelegationKey, generate_blob_sas
-from urllib3.exceptions import HTTPError
 
 from shared.clock import Clock
-from shared.core.errors import NotConfiguredError, StorageError
+from shared.core.errors import NotConfiguredError
 from shared.settings_table import DOCUMENT_STORAGE
 from shared.storage.account import Account
-from shared.storage.transport import forbidden
+from shared.storage.blobs import translated
 
 HEADERS = {"x-ms-blob-type": "BlockBlob", "Content-Type": "application/pdf"}
 """What a caller sends beside the bytes.
 https://learn.microsoft.com/en-us/rest/api/storageservices/put-blob#request-headers"""
-DELEGATOR_ROLE = "Storage Blob Data Owner"
-"""On the account: on a container alone it may not ask for the key."""
 
 _KEY_LASTS = timedelta(hours=6)
 """Seven days is the most that storage gives."""
@@ -78,14 +74,5 @@ class UploadUrls:
             return self._key[0]
 
     def _asked_for(self, now: datetime) -> UserDelegationKey:
-        what = "the key for upload addresses"
-        try:
+        with translated("the request for a key to upload addresses"):
             return self._account.service.get_user_delegation_key(now - _SKEW, now + _KEY_LASTS)
-        except (AzureError, HTTPError, OSError) as error:
-            status = getattr(error, "status_code", None) or 0
-            if not status:
-                raise StorageError(f"storage did not give {what} ({type(error).__name__})") from None
-            code = getattr(error, "error_code", None) or ""
-            told = f"storage answered {status} to the request for {what}"
-            refused = forbidden(status, str(getattr(code, "value", code)), told, DELEGATOR_ROLE, tagged=False)
-            raise (refused or StorageError(told)) from None

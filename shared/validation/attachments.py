@@ -33,6 +33,7 @@ MAX_SIDECAR = 64 * 1024
 MAX_LINK = 2048
 _PART_OF_TENDER = ("isPartOfTender", "isPartofTender", "IsPartOfTender", "IsPartofTender")
 """One field: the how-to page and the .NET SDK spell it differently."""
+NO_ORDER = "at least one purchase order is required"
 PO_FILES = ("poFiles", "PoFiles", "POFiles")
 """The last is the name of Partner Center's own parts, which is neither camelCase nor PascalCase."""
 

@@ -11,8 +11,8 @@ from pydantic import AliasChoices, Field
 from shared.core.drop_rules import is_document
 from shared.core.models import Metadata, Role, StrictModel
 from shared.core.strict_json import Json, join_pointer, loads
-from shared.core.uploads import AnnouncedFile, ExpectedFile, UploadLimits
-from shared.validation.attachments import MAX_SIDECAR, PO_FILES, metadata_of
+from shared.core.uploads import AnnouncedFile, ExpectedFile, UploadLimits, sidecar_of
+from shared.validation.attachments import MAX_SIDECAR, NO_ORDER, PO_FILES, metadata_of
 from shared.validation.collecting import ViolationCollector
 from shared.validation.expected import ExpectedShape
 from shared.validation.files import file_name
@@ -60,6 +60,10 @@ def upload_request(raw: bytes, customer: str, order: str, limits: UploadLimits) 
         metadata = None
         if isinstance(described, dict):
             metadata = metadata_of(described, tender_files=tenders, pointer=described_as, faults=faults)
+        if customer_of and order_of and metadata:
+            size = len(sidecar_of(customer_of, order_of, metadata, files))
+            if size > MAX_SIDECAR:
+                faults.add("", f"makes a sidecar of {size} bytes; it may have {MAX_SIDECAR}: shorten names")
     assert customer_of
     assert order_of
     assert metadata
@@ -73,7 +77,7 @@ def _files(
         return []
     files: list[AnnouncedFile] = []
     if not shape.po_files:
-        faults.add(join_pointer("", member(tree, *PO_FILES)[0]), "at least one purchase order is required")
+        faults.add(join_pointer("", member(tree, *PO_FILES)[0]), NO_ORDER)
     listed = (
         (PO_FILES, Role.PURCHASE_ORDER, shape.po_files),
         (("tenderFiles",), Role.TENDER, shape.tender_files),

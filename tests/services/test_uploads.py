@@ -149,7 +149,7 @@ def test_a_connection_that_cannot_sign_says_so_and_writes_nothing(office: Office
         prepare(office, "5cf7")
 
 
-@pytest.mark.parametrize("size", [len(PDF), 600_000])
+@pytest.mark.parametrize("size", [len(PDF), 600_000, 9_000_000])
 def test_a_document_without_its_end_is_rejected_because_nothing_more_can_come(
     office: Office, size: int
 ) -> None:
@@ -158,13 +158,15 @@ def test_a_document_without_its_end_is_rejected_because_nothing_more_can_come(
         "metadata": {"customerPrice": "156.87", "currency": "CAD"},
         "poFiles": [{"fileName": "PO.pdf", "size": len(cut)}],
     }
-    request = upload_request(json.dumps(body).encode(), CUSTOMER, office.order(), LIMITS)
+    large = UploadLimits(max_file=10_000_000, max_files=20, most_bytes=MOST_BYTES)
+    request = upload_request(json.dumps(body).encode(), CUSTOMER, office.order(), large)
     upload = office.services.uploads.prepare(request, str(uuid.uuid4()))
     put(upload.files[0][1], cut)
     receipt = arrived(office, upload)
 
     assert (receipt["state"], receipt["actor"]) == ("rejected", "caller")
-    assert "new upload" in json.dumps(receipt["errors"])
+    assert "has no end" in json.dumps(receipt["errors"]) or "%%EOF" in json.dumps(receipt["errors"])
+    assert "new upload" in str(receipt["remedy"])
 
 
 def test_what_is_expected_of_a_file_that_is_none_of_the_drops_is_told(office: Office) -> None:

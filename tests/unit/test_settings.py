@@ -111,6 +111,7 @@ def test_a_value_that_no_setting_can_have_is_named_by_what_it_is(name: str, valu
         ("PUBLIC_BASE_URL", "https://gateway.example/é", "beyond ASCII"),
         ("PUBLIC_BASE_URL", "gateway.example", "https URL"),
         ("ALLOWED_ORIGINS", "*", "no *"),
+        ("ALLOWED_ORIGINS", "https://portal.example:443", "no usual port"),
         ("ALLOWED_ORIGINS", "https://portal.example/", "no slash"),
         ("ALLOWED_ORIGINS", "https://portal.example;https://x.example", "commas"),
         ("ALLOWED_ORIGINS", "http://portal.example", "http only on loopback"),

@@ -130,3 +130,11 @@ def test_a_sidecar_may_say_of_its_own_what_is_expected_of_its_files() -> None:
     assert {v.pointer for v in caught.value.violations} == {"/expected/0/fileName", "/expected/0/size"}
     with pytest.raises(InvalidInputError, match="twice"):
         sidecar(json.dumps(raw | {"expected": [file(), file()]}).encode())
+
+
+def test_a_request_whose_sidecar_nobody_could_read_is_refused() -> None:
+    many = UploadLimits(max_file=1000, max_files=200, most_bytes=10**6)
+    listed = [file(f"{n}{'x' * 240}.pdf", 1) for n in range(150)]
+    raw = json.dumps({"metadata": PLAIN, "poFiles": listed}).encode()
+    with pytest.raises(InvalidInputError, match="makes a sidecar of"):
+        upload_request(raw, CUSTOMER, "5cf72f146967", many)
