@@ -1,5 +1,5 @@
-"""The app on one page: the functions of three folders, a Blueprint each, and five of the app's own:
-`health`, `get_openapi`, `get_status`, `decide_review` and `preflight`."""
+"""The app on one page: the functions of four folders, a Blueprint each, and four of the app's own:
+`health`, `get_openapi`, `get_status` and `preflight`."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ import azure.functions as func
 import attach_po
 import blob_trigger
 import create_order
+import operations
 from shared.container import services
 from shared.core.errors import NotConfiguredError, StorageError
 from shared.settings_table import DOCUMENT_STORAGE
-from shared.web.problem import correlation_id, problems
+from shared.web import access
+from shared.web.problem import problems
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 app.register_functions(create_order.bp)
 app.register_functions(attach_po.bp)
 app.register_functions(blob_trigger.bp)
+app.register_functions(operations.bp)
 
 
 @app.function_name("preflight")
 @app.route("{*path}", methods=["OPTIONS"], auth_level=func.AuthLevel.ANONYMOUS)
-@problems
+@problems()
 def preflight(req: func.HttpRequest) -> func.HttpResponse:
     """What a browser asks before a page of another origin may call any of the routes; it carries no key."""
     from shared.web import cors
@@ -38,13 +41,13 @@ def preflight(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.function_name("health")
 @app.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-@problems
+@problems()
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Says whether the app can work, and which settings keep it from it: their names, never their values."""
     try:
         from shared.settings import Settings
 
-        settings = dict(Settings.read(os.environ).problems)
+        settings = {**access.faults(), **Settings.read(os.environ).problems}
         if not settings:
             s = services()
             s.ledger.check_account()
@@ -61,7 +64,7 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.function_name("get_openapi")
 @app.route("openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-@problems
+@problems()
 def get_openapi(req: func.HttpRequest) -> func.HttpResponse:
     """The interface as an OpenAPI 3.1 document, as `make api` has written it."""
     content = Path(__file__).parent.joinpath("shared", "web", "openapi.json").read_bytes()
@@ -70,7 +73,7 @@ def get_openapi(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.function_name("get_status")
 @app.route("status/{token}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-@problems
+@problems()
 def get_status(req: func.HttpRequest) -> func.HttpResponse:
     """What became of the request whose 202 named this address: the token in it is all that is needed."""
     from shared.web import responses
@@ -78,22 +81,6 @@ def get_status(req: func.HttpRequest) -> func.HttpResponse:
     s, token = services(), req.route_params["token"]
     location = responses.status_url(req, token, s.settings.public_base_url)
     return responses.status(s.statuses.read(token), location, responses.utc_now())
-
-
-@app.function_name("decide_review")
-@app.route("reviews/{*key}", methods=["POST"], auth_level=func.AuthLevel.ADMIN)
-@problems
-def decide_review(req: func.HttpRequest) -> func.HttpResponse:
-    """Carry out an operator's decision about a submission in review (docs/operations.md)."""
-    from shared.services.review import review_body
-    from shared.validation.reviews import review_decision
-    from shared.web import responses
-
-    asked = review_decision(responses.json_body(req))
-    s = services()
-    key = req.route_params.get("key", "")
-    record, own = s.reviews.decide(key, asked, correlation_id(), s.deadline())
-    return _json_response(200, review_body(record, own))
 
 
 def _json_response(status: int, body: Mapping[str, Any]) -> func.HttpResponse:

@@ -13,8 +13,10 @@ import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
 
 from shared.container import services
+from shared.core.access import Role
 from shared.core.errors import NotConfiguredError
 from shared.settings_table import DOCUMENT_STORAGE, queue_binding, trigger_binding
+from shared.web import access
 from shared.web.problem import problems
 
 bp = func.Blueprint()
@@ -92,11 +94,12 @@ def work_poisoned(message: func.QueueMessage) -> None:
 
 
 @bp.function_name("get_drop")
-@bp.route("drops/{*path}", methods=["GET"])
-@problems
+@bp.route("drops/{*path}", methods=["GET"], auth_level=access.level())
+@problems(Role.READ, Role.ATTACH)
 def get_drop(req: func.HttpRequest) -> func.HttpResponse:
     """The receipt of a drop, by the path of its sidecar or of its document."""
-    receipt = services().drops.receipt_of(req.route_params.get("path", ""))
-    return func.HttpResponse(
-        json.dumps(receipt, ensure_ascii=False), status_code=200, mimetype="application/json"
-    )
+    from shared.web import responses
+
+    receipt = services().drops.receipt_of(responses.route_path(req, "path"))
+    access.require_customer(receipt.body.customer_id or "")
+    return responses.shown(receipt.document)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import azure.functions as func
 
+from shared.core.access import Role
+from shared.web import access
 from shared.web.problem import problems
 
 bp = func.Blueprint()
 
 
 @bp.function_name("create_order")
-@bp.route("customers/{customerId}/orders", methods=["POST"])
-@problems
+@bp.route("customers/{customerId}/orders", methods=["POST"], auth_level=access.level())
+@problems(Role.CREATE)
 def create_order(req: func.HttpRequest) -> func.HttpResponse:
     """Place the order that the Idempotency-Key stands for; 201, or 202 while its outcome is unknown."""
     from create_order import handlers
@@ -20,8 +22,8 @@ def create_order(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.function_name("get_order")
-@bp.route("customers/{customerId}/orders/{orderId}", methods=["GET"])
-@problems
+@bp.route("customers/{customerId}/orders/{orderId}", methods=["GET"], auth_level=access.level())
+@problems(Role.CREATE, Role.ATTACH, Role.READ)
 def get_order(req: func.HttpRequest) -> func.HttpResponse:
     """The order as Partner Center has it now."""
     from create_order import handlers
@@ -30,8 +32,8 @@ def get_order(req: func.HttpRequest) -> func.HttpResponse:
 
 
 @bp.function_name("get_order_request")
-@bp.route("customers/{customerId}/order-requests", methods=["GET"])
-@problems
+@bp.route("customers/{customerId}/order-requests", methods=["GET"], auth_level=access.level())
+@problems(Role.CREATE, Role.ATTACH, Role.READ)
 def get_order_request(req: func.HttpRequest) -> func.HttpResponse:
     """What became of the request of `key`: 202 while it is unknown, then the stored answer."""
     from create_order import handlers

@@ -29,6 +29,7 @@ from azure.storage.blob import (
 from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.children import Child, StackError, check_port
 from local.events import webhook
+from local.host import sign_in
 from shared.settings import Settings
 from shared.settings_table import DOCUMENT_STORAGE, SETTINGS
 
@@ -60,6 +61,8 @@ class Plan:
     """Where Azurite keeps its data; None: in memory."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """App settings beside or instead of those that the stack gives."""
+    sign_in: bool = False
+    """Whether callers sign in, with App Service authentication in front, instead of showing keys."""
     host_arguments: tuple[str, ...] = ()
     feeder_arguments: tuple[str, ...] = ()
     azurite: Azurite | None = None
@@ -101,6 +104,8 @@ class Stack:
         self.plan = plan
         self.hosts: list[Host] = []
         self._children: list[Child] = []
+        self.sign_in = sign_in.SignIn(secrets.token_urlsafe(32))
+        """Makes the tokens that hosts of a plan with `sign_in` take."""
         self._base = clean_environment(os.environ)
 
     def __enter__(self) -> Stack:
@@ -131,6 +136,8 @@ class Stack:
             "HOST_MASTER_KEY": host.master_key,
             "HOST_SYSTEM_KEY": host.system_key,
         }
+        if self.plan.sign_in:
+            keys |= {sign_in.KEY: self.sign_in.key, "AUTHENTICATION": "entra"}
         command = [
             *_python("local.host"),
             "--app",

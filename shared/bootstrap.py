@@ -16,6 +16,7 @@ from shared.services.attachments import Attachments
 from shared.services.bell import Bell
 from shared.services.drops import Drops
 from shared.services.executor import Executor
+from shared.services.listing import Listing
 from shared.services.orders import Orders
 from shared.services.receipts import Receipts
 from shared.services.resellers import Resellers
@@ -55,6 +56,7 @@ class Services:
     reviews: Reviews
     statuses: Statuses
     uploads: Uploads
+    listing: Listing
     ledger: LedgerStore
     tokens: TokenSource
 
@@ -128,9 +130,10 @@ def build(
     attachments = Attachments(executor, partner, visibility, settings.po_part, settings.tender_part)
     resellers = Resellers(limits.reseller_cache, monotonic)
     orders = Orders(executor, partner, resellers, timedelta(seconds=limits.order_visibility))
-    receipts = Receipts(ReceiptStore(blobs, storage.receipts), bell, clock)
+    receipt_store = ReceiptStore(blobs, storage.receipts)
+    receipts = Receipts(receipt_store, bell, clock)
     dependencies = DependencyIndex(blobs, storage.ledger)
-    drops = Drops(blobs, storage.incoming, receipts, dependencies, attachments, limits)
+    drops = Drops(blobs, storage.incoming, receipts, dependencies, attachments, limits, settings.bindings)
     sweep = Sweep(
         blobs, storage.incoming, storage.ledger, ledger, receipts, dependencies, queue, clock, sleep
     )
@@ -138,8 +141,20 @@ def build(
     reviews = Reviews(ledger, orders, attachments, receipts, clock, _new_id)
     statuses = Statuses(ledger, StatusKeys(blobs, storage.ledger, clock), clock)
     uploads = Uploads(drops, UploadUrls(blobs.account, clock), clock, _new_id)
+    listing = Listing(ledger, receipt_store)
     return Services(
-        settings, orders, attachments, drops, sweep, worker, reviews, statuses, uploads, ledger, tokens
+        settings,
+        orders,
+        attachments,
+        drops,
+        sweep,
+        worker,
+        reviews,
+        statuses,
+        uploads,
+        listing,
+        ledger,
+        tokens,
     )
 
 

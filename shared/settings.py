@@ -14,7 +14,8 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from shared.clock import seconds_to_send
-from shared.settings_table import DEFAULTS, DOCUMENT_STORAGE, FORMS, SETTINGS, queue_binding
+from shared.core.bindings import Bindings
+from shared.settings_table import DEFAULTS, DOCUMENT_STORAGE, FORMS, SETTINGS, by_entra, queue_binding
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,8 @@ class Settings:
     tender_part: str
     public_base_url: str
     """Where callers reach the app, with the route prefix; "" when requests tell."""
+    bindings: Bindings
+    """Which customers callers and folders are bound to."""
     problems: Mapping[str, str]
 
     @classmethod
@@ -187,6 +190,7 @@ class _Reader:
             po_part=self.text("PO_PART_NAME"),
             tender_part=self.text("TENDER_PART_NAME"),
             public_base_url=self.url("PUBLIC_BASE_URL", "") if self.text("PUBLIC_BASE_URL") else "",
+            bindings=self.bindings(),
             problems=self.problems,
         )
         needed = seconds_to_send(settings.limits.max_body)
@@ -212,6 +216,18 @@ class _Reader:
                 pattern, sentence = FORMS[setting.form]
                 if not re.fullmatch(pattern, value):
                     self.problems[setting.name] = sentence
+
+    def bindings(self) -> Bindings:
+        """Which customers callers are bound to; keys tell nobody's roles."""
+        text = self.text("CUSTOMER_BINDINGS")
+        try:
+            bindings = Bindings.read(text) if text else Bindings()
+        except ValueError as error:
+            self.problems["CUSTOMER_BINDINGS"] = str(error)
+            return Bindings()
+        if bindings.roles and not by_entra(self.env):
+            self.problems["CUSTOMER_BINDINGS"] = "binds roles, which need AUTHENTICATION=entra"
+        return bindings
 
     def text(self, name: str) -> str:
         return self.env.get(name, "").strip() or DEFAULTS[name]

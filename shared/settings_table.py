@@ -1,4 +1,4 @@
-"""The settings' names, defaults and meanings, and the four of them that the triggers are declared with.
+"""The settings' names, defaults and meanings, and those of them that the functions are declared with.
 
 Apart from `shared.settings`, which reads them all into values, because every cold start waits for this.
 The settings table of docs/settings.md is checked against SETTINGS by a test.
@@ -55,6 +55,7 @@ FORMS = {
         "must be origins such as https://portal.example, with commas between them: lower case, https (http"
         " only on loopback), no usual port, no path, no slash at the end, no *",
     ),
+    "authentication": ("keys|entra", "must be keys or entra"),
     "part name": (
         r"[A-Za-z0-9._-]{1,64}",
         "must be 1 to 64 letters, digits, points, hyphens and underscores: other names get lost in multipart",
@@ -153,6 +154,19 @@ SETTINGS: tuple[Setting, ...] = (
         " CORS is off",
         form="origins",
     ),
+    Setting(
+        "AUTHENTICATION",
+        "keys",
+        "`keys`: callers show a function key; `entra`: App Service authentication signs them in, and app"
+        " roles decide",
+        form="authentication",
+    ),
+    Setting(
+        "CUSTOMER_BINDINGS",
+        "",
+        "JSON that binds the holders of app roles, and folders of dropped documents, to customers; without"
+        " it, every caller may act for every customer",
+    ),
     Setting("MAX_CALLS_IN_FLIGHT", "16", "most calls to Partner Center at once from one instance"),
 )
 
@@ -171,6 +185,14 @@ def trigger_binding(env: Mapping[str, str]) -> tuple[str, str, str]:
         source if source == "LogsAndContainerScan" else "EventGrid",
         env.get("SWEEP_SCHEDULE", "").strip() or DEFAULTS["SWEEP_SCHEDULE"],
     )
+
+
+def by_entra(env: Mapping[str, str]) -> bool:
+    """Whether app roles decide instead of function keys, which routes need while the app is being indexed.
+
+    A misspelt AUTHENTICATION falls back to keys here and stands in `Settings.problems`.
+    """
+    return env.get("AUTHENTICATION", "").strip() == "entra"
 
 
 def queue_binding(env: Mapping[str, str]) -> str:

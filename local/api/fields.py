@@ -101,7 +101,7 @@ FIELDS: dict[str, Field] = {
     ),
     "size": Field("Size", "The size of the file in bytes."),
     "md5": Field("MD5", "The MD5 of the file, in hexadecimal digits or in base64."),
-    "kind": Field("Kind", "The type of the document at Partner Center."),
+    "kind": Field("Kind", "What it is; of a document, its type at Partner Center."),
     "etag": Field("ETag", "The version of the file in storage."),
     # uploads
     "uploadId": Field("Upload ID", "The ID of the upload."),
@@ -113,7 +113,7 @@ FIELDS: dict[str, Field] = {
     "headers": Field("Headers", "The headers to send with the file."),
     # reviews
     "decision": Field("Decision", "What was decided.", {"enum": ["adopt", "retry", "send-again", "give-up"]}),
-    "by": Field("Decided By", "Who decided.", {"pattern": _LABEL}),
+    "by": Field("Decided By", "Who decided. Where callers sign in, it is not given.", {"pattern": _LABEL}),
     "orderId": Field(
         "Order ID", "The ID of the order at Partner Center.", {"pattern": "^[A-Za-z0-9_-]{1,128}$"}
     ),
@@ -147,7 +147,11 @@ FIELDS: dict[str, Field] = {
     "attachmentId": Field("Attachment ID", "The ID of the attachment."),
     "sizeInKB": Field("Size in KB", "The size at Partner Center."),
     "attachmentType": Field("Attachment Type", "The type at Partner Center."),
-    "items": Field("Items", "The attachments, as Partner Center describes them."),
+    "items": Field("Items", "What was asked for, one entry for each."),
+    "next": Field("Next Page", "The address of the next page; absent on the last one."),
+    "drops": Field("Drops", "The sidecars of the drops that it is of."),
+    "documents": Field("Documents", "The names of its documents."),
+    "decisions": Field("Decisions", "What a person may decide about it now."),
     "totalCount": Field("Total Count", "How many there are."),
     "submittedBy": Field("Submitted By", "The drop that sent it, or http."),
     "verified": Field("Verified", "False when the lists of Partner Center could not be read."),

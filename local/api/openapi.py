@@ -46,11 +46,17 @@ def document() -> dict[str, Any]:
             "license": {"name": "Proprietary"},
         },
         "servers": [{"url": "/api"}],
-        "security": [{"functionKey": []}],
+        "security": [{"functionKey": []}, {"signIn": []}],
         "paths": paths,
         "components": {
             "securitySchemes": {
                 "functionKey": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
+                "signIn": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Where the app takes signed-in callers instead of keys: an access token"
+                    " for the app, with an app role.",
+                },
                 "masterKey": {
                     "type": "apiKey",
                     "in": "header",
@@ -67,7 +73,10 @@ def document() -> dict[str, Any]:
                     "headers": _headers("x-correlation-id", "Retry-After"),
                     "content": {"application/problem+json": {"schema": ref("Problem")}},
                 },
-                "Empty": {"description": "The Functions host gives this answer itself, without a body."},
+                "Unknown": {
+                    "description": "It is not known who calls. The Functions host answers a wrong key itself,"
+                    " without a body; a missing sign-in is answered with a problem.",
+                },
             },
             "schemas": found,
         },
@@ -96,9 +105,10 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.anonymous:
         operation["security"] = []
     else:
-        operation["responses"]["401"] = {"$ref": "#/components/responses/Empty"}
+        operation["responses"]["401"] = {"$ref": "#/components/responses/Unknown"}
+        operation["responses"]["403"] = {"$ref": "#/components/responses/Problem"}
     if route.operator:
-        operation["security"] = [{"masterKey": []}]
+        operation["security"] = [{"masterKey": []}, {"signIn": []}]
     operation["responses"] = dict(sorted(operation["responses"].items()))
     return operation
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from shared.core.listing import LISTED
 
 _SEGMENT = r"[^\x00-\x20\x7f-\x9f/\\?#%.][^\x00-\x1f\x7f-\x9f/\\?#%]*"
 _PLAIN = f"^{_SEGMENT}(/{_SEGMENT})*$"
@@ -76,6 +78,14 @@ USER = Parameter(
     required=False,
     pattern="^[!-~]{1,256}$",
     example="ada@contoso.example",
+)
+DROP = Parameter(
+    "path",
+    "path",
+    "Path",
+    "The path in the container of dropped documents.",
+    pattern=_PLAIN,
+    example="x/PO_77.json",
 )
 ALWAYS = (500, 502, 503)
 """Any call may meet an app that is not configured, or storage or Partner Center that is away."""
@@ -175,19 +185,56 @@ ROUTES: tuple[Route, ...] = (
         "GetDropReceipt",
         "Get a drop receipt",
         "Gets the receipt of a drop, by the path of its sidecar or of its document.",
-        (
-            Parameter(
-                "path",
-                "path",
-                "Path",
-                "The path in the container of dropped documents.",
-                pattern=_PLAIN,
-                example="x/PO_77.json",
-            ),
-        ),
+        (DROP,),
         (),
         ((200, "Receipt"),),
         (404, *ALWAYS),
+    ),
+    Route(
+        "retry_drop",
+        "post",
+        "drops/{path}",
+        "RetryDrop",
+        "Retry a drop",
+        "Has a drop looked at now, whenever its next attempt is. Nothing is sent twice by that.",
+        (DROP,),
+        (),
+        ((200, "DropRetry"),),
+        (404, 409, *ALWAYS),
+    ),
+    Route(
+        "get_submissions",
+        "get",
+        "submissions",
+        "GetSubmissions",
+        "List submissions",
+        "Lists what is in one state, page by page, in no order; or all that was sent for one order.",
+        (
+            Parameter(
+                "state",
+                "query",
+                "State",
+                "What is listed: " + ", ".join(LISTED) + ".",
+                required=False,
+                pattern=f"^({'|'.join(LISTED)})$",
+                example="review",
+            ),
+            Parameter(
+                "since",
+                "query",
+                "Since",
+                "Only what came to that state since then, such as 2026-11-28T08:00:00Z.",
+                required=False,
+            ),
+            Parameter(
+                "after", "query", "After", "Where the page begins, as the page before says.", required=False
+            ),
+            replace(CUSTOMER, where="query", required=False, description="With orderId, instead of a state."),
+            replace(ORDER, where="query", required=False, description="With customerId, instead of a state."),
+        ),
+        (),
+        ((200, "Submissions"),),
+        (400, *ALWAYS),
     ),
     Route(
         "get_status",
@@ -212,7 +259,8 @@ ROUTES: tuple[Route, ...] = (
         "reviews/{key}",
         "DecideReview",
         "Decide a review",
-        "Carries out what an operator decided about a submission in review.",
+        "Carries out what an operator decided about a submission in review; retry also has one tried now that"
+        " is tried again anyhow.",
         (
             Parameter(
                 "key",

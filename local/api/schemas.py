@@ -7,6 +7,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from local.api.fields import FIELDS
+from shared.core.listing import DECISIONS
 from shared.core.order_request import OrderRequest
 from shared.core.receipt_parts import ReceiptBody, ReceiptState
 from shared.validation.attachments import MetadataShape
@@ -93,6 +94,29 @@ _OWN: dict[str, Schema] = {
         correlationId=text(),
         history=listed({"type": "object"}),
     ),
+    "Submissions": of(("items",), items=listed(ref("OpenWork")), next=text(format="uri")),
+    "OpenWork": of(
+        ("kind", "state"),
+        kind=text(enum=["order", "attachments", "drop"]),
+        state=text(enum=list(ReceiptState)),
+        submission=text(),
+        drops=listed(text()),
+        customerId=text(),
+        orderId=text(),
+        detail=text(),
+        actor=text(),
+        remedy=text(),
+        errors=listed(ref("Violation")),
+        waitingFor=listed(text()),
+        since=text(),
+        changed=text(),
+        nextAttempt=text(),
+        attempts={"type": "integer"},
+        correlationId=text(),
+        documents=listed(text()),
+        decisions=listed(text(enum=list(DECISIONS))),
+    ),
+    "DropRetry": of(("drop", "detail"), drop=text(), detail=text()),
     "Health": of(
         ("status",),
         status=text(enum=["ok", "misconfigured", "broken"]),

@@ -25,6 +25,7 @@ from local.host.config import HostError, local_settings
 from local.host.functions import describe
 from local.host.keys import Keys
 from local.host.logs import start_log
+from local.host.sign_in import GUARD, SignIn
 from local.host.storage import HOST_CONNECTION
 
 _PATIENCE = 1.5
@@ -63,6 +64,8 @@ def _run(arguments: argparse.Namespace, app: Path) -> int:
     os.chdir(app)
     host = Host(options, os.environ, keys)
     server, functions = host.start()
+    if SignIn.read(os.environ):  # not sooner: it looks as if this were Azure
+        os.environ.update(GUARD)
     ready = {
         "ready": True,
         "url": f"http://127.0.0.1:{server.port}",

@@ -24,6 +24,7 @@ from local.host.keys import Keys
 from local.host.polling import Bells
 from local.host.queue_trigger import QueueFunction
 from local.host.runtime import Runtime
+from local.host.sign_in import SignIn
 from local.host.storage import HOST_CONNECTION, Accounts
 from local.host.timer_trigger import TimerFunction
 from local.web import Request, Response, WebServer
@@ -83,8 +84,13 @@ class Host:
             self._other(function)
         admin = Admin(self._keys, blobs, hooked, self._by_hand)
 
+        sign_in = SignIn.read(self._env)
+
         def handle(request: Request) -> Response:
-            return (admin if admin.handles(request.path) else http).handle(request)
+            known = sign_in.pass_on(request) if sign_in else request
+            if isinstance(known, Response):
+                return known
+            return (admin if admin.handles(known.path) else http).handle(known)
 
         server = WebServer(handle, port=self._options.port)
         try:

@@ -9,6 +9,8 @@ Whose turn is it, and is it known that nothing happened at Partner Center?
     ├── UnsupportedMediaTypeError    the caller's: not a content type that the route reads
     ├── KeyReusedError               the caller's: an Idempotency-Key that stands for another body
     ├── NotFoundError                the caller's: nothing of that name here
+    ├── SignInError                  the caller's: nobody is signed in
+    ├── ForbiddenError               the operator's: the caller may not do that, or not for that customer
     ├── WrongUserError               the caller's: an order that was placed for another signed-in user
     ├── InProgressError              nobody's: the same request is in progress
     ├── OrderBusyError               nobody's: another submission of the order is in flight; none was recorded
@@ -94,6 +96,20 @@ class KeyReusedError(AppError):
 
 class NotFoundError(AppError):
     """No such resource."""
+
+
+class SignInError(AppError):
+    """Nobody is signed in."""
+
+    actor = "caller"
+    remedy = "sign in, and send an access token for this application as Authorization: Bearer"
+
+
+class ForbiddenError(AppError):
+    """Whoever is signed in may not do that."""
+
+    actor = "operator"
+    remedy = "assign the app role to the caller in Entra, or bind it to the customer in CUSTOMER_BINDINGS"
 
 
 class InProgressError(AppError):

@@ -264,6 +264,11 @@ class Record(StoredModel):
             raise RecordError(_version(raw), error.error_count()) from None
 
 
+def customer_in(name: str) -> str:
+    """The customer of a record or a submission of that name; "" when it is none."""
+    return next(iter(name.split("/")[1:]), "")
+
+
 class RecordError(ValueError):
     """A record in the ledger cannot be read: `version` is its format, 0 when it names none."""
 

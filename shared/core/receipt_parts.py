@@ -127,11 +127,18 @@ class Receipt:
     body: ReceiptBody
     due: datetime | None = None
     step: datetime | None = None
+    mirrors: bool = False
+    """Whether it tells no more than the ledger's record of its submission."""
 
     @property
     def versions(self) -> dict[str, str]:
         """Name to ETag of the files that it reports, those that wait for a new signal last."""
         return {file.file_name: file.etag for file in self._files()}
+
+    @property
+    def unclaimed(self) -> bool:
+        """Whether it is of a document that no sidecar claims."""
+        return not self.sidecar_etag and bool(self.body.files)
 
     @property
     def etags(self) -> frozenset[str]:

@@ -72,6 +72,10 @@ class Bell:
         except StorageError as error:
             log.warning("could not put a message on the work queue for %s: %s", name, error)
 
+    def ask(self, kind: Kind, name: str) -> None:
+        """Have something looked at now. Raises StorageError: whoever asks is told."""
+        self.queue.put(Message(kind, name).dump())
+
     def ring_record(self, key: str, due: datetime) -> None:
         """Have a record of the ledger looked at when it is due."""
         self.ring("record", key, due)

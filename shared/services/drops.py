@@ -7,13 +7,12 @@ looks again and does what the drop needs; ringing twice does nothing twice.
 from __future__ import annotations
 
 import logging
-import re
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Any
 
 from shared.clock import Deadline
+from shared.core.bindings import Bindings
 from shared.core.drop_rules import (
     Decision,
     Reject,
@@ -37,6 +36,7 @@ from shared.core.errors import (
     OrderBusyError,
     PartnerCenterError,
     SourceFailedError,
+    StateConflictError,
     StorageError,
     ThrottledError,
     Violation,
@@ -44,6 +44,7 @@ from shared.core.errors import (
 from shared.core.ledger import State
 from shared.core.ledger_parts import Source
 from shared.core.models import DocumentSet
+from shared.core.receipt_parts import Receipt, VersionedReceipt
 from shared.core.uploads import ends_waiting
 from shared.services.attachment_operation import MOST_BYTES, seconds_for
 from shared.services.attachments import Attachments
@@ -91,6 +92,7 @@ class Drops:
     dependencies: DependencyIndex
     attachments: Attachments
     limits: Limits
+    bindings: Bindings
 
     def handle_blob_event(self, name: str, correlation_id: str) -> None:
         """A blob was written. Raises StorageError, which a redelivery cures; all else is told by receipts."""
@@ -128,22 +130,26 @@ class Drops:
             return []
         return list(dict.fromkeys((*own_sidecars(name), *self.dependencies.sidecars_of(name))))
 
-    def receipt_of(self, path: str) -> dict[str, Any]:
+    def receipt_of(self, path: str) -> VersionedReceipt:
         """The receipt of a drop, by the path of its sidecar or of one of its documents.
 
         Raises NotFoundError when nothing of that name was dropped, or nobody has looked at it yet.
         """
-        # a connector escapes the slashes of a path, and the Functions host leaves them so
-        for written in dict.fromkeys((path, re.sub("%2f", "/", path, flags=re.IGNORECASE))):
-            paths = [written]
-            if is_document(written):
-                depending = self.dependencies.sidecars_of(written)
-                paths = [stem_sidecar(written), *depending, receipt_of_document(written)]
-            for candidate in paths:
-                kept = self.receipts.store.read(candidate) if candidate else None
-                if kept:
-                    return dict(kept.document)
+        paths = [path]
+        if is_document(path):
+            paths = [stem_sidecar(path), *self.dependencies.sidecars_of(path), receipt_of_document(path)]
+        for candidate in paths:
+            kept = self.receipts.store.read(candidate) if candidate else None
+            if kept and kept.document:
+                return kept
         raise NotFoundError("no receipt found (yet); give the path of the sidecar or of one of its documents")
+
+    def look_again(self, receipt: Receipt) -> None:
+        """Have the drop of a receipt looked at now, whenever its next attempt is. Raises StateConflictError
+        for a document that no sidecar claims, StorageError."""
+        if receipt.unclaimed:
+            raise StateConflictError("no sidecar claims this document: upload one", receipt.state)
+        self.receipts.bell.ask("drop", receipt.path)
 
     def process(self, path: str, task: Task) -> bool:
         """Do what the drop of that sidecar needs now; False when there is no such sidecar.
@@ -169,7 +175,12 @@ class Drops:
         return True
 
     def _snapshot(self, path: str, opened: ExitStack) -> DropSnapshot | None:
-        return take_snapshot(self.blobs, self.incoming, self.limits, path, opened)
+        snapshot = take_snapshot(self.blobs, self.incoming, self.limits, path, opened)
+        if snapshot is None or snapshot.sidecar is None:
+            return snapshot
+        fault = self.bindings.fault_of_drop(path, snapshot.sidecar.customer_id)
+        faults = (Violation("/customerId", fault),) if fault else ()
+        return replace(snapshot, violations=snapshot.violations + faults)
 
     def _decide(self, s: DropSnapshot) -> Decision:
         return decide(s.violations, s.required, s.found, self.limits.max_files, MOST_BYTES)

@@ -264,7 +264,8 @@ class Receipts:
                 return with_attached(kept, record, submission)
             body = report(record, submission).with_changes(files=kept.body.files, newer=kept.body.newer)
             due, step = self._due(submission), submission.changed
-            receipt = replace(self._over(kept, path, state_of(submission), body, due), step=step)
+            receipt = self._over(kept, path, state_of(submission), body, due)
+            receipt = replace(receipt, step=step, mirrors=True)
             return receipt if supersedes(receipt, kept) else None
 
         self._replace(path, build)
@@ -316,7 +317,7 @@ class Receipts:
 
     def _of_submission(self, snapshot: DropSnapshot, submission: Submission, body: ReceiptBody) -> Receipt:
         receipt = self._of(snapshot, state_of(submission), body, self._due(submission))
-        return replace(receipt, step=submission.changed)
+        return replace(receipt, step=submission.changed, mirrors=True)
 
     def _over(
         self,

@@ -1,4 +1,5 @@
-"""Decide by hand what only a person can tell: adopt it, send it again, or give it up.
+"""Decide by hand what only a person can tell: adopt it, send it again, or give it up; try now what is tried
+again anyhow.
 
 Each decision is one compare-and-swap like every other step, so that two people, or a person and a late
 answer, cannot both have their way. Partner Center is asked where that can help; where it cannot be asked, a
@@ -23,6 +24,7 @@ from shared.core.errors import (
 from shared.core.ids import segment
 from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import RecordedAnswer
+from shared.core.listing import can_be_hurried
 from shared.core.matching import Ambiguous
 from shared.core.matching_documents import nearest
 from shared.core.resources import named_attachments_text, named_order_text
@@ -60,10 +62,13 @@ class Reviews:
         """
         stored, digest = self._find(key)
         own = stored.own(digest)
-        if not own.decidable:
+        if not own.decidable and not (asked.decision is Decision.RETRY and can_be_hurried(own)):
             raise StateConflictError(f"the submission is {own.state}, not in review", own.state)
         try:
-            stored = self._carry_out(stored, own, asked, correlation_id, deadline)
+            if own.open:
+                stored = self._hurry(stored, own, asked.by)
+            else:
+                stored = self._carry_out(stored, own, asked, correlation_id, deadline)
         except ConflictError as moved:
             there = moved.current and moved.current.record.submissions.get(digest)
             if there and there.revision == own.revision:
@@ -210,6 +215,13 @@ class Reviews:
         now = self.clock()
         due = now if own.sent_by_worker else None
         return self._to(stored, own, State.PENDING, detail, due=due, since=now, **changes)
+
+    def _hurry(self, stored: VersionedRecord, own: Submission, by: str) -> VersionedRecord:
+        """What is tried again anyhow is tried now; nothing else about it changes."""
+        kept = {
+            name: getattr(own, name) for name in ("absent_after", "answer", "actor", "remedy", "incomplete")
+        }
+        return self._to(stored, own, own.state, f"to be tried now, decided by {by}", due=self.clock(), **kept)
 
     def _to(
         self,

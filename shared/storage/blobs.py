@@ -27,6 +27,9 @@ from shared.storage.account import Account
 from shared.storage.stream import BlobStream
 from shared.storage.transport import BLOB_ROLE, forbidden
 
+PAGE = 50
+"""Entries of a page of open work: each is read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Blob:
@@ -147,6 +150,22 @@ class BlobStore:
             )
             for blob in found:
                 yield blob.name
+
+    def tagged(self, container: str, tag: str, since: datetime, marker: str = "") -> tuple[list[str], str]:
+        """One page (up to PAGE) of the names of blobs whose index tag holds a moment that is not before
+        `since`, in no order, and the marker of the next ("" at the end). A page may be short of names.
+
+        Raises MarkerRefusedError when storage does not take `marker`, StorageError.
+        """
+        with suppress(BlobMissingError), translated(f"query {container}", marker, tagged=True):
+            pages = (
+                self.account.service.get_container_client(container)
+                .find_blobs_by_tags(f"\"{tag}\" >= '{stamp(since)}'", results_per_page=PAGE)
+                .by_page(marker or None)
+            )
+            names = [blob.name for blob in next(pages, ())]
+            return names, str(pages.continuation_token or "")  # type: ignore[attr-defined]  # ItemPaged's pages
+        return [], ""
 
     def send(
         self,

@@ -22,8 +22,10 @@ from shared.core.errors import (
 )
 from shared.core.ids import segment
 from shared.core.ledger import HOLDING, LEDGER_FORMAT, Record, RecordError, State, Submission
+from shared.core.listing import states_in, tag_of
 from shared.core.moments import LONG_AGO
-from shared.storage.blobs import Blob, BlobStore
+from shared.core.receipt_parts import ReceiptState
+from shared.storage.blobs import Blob, BlobStore, stamp
 
 _TRIES = 10
 _MARKER = "format.json"
@@ -169,6 +171,13 @@ class LedgerStore:
             if name.startswith(_KINDS):
                 yield name.removesuffix(".json")
 
+    def page(self, state: ReceiptState, since: datetime, marker: str) -> tuple[list[Record], str]:
+        """Some of the records of which a submission came to `state` since then, in no order, and the marker
+        of the rest ("" at the end). Raises MarkerRefusedError, StorageError."""
+        names, following = self._blobs.tagged(self._container, tag_of(state), since, marker)
+        found = (self.read(name.removesuffix(".json")) for name in names if name.startswith(_KINDS))
+        return [stored.record for stored in found if stored], following
+
     def neighbours(self, key: str, changed_since: datetime | None = None) -> Iterator[Record]:
         """The other order requests of the same customer: those that changed since, or all."""
         prefix, marker = key.rpartition("/")[0] + "/", ""
@@ -222,7 +231,12 @@ class LedgerStore:
         own = record.submissions[digest]
         try:
             etag = self._blobs.put(
-                self._container, _name(record.key), record.dump(), match=match, due=record.due
+                self._container,
+                _name(record.key),
+                record.dump(),
+                match=match,
+                due=record.due,
+                tags={tag_of(state): stamp(moment) for state, moment in states_in(record).items()},
             )
         except (ConditionFailedError, StorageUnknownError) as error:
             moved = ConflictError(record.key, self._read_again(record.key))

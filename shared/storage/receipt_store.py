@@ -8,9 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.core.errors import ConditionFailedError, StorageError
+from shared.core.listing import state_in, tag_of
+from shared.core.moments import iso_moment
 from shared.core.receipt_parts import Receipt, ReceiptState, VersionedReceipt, load_receipt
 from shared.core.receipt_rules import supersedes, with_previous
-from shared.storage.blobs import BlobStore
+from shared.storage.blobs import BlobStore, stamp
 
 _TRIES = 10
 
@@ -75,17 +77,28 @@ class ReceiptStore:
         """Paths of the receipts whose moment has come, in no order."""
         return self._blobs.due_before(self._container, now)
 
+    def page(self, state: ReceiptState, since: datetime, marker: str) -> tuple[list[VersionedReceipt], str]:
+        """Some of the receipts that came to `state` since then and tell what no record does, in no order, and
+        the marker of the rest ("" at the end). Raises MarkerRefusedError, StorageError."""
+        names, following = self._blobs.tagged(self._container, tag_of(state), since, marker)
+        found = (self.read(name) for name in names)
+        return [receipt for receipt in found if receipt and receipt.state is state], following
+
     def _put(self, receipt: Receipt, kept: VersionedReceipt | None, over: str = "") -> None:
         if kept:
             receipt = replace(receipt, body=with_previous(receipt.body, kept))
-        waits = receipt.state is ReceiptState.WAITING and not receipt.body.previous
+        tags = {}
+        if receipt.state is ReceiptState.WAITING and not receipt.body.previous:
+            tags["waiting"] = _waiting_tag(receipt)
+        if state := state_in(receipt):
+            tags[tag_of(state)] = stamp(iso_moment(receipt.body.changed or "") or receipt.seen)
         self._blobs.put(
             self._container,
             receipt.path,
             receipt.dump(),
             match="*" if over else kept.etag if kept else None,
             due=receipt.due,
-            tags={"waiting": _waiting_tag(receipt)} if waits else None,
+            tags=tags,
             if_tags=f"\"waiting\" = '{over}'" if over else "",
         )
 

@@ -30,7 +30,7 @@ class ReviewShape(StrictModel):
     """The body of a decision."""
 
     decision: Label
-    by: Label
+    by: Label | None = None
     order_id: Label | None = None
     attachment_ids: Annotated[tuple[Label, ...], Field(strict=False, max_length=100)] | None = None
 
@@ -46,8 +46,9 @@ class ReviewDecision:
     attachment_ids: tuple[str, ...] = ()
 
 
-def review_decision(raw: bytes) -> ReviewDecision:
-    """The decision in `raw`. Raises InvalidInputError, naming every violation."""
+def review_decision(raw: bytes, signed_in: str = "") -> ReviewDecision:
+    """The decision in `raw`, by who is `signed_in`, or where nobody is by whom it names. Raises
+    InvalidInputError, naming every violation."""
     with ViolationCollector() as faults:
         document = loads(raw, MAX_DECISION)
         faults.add_final(document)
@@ -55,6 +56,8 @@ def review_decision(raw: bytes) -> ReviewDecision:
         order = ""
         if shape and shape.decision not in list(Decision):
             faults.add("/decision", f"must be one of {', '.join(Decision)}")
+        if shape and bool(shape.by) == bool(signed_in):
+            faults.add("/by", "is told by the sign-in: leave it out" if signed_in else "is required")
         if shape and shape.order_id:
             order = faults.check(lambda: checked_order(shape.order_id, "/orderId")) or ""
         if shape and shape.decision != Decision.ADOPT:
@@ -62,4 +65,6 @@ def review_decision(raw: bytes) -> ReviewDecision:
                 if given:
                     faults.add(f"/{name}", "is only for the decision adopt")
     assert shape is not None
-    return ReviewDecision(Decision(shape.decision), shape.by, order, shape.attachment_ids or ())
+    return ReviewDecision(
+        Decision(shape.decision), signed_in or shape.by or "", order, shape.attachment_ids or ()
+    )

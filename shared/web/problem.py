@@ -11,7 +11,7 @@ import logging
 import math
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
@@ -20,10 +20,12 @@ from typing import Any
 import azure.functions as func
 
 from shared.audit_log import log_event
+from shared.core.access import Role
 from shared.core.errors import (
     AppError,
     BlobBlockedError,
     DecisionWaitsError,
+    ForbiddenError,
     GivenUpError,
     InProgressError,
     InvalidInputError,
@@ -38,6 +40,7 @@ from shared.core.errors import (
     OutcomeUnknownError,
     RefusedError,
     ResellerError,
+    SignInError,
     StateConflictError,
     StorageError,
     StorageForbiddenError,
@@ -50,6 +53,7 @@ from shared.core.errors import (
     WrongUserError,
 )
 from shared.core.ids import GUID
+from shared.web import access
 from shared.web.cors import answer_headers
 
 TYPE_PREFIX = "urn:partner-center-functions:problem:"
@@ -85,6 +89,8 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "no-reseller",
         "The indirect reseller cannot be put on the order; no order was placed",
     ),
+    ProblemType(SignInError, 401, "sign-in", "Nobody is signed in"),
+    ProblemType(ForbiddenError, 403, "forbidden", "The caller may not do this"),
     ProblemType(NotFoundError, 404, "not-found", "Not found"),
     ProblemType(TooLargeError, 413, "too-large", "The body or one of its files is too large"),
     ProblemType(UnsupportedMediaTypeError, 415, "unsupported-media-type", "Unsupported Content-Type"),
@@ -197,6 +203,8 @@ def response(error: Exception, correlation: str = "") -> func.HttpResponse:
     if members["retryable"]:
         asked = getattr(error, "retry_after", 0)
         headers["Retry-After"] = str(math.ceil(asked) if asked > 0 else RETRY_AFTER)
+    if isinstance(error, SignInError):
+        headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, RefusedError) and error.replayed:
         headers["Idempotency-Replayed"] = "true"
     return func.HttpResponse(
@@ -210,30 +218,36 @@ def response(error: Exception, correlation: str = "") -> func.HttpResponse:
 Handler = Callable[[func.HttpRequest], func.HttpResponse]
 
 
-def problems(handler: Handler) -> Handler:
+def problems(*roles: Role) -> Callable[[Handler], Handler]:
     """Wrap a handler whose argument is `req`: errors become problems, answers carry a correlation id,
-    ANSWER_HEADERS, and what lets a page of an allowed origin read them."""
+    ANSWER_HEADERS, and what lets a page of an allowed origin read them. Where app roles decide, the caller
+    needs one of `roles`; without any, the route is open to everybody."""
 
-    @wraps(handler)
-    def answer(req: func.HttpRequest) -> func.HttpResponse:
-        token = _current.set(_inbound(req) or str(uuid.uuid4()))
-        try:
-            answered = _answer(handler, req)
-            more = {CORRELATION_HEADER: correlation_id(), **ANSWER_HEADERS, **answer_headers(req)}
-            answered.headers.update(more)
-            return answered
-        finally:
-            _current.reset(token)
+    def wrap(handler: Handler) -> Handler:
+        @wraps(handler)
+        def answer(req: func.HttpRequest) -> func.HttpResponse:
+            token = _current.set(_inbound(req) or str(uuid.uuid4()))
+            try:
+                answered = _answer(handler, req, roles)
+                more = {CORRELATION_HEADER: correlation_id(), **ANSWER_HEADERS, **answer_headers(req)}
+                answered.headers.update(more)
+                return answered
+            finally:
+                _current.reset(token)
 
-    return answer
+        return answer
+
+    return wrap
 
 
-def _answer(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
+def _answer(handler: Handler, req: func.HttpRequest, roles: Sequence[Role]) -> func.HttpResponse:
     name = getattr(handler, "__name__", "handler")
     try:
         if not _HOST.fullmatch(str(req.headers.get("host", "localhost"))):
             # it stands in every Location
             raise InvalidInputError([Violation("header:Host", "must be a host name, with a port or without")])
+        if roles:
+            access.admit(req, roles)
         return handler(req)
     except Exception as error:
         row = _row(error)

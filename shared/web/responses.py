@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import azure.functions as func
 
@@ -142,6 +142,11 @@ def _support_ids(own: Submission) -> dict[str, str]:
     return own.answer.ids.model_dump(by_alias=True) if own.answer else {}
 
 
+def shown(body: Mapping[str, Any]) -> func.HttpResponse:
+    """Something of our own as it is now."""
+    return _json(json.dumps(body, ensure_ascii=False).encode(), 200, {})
+
+
 def created(body: Mapping[str, Any], location: str) -> func.HttpResponse:
     """201 for something of our own."""
     return _json(json.dumps(body).encode(), 201, {}, {"Location": location})
@@ -152,11 +157,20 @@ def status_url(req: func.HttpRequest, token: str, base: str) -> str:
     return absolute_url(req, f"status/{token}", base)
 
 
-def absolute_url(req: func.HttpRequest, path: str, base: str) -> str:
+def absolute_url(req: func.HttpRequest, path: str, base: str, query: Mapping[str, str] | None = None) -> str:
     """An absolute URL of this app: under `base` (PUBLIC_BASE_URL), else on the host under which the caller
-    reached it. No key stands in it: what is polled without one bears a token of its own."""
+    reached it; members of `query` that are "" are left out. No key stands in it: what is polled without one
+    bears a token of its own."""
     parts = urlsplit(req.url)
-    return f"{base or f'{parts.scheme}://{parts.netloc}{ROUTE_PREFIX}'}/{path}"
+    given = urlencode({name: value for name, value in (query or {}).items() if value})
+    asked = f"?{given}" if given else ""
+    return f"{base or f'{parts.scheme}://{parts.netloc}{ROUTE_PREFIX}'}/{path}{asked}"
+
+
+def route_path(req: func.HttpRequest, name: str) -> str:
+    """A parameter that takes the rest of a path. Connectors escape the slashes in it, and the Functions host
+    leaves them so."""
+    return re.sub("%2f", "/", req.route_params.get(name, ""), flags=re.IGNORECASE)
 
 
 def json_body(req: func.HttpRequest) -> bytes:

@@ -223,12 +223,3 @@ def test_what_programs_leave_beside_files_is_left_alone(office: Office) -> None:
     assert office.receipt("x/PO.json")["state"] == "attached"
     assert not any(office.services.drops.receipts.store.read(f"{name}.json") for name in litter)
     assert office.services.drops.receipts.store.read("x/._PO.json") is None
-
-
-def test_the_receipt_is_found_by_a_path_whose_slashes_are_escaped(office: Office) -> None:
-    order = office.order()
-    drop_pair(office, order)
-    office.ring("x/PO.json")
-    found = [office.services.drops.receipt_of(path) for path in ("x%2FPO.json", "x%2fPO.pdf", "x/PO.json")]
-
-    assert [receipt["state"] for receipt in found] == ["attached"] * 3

@@ -39,7 +39,7 @@ def test_a_pair_whose_sidecar_is_spelt_in_capitals_is_a_pair_like_any(
     office.drop(document, PDF)
     office.drop(sidecar, office.sidecar(order))
     office.ring(document, sidecar)
-    assert office.services.drops.receipt_of(document)["state"] == "attached"
+    assert office.services.drops.receipt_of(document).state == "attached"
     office.drop(document, PDF + b"% a second version")
     office.ring(document)
     assert len(office.receipt(sidecar)["newer"]["files"]) == 1

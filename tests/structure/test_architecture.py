@@ -26,6 +26,8 @@ FUNCTIONS = {
     "get_drop": "drops/{*path}",
     "health": "health",
     "decide_review": "reviews/{*key}",
+    "retry_drop": "drops/{*path}",
+    "get_submissions": "submissions",
     "get_status": "status/{token}",
     "get_openapi": "openapi.json",
     "preflight": "{*path}",
@@ -67,6 +69,12 @@ def test_an_empty_environment_indexes_every_function() -> None:
     assert trigger(functions["decide_review"])["authLevel"] == "admin"
     others = set(FUNCTIONS) - anonymous - {"decide_review"}
     assert {str(trigger(functions[name])["authLevel"]) for name in others} == {"function"}
+
+
+@pytest.mark.parametrize(("authentication", "opened"), [("entra", True), ("Entra", False)])
+def test_only_where_callers_sign_in_no_route_asks_for_a_key(authentication: str, opened: bool) -> None:
+    functions = indexed(AUTHENTICATION=authentication)
+    assert ({trigger(functions[name])["authLevel"] for name in FUNCTIONS} == {"anonymous"}) is opened
 
 
 @pytest.mark.parametrize("source", ["EventGrid", "LogsAndContainerScan"])

@@ -187,14 +187,14 @@ def request(**headers: str) -> func.HttpRequest:
     return func.HttpRequest("GET", "http://localhost/api/x", headers=named, body=b"")
 
 
-@problems
+@problems()
 def echo(req: func.HttpRequest) -> func.HttpResponse:
     """Answer with the correlation id."""
     return func.HttpResponse(correlation_id(), status_code=201, headers={"Location": "/x"})
 
 
 def failing(error: Exception) -> Any:
-    @problems
+    @problems()
     def handler(req: func.HttpRequest) -> func.HttpResponse:
         raise error
 
@@ -339,7 +339,7 @@ def test_no_answer_is_kept_by_a_cache_or_taken_for_another_type(fails: bool) -> 
             raise NotFoundError("no such drop")
         return func.HttpResponse("{}", headers={"Location": "x"})
 
-    answer = problems(handler)(func.HttpRequest("GET", "http://localhost/api/x", body=b""))
+    answer = problems()(handler)(func.HttpRequest("GET", "http://localhost/api/x", body=b""))
 
     assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == (
         "no-store",

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import azure.functions as func
 import pytest
 
 from shared.core.errors import AppError
@@ -76,3 +77,10 @@ def test_what_has_ended_ends_the_polling(
     problem = problem_of(raised.value, "c")
     assert (problem["type"].rpartition(":")[2], problem["status"]) == (slug, status)
     assert problem["retryable"] is False
+
+
+@pytest.mark.parametrize("escaped", ["a%2Fb.json", "a%2fb.json", "a/b.json"])
+def test_the_slashes_of_a_path_may_be_escaped_as_connectors_do(escaped: str) -> None:
+    asked = func.HttpRequest("GET", "http://localhost/api/drops/x", route_params={"path": escaped}, body=b"")
+    assert responses.route_path(asked, "path") == "a/b.json"
+    assert responses.route_path(asked, "key") == ""

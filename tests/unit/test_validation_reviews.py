@@ -44,3 +44,19 @@ def test_every_fault_of_a_decision_is_named() -> None:
     assert set(wrong) >= {"/by"}
     assert faults(decision="maybe")["/decision"] == "must be one of adopt, retry, send-again, give-up"
     assert "/orderId" in faults(decision="adopt", orderId="../x")
+
+
+def test_without_a_sign_in_who_decides_is_named() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        review_decision(b'{"decision": "retry"}')
+    assert {v.pointer: v.detail for v in caught.value.violations} == {"/by": "is required"}
+
+
+def test_who_is_signed_in_decides_and_nobody_else_is_named() -> None:
+    assert (
+        review_decision(b'{"decision": "retry"}', "ada@contoso.example (6f1e)").by
+        == "ada@contoso.example (6f1e)"
+    )
+    with pytest.raises(InvalidInputError) as caught:
+        review_decision(b'{"decision": "retry", "by": "Bob"}', "ada (6f1e)")
+    assert [v.pointer for v in caught.value.violations] == ["/by"]

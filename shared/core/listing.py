@@ -1,0 +1,92 @@
+"""What a list of open work shows: one entry for each submission or drop, in the words of receipts.
+
+Storage finds them by index tags: a record, or a receipt that tells what no record does, has the tag
+`in-<state>` for each of LISTED that something in it is in. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.core.ledger import Record, State, Submission
+from shared.core.receipt_parts import Receipt, ReceiptState
+from shared.core.receipt_rules import report, state_of, to_text
+
+LISTED = tuple(state for state in ReceiptState if state is not ReceiptState.ATTACHED)
+"""States that can be listed; what is attached is only looked up."""
+DECISIONS = ("adopt", "retry", "send-again", "give-up")
+TRY_NOW = ("retry",)
+
+
+def tag_of(state: ReceiptState) -> str:
+    """Name of the index tag of what is in that state."""
+    return f"in-{state}"
+
+
+def states_in(record: Record) -> Mapping[ReceiptState, datetime]:
+    """The listed states that submissions of a record are in, and when the last of them came to it."""
+    found: dict[ReceiptState, datetime] = {}
+    for own in record.submissions.values():
+        state = state_of(own)
+        if state in LISTED:
+            found[state] = max(own.changed, found.get(state, own.changed))
+    return found
+
+
+def state_in(receipt: Receipt) -> ReceiptState | None:
+    """The listed state of a receipt; None for one that tells what a record tells."""
+    return receipt.state if receipt.state in LISTED and not receipt.mirrors else None
+
+
+def can_be_hurried(own: Submission) -> bool:
+    """Whether a person can have it tried now: it is open, and the worker has what it takes."""
+    if own.state is State.PENDING:
+        return own.sent_by_worker
+    return own.open and own.state is not State.CLAIMED
+
+
+def entry_of(record: Record, own: Submission) -> Mapping[str, Any]:
+    """A submission in a list."""
+    told = report(record, own).with_changes(since=to_text(own.since), changed=to_text(own.changed))
+    if own.state is State.PENDING and not own.sent_by_worker:
+        told = told.with_changes(actor="caller", remedy=_SEND_AGAIN)
+    decisions = DECISIONS if own.decidable else TRY_NOW if can_be_hurried(own) else ()
+    drops = [source.drop for source in own.sources]
+    documents = [document.file_name for document in own.documents]
+    more = {"orderId": record.order_id or next(iter(own.ids), ""), "decisions": list(decisions)}
+    return _entry(record.kind, state_of(own), drops, documents, told.to_json() | more)
+
+
+def entry_of_drop(receipt: Receipt) -> Mapping[str, Any]:
+    """A drop in a list, of which its receipt tells what no record does."""
+    documents = [file.file_name for file in receipt.body.files or ()]
+    return _entry("drop", receipt.state, [receipt.path], documents, receipt.body.to_json())
+
+
+_SEND_AGAIN = "send the request again: its content is not kept here"
+_TOLD = (
+    "submission",
+    "customerId",
+    "orderId",
+    "detail",
+    "actor",
+    "remedy",
+    "errors",
+    "waitingFor",
+    "since",
+    "changed",
+    "nextAttempt",
+    "attempts",
+    "correlationId",
+    "decisions",
+)
+
+
+def _entry(
+    kind: str, state: ReceiptState, drops: list[str], documents: list[str], told: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    members = {"kind": kind, "state": str(state), "drops": drops, "documents": documents}
+    members |= {name: told[name] for name in _TOLD if name in told}
+    return {name: value for name, value in members.items() if value not in ("", [])}
