@@ -4,7 +4,8 @@ Whose turn is it, and is it known that nothing happened at Partner Center?
 
     AppError
     ├── InvalidInputError            the caller's: every violation, each with a JSON pointer
-    │   └── ResellerError            … of which: no such indirect reseller, so no order
+    │   ├── ResellerError            … of which: no such indirect reseller, so no order
+    │   └── OrderFullError           … of which: the order has had as many submissions as it may have
     ├── TooLargeError                the caller's: a file or a body beyond the limit
     ├── UnsupportedMediaTypeError    the caller's: not a content type that the route reads
     ├── KeyReusedError               the caller's: an Idempotency-Key that stands for another body
@@ -80,6 +81,10 @@ class InvalidInputError(AppError):
 
 class ResellerError(InvalidInputError):
     """The reseller is not an active indirect reseller of this partner; no order is placed."""
+
+
+class OrderFullError(InvalidInputError):
+    """The order has had as many submissions of documents as are kept."""
 
 
 class TooLargeError(AppError):

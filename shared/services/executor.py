@@ -19,11 +19,11 @@ from shared.clock import Clock, Deadline
 from shared.core.conclusions import concluded, presumed_dead
 from shared.core.errors import (
     AppError,
-    InvalidInputError,
     KeyReusedError,
     NotAppliedError,
     NotConfiguredError,
     OrderBusyError,
+    OrderFullError,
     PartnerCenterError,
     StorageError,
     StorageUnknownError,
@@ -213,7 +213,7 @@ class _Run:
         if self.deferral is not None:
             raise self.deferral
         if own is None and len(record.submissions) >= MOST_SUBMISSIONS:
-            raise InvalidInputError(
+            raise OrderFullError(
                 [Violation("", f"this order has {MOST_SUBMISSIONS} submissions already, the maximum")]
             )
         if self.deadline.remaining() < op.seconds_needed:

@@ -15,13 +15,14 @@ from azure.storage.blob import BlobServiceClient, StandardBlobTier
 from local.fault_rules import Seen
 from shared.bootstrap import build
 from shared.clock import Deadline
-from shared.core.errors import NotAppliedError, StorageError, TokenError
-from shared.core.ledger import State
+from shared.core.errors import NotAppliedError, OrderFullError, StorageError, TokenError
+from shared.core.ledger import MOST_SUBMISSIONS, Record, State, Submission
 from shared.core.models import order_attachments_key
 from shared.services.bell import Message
 from shared.services.operation import Outcome
 from shared.validation.orders import order_request
-from tests.services.conftest import CUSTOMER, MintedTokens, Office
+from shared.web.problem import response
+from tests.services.conftest import CUSTOMER, PDF, MintedTokens, Office
 from tests.services.steps import (
     NOT_DONE,
     Do,
@@ -278,3 +279,25 @@ def test_a_sending_that_our_own_deadline_stops_keeps_the_request_id(office: Offi
     assert office.place().submission.state is State.DONE
     assert len(office.request_ids("POST order")) == 2
     assert len(set(office.request_ids("POST order"))) == 1
+
+
+def test_an_order_with_all_the_submissions_that_it_may_have_takes_no_other_and_says_so(
+    office: Office,
+) -> None:
+    order, now = office.order(), office.clock.now()
+    known: dict[str, Any] = {"revision": "r", "request_id": "q", "correlation_id": "c"}
+    known |= {"created": now, "changed": now, "since": now}
+    digests = [f"{number:064x}" for number in range(MOST_SUBMISSIONS)]
+    sent = {digest: Submission(digest=digest, state=State.DONE, **known) for digest in digests}
+    key = order_attachments_key(CUSTOMER, order)
+    record = Record(v=2, kind="attachments", key=key, customer_id=CUSTOMER, order_id=order, submissions=sent)
+    office.services.ledger.claim(None, record, digests[0])
+    drop_pair(office, order)
+    office.ring("x/PO.json")
+
+    with pytest.raises(OrderFullError) as caught:
+        attach(office, order, PDF)
+
+    assert response(caught.value).status_code == 409
+    assert office.receipt("x/PO.json")["state"] == "rejected"
+    assert office.posts() == 0
