@@ -68,7 +68,7 @@ def wrapped(document: Json) -> tuple[str, bytes] | None:
     kind = document.get("$content-type")
     if not isinstance(kind, str) or len(kind) > MAX_TYPE:
         raise invalid("/$content-type", "is required: it says what $content holds, such as application/json")
-    return kind, from_base64(document, "")
+    return kind, bytes(from_base64(document, ""))
 
 
 def read_json(document: Json, limits: Limits, faults: ViolationCollector) -> Form:
@@ -171,7 +171,7 @@ def _part(item: Json, place: str, faults: ViolationCollector) -> Part:
     return Part(options.get("name", ""), filename, _content(item.get("body"), join_pointer(place, "body")))
 
 
-def _content(body: Json, place: str) -> bytes:
+def _content(body: Json, place: str) -> bytes | bytearray:
     if isinstance(body, dict) and "$content" in body:
         return from_base64(body, place)
     if isinstance(body, str):

@@ -46,7 +46,7 @@ def tenders(uploads: list[Upload]) -> int:
     return sum(upload.role is Role.TENDER for upload in uploads)
 
 
-def from_base64(content: Json, pointer: str) -> bytes:
+def from_base64(content: Json, pointer: str) -> bytearray:
     """The bytes that flows hold as base64, alone or within `{"$content-type": …, "$content": …}`.
 
     Raises InvalidInputError."""
@@ -56,13 +56,32 @@ def from_base64(content: Json, pointer: str) -> bytes:
         raise invalid(pointer, "must be base64, or an object of $content-type and $content with base64")
     if content[:5].lower() == "data:":
         raise invalid(pointer, "is a data: URL; send only the base64 that follows its comma")
-    packed = content.encode("utf-8", "replace").translate(None, b" \t\r\n\f\v")
     try:
-        return base64.b64decode(packed, validate=True)
+        return _decoded(content)
     except ValueError:
+        packed = _packed(content)
         if re.fullmatch(rb"[A-Za-z0-9_-]+=*", packed) and re.search(b"[_-]", packed):
             raise invalid(pointer, "is URL-safe base64; send the standard alphabet, with + and /") from None
         raise invalid(pointer, "is not base64: a character, the padding or the length is wrong") from None
+
+
+def _decoded(content: str) -> bytearray:
+    """The bytes of a base64 text, of which no second copy is made. ValueError when it is none."""
+    decoded, rest = bytearray(), b""
+    for start in range(0, len(content), PIECE):
+        packed = rest + _packed(content[start : start + PIECE])
+        if len(decoded) % 3 and packed:
+            raise ValueError("something follows the padding")
+        whole = len(packed) - len(packed) % 4
+        decoded += base64.b64decode(packed[:whole], validate=True)
+        rest = packed[whole:]
+    if rest:
+        raise ValueError("the last group is not whole")
+    return decoded
+
+
+def _packed(content: str) -> bytes:
+    return content.encode("utf-8", "replace").translate(None, b" \t\r\n\f\v")
 
 
 def documents(

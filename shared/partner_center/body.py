@@ -40,14 +40,19 @@ class Body(ABC):
         self._before_piece = before_piece
 
     def close(self) -> None:
-        """Let go of what an iteration that was given up holds open."""
+        """Let go of what a sending holds: its guard too, which knows the call, which holds this body. As a
+        cycle they would keep the documents in memory until the garbage collector comes by."""
+        self._before_piece = None
+        self._close_pieces()
+
+    def _close_pieces(self) -> None:
         if self._open is not None:
             self._open.close()
             self._open = None
 
     def __iter__(self) -> Iterator[Piece]:
         """Hand out the bytes; raises what the guard raises, and SourceFailedError for a source."""
-        self.close()
+        self._close_pieces()
         self.finished = False
         left = len(self)
         self._open = self._pieces()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from traceback import clear_frames
 
 from urllib3.response import BaseHTTPResponse, HTTPResponse
 from urllib3.util import Timeout
@@ -118,6 +119,7 @@ class Transport:
             raise
         except Exception as error:
             kind = _root(error)
+            clear_frames(error.__traceback__)  # urllib3's hold the error and the body, as a cycle
         finally:
             if call.body is not None:
                 call.body.close()

@@ -148,7 +148,7 @@ class _Run:
             try:
                 self.snapshot = self._take_snapshot()
             except (PartnerCenterError, NotConfiguredError) as error:
-                self.deferral = error
+                self.deferral = error.with_traceback(None)  # or its frames would keep the documents
         if self.snapshot is None and self.stored is None:
             self.stored = self.executor.ledger.read(self.op.blank.key)
 
@@ -229,6 +229,8 @@ class _Run:
         claim = self._claim(record, own, snapshot)
         self.stored = self.executor.ledger.claim(self.stored, record.put(claim), op.digest)
         self.stored, error, wait = self.sending.attempt(self.stored)
+        if error is not None:
+            error.__traceback__ = None  # as above
         if wait is not None:
             self.executor.sleep(wait)
             self.proved_absent = False

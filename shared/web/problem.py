@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
+from traceback import clear_frames
 from typing import Any
 
 import azure.functions as func
@@ -257,7 +258,10 @@ def _answer(handler: Handler, req: func.HttpRequest, roles: Sequence[Role]) -> f
             _log_unexpected(name, error)
         else:
             _log_problem(name, error, row, req)
-        return response(error)
+        answered = response(error)
+        # an error that a frame of its own traceback holds would keep the documents of the request
+        clear_frames(error.__traceback__)
+        return answered
 
 
 def _log_problem(name: str, error: Exception, row: ProblemType, req: func.HttpRequest) -> None:
