@@ -8,7 +8,7 @@ import time
 
 from bench.harness import machine
 
-NAMES = ("upload", "pipeline", "memory", "small", "flat", "cold", "backlog", "ways")
+NAMES = ("upload", "pipeline", "memory", "small", "flat", "cold", "backlog", "ways", "door")
 
 
 def main(names: list[str]) -> int:

@@ -9,7 +9,7 @@ What it serves, by the last part of the path:
 
 A first part of the path changes the manners: `/paced/...` sends and reads 60 MB/s after 20 ms, `/slow/...`
 answers storage and a list after 10 ms and a POST after 50 ms, `/far/...` a list after 100 ms and a POST after
-500 ms, `/thrice/...` throttles two POSTs of three.
+500 ms, `/late/...` a list after 500 ms and a POST after 5.5 s, `/thrice/...` throttles two POSTs of three.
 It prints {"http": url, "https": url} when it listens. GET /count tells how many requests it had by method,
 GET /fill/<n> writes n small blobs into the incoming container.
 """
@@ -36,7 +36,8 @@ PACE = 60e6
 FIRST_BYTE = 0.020
 STORAGE_SECONDS, POST_SECONDS = 0.010, 0.050
 FAR_LIST_SECONDS, FAR_POST_SECONDS = 0.1, 0.5
-MANNERS = ("paced", "slow", "far", "thrice")
+LATE_LIST_SECONDS, LATE_POST_SECONDS = 0.5, 5.5
+MANNERS = ("paced", "slow", "far", "late", "thrice")
 
 _PDF = memoryview(b"%PDF-1.7\n" + bytes(4 * PIECE))
 _MD5 = base64.b64encode(hashlib.md5(_PDF, usedforsecurity=False).digest()).decode()
@@ -101,7 +102,7 @@ class Connection:
         if method == "POST" or "transfer-encoding" in headers:
             self.swallow(path, headers)
         elif path.endswith("/attachments"):
-            time.sleep(FAR_LIST_SECONDS if self.manners == "far" else 0)
+            time.sleep({"far": FAR_LIST_SECONDS, "late": LATE_LIST_SECONDS}.get(self.manners, 0))
             self.wait()
             self.answer(200, {"Content-Type": "application/json"}, _collection([]))
         elif method == "PUT":
@@ -123,7 +124,8 @@ class Connection:
             if length < 0:
                 tail = (tail + bytes(view[max(0, n - 7) : n]))[-7:]
             self.pace(started, got)
-        time.sleep({"slow": POST_SECONDS, "far": FAR_POST_SECONDS}.get(self.manners, 0))
+        times = {"slow": POST_SECONDS, "far": FAR_POST_SECONDS, "late": LATE_POST_SECONDS}
+        time.sleep(times.get(self.manners, 0))
         if self.manners == "thrice" and next(self.store.posts) % 3:
             self.answer(429, {"Retry-After": "1"})
         else:

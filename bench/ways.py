@@ -57,12 +57,24 @@ def main() -> None:
     )
 
 
+_METADATA = {"customerPrice": "156.87", "currency": "CAD"}
+
+
+def pdf_of(size: int) -> bytes:
+    """A document of so many bytes."""
+    return b"%PDF-1.7\n" + b"x" * (size - 16) + b"\n%%EOF\n"
+
+
+def base64_body(size: int, name: str = "1000.pdf") -> bytes:
+    """A body with a document of so many bytes, as flows send it."""
+    files = [{"fileName": name, "content": base64.b64encode(pdf_of(size)).decode()}]
+    return json.dumps({"metadata": _METADATA, "poFiles": files}).encode()
+
+
 def _body(way: str) -> bytes:
-    content = b"%PDF-1.7\n" + b"x" * (SIZE * 1_000_000 - 16) + b"\n%%EOF\n"
-    metadata = {"customerPrice": "156.87", "currency": "CAD"}
     if way == "json":
-        files = [{"fileName": NAME, "content": base64.b64encode(content).decode()}]
-        return json.dumps({"metadata": metadata, "poFiles": files}).encode()
+        return base64_body(SIZE * 1_000_000, NAME)
+    content, metadata = pdf_of(SIZE * 1_000_000), _METADATA
     if way == "form":
         head = b"\r\n--XX\r\nContent-Disposition: form-data; name="
         described = head + b"metadata\r\n\r\n" + json.dumps(metadata).encode()

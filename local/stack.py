@@ -31,14 +31,14 @@ from local.children import Child, StackError, check_port
 from local.events import webhook
 from local.host import sign_in
 from shared.settings import Settings
-from shared.settings_table import DOCUMENT_STORAGE, SETTINGS
+from shared.settings_table import DOCUMENT_STORAGE, SETTINGS, WORKER_SETTINGS
 
 ROOT = Path(__file__).parent.parent
 HOST_STORAGE = "AzureWebJobsStorage"
 
 _PATIENCE = 30.0
-_STEERING = {HOST_STORAGE.lower(), "python_threadpool_thread_count", "requests_ca_bundle", "curl_ca_bundle"}
-_OURS = {s.name.lower() for s in SETTINGS} | _STEERING
+_STEERING = {HOST_STORAGE, *WORKER_SETTINGS, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+_OURS = {name.lower() for name in (*(s.name for s in SETTINGS), *_STEERING)}
 _PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}
 _PREFIXES = (f"{DOCUMENT_STORAGE}__".lower(), f"{HOST_STORAGE}__".lower(), "azurefunctionsjobhost__", "host_")
 
@@ -203,6 +203,7 @@ class Stack:
         self.settings = {
             DOCUMENT_STORAGE: self.azurite.connection_string,
             HOST_STORAGE: self.azurite.connection_string,
+            **WORKER_SETTINGS,
             **self.simulator["settings"],
             **plan.settings,
         }

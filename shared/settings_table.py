@@ -122,7 +122,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("MAX_FILE_MB", "50", "largest file, in MiB; our own guard, Microsoft publishes none"),
     Setting("MAX_FILES", "20", "most files in one submission; our own guard"),
-    Setting("MAX_BODY_MB", "90", "largest HTTP body, in MiB; the host's own limit is 100"),
+    Setting(
+        "MAX_BODY_MB",
+        "25",
+        "largest HTTP body, in MiB, which an instance has memory for (docs/operations.md); larger documents are"
+        " uploaded past the app",
+    ),
     Setting("REQUIRE_PDF_END", "true", "whether a PDF without its end (%%EOF) is held back as cut off"),
     Setting(
         "REQUEST_SECONDS",
@@ -167,8 +172,13 @@ SETTINGS: tuple[Setting, ...] = (
         "JSON that binds the holders of app roles, and folders of dropped documents, to customers; without"
         " it, every caller may act for every customer",
     ),
-    Setting("MAX_CALLS_IN_FLIGHT", "16", "most calls to Partner Center at once from one instance"),
+    Setting("MAX_CALLS_IN_FLIGHT", "32", "most calls to Partner Center at once from one instance"),
 )
+
+WORKER_SETTINGS = {"PYTHON_THREADPOOL_THREAD_COUNT": "144"}
+"""Settings of the platform that belong to host.json: a thread for each of the 64 events, 64 messages and 8
+requests that one instance takes at once; Python's own default would carry 6 on two processors.
+https://learn.microsoft.com/en-us/azure/azure-functions/functions-app-settings#python_threadpool_thread_count"""
 
 DEFAULTS = {s.name: s.default for s in SETTINGS}
 """What a setting is when nobody gives it, by its name."""
