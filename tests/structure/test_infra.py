@@ -21,6 +21,7 @@ NAMES = json.loads((INFRA / "names.json").read_text())
 PARAMETERS = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
 TYPES = {
     "Microsoft.Authorization/roleAssignments@2022-04-01",
+    "Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15",
     "Microsoft.EventGrid/systemTopics@2025-02-15",
     "Microsoft.Insights/actionGroups@2023-01-01",
     "Microsoft.Insights/components@2020-02-02",
@@ -258,6 +259,30 @@ def test_the_secret_is_written_only_when_it_is_asked_for() -> None:
 
     assert secret["condition"] == "create"
     assert secret["config"]["name"]["operator"]["operands"]["operand_2"] == "refreshTokenSecret"
+
+
+def test_events_come_from_what_was_dropped_whole_and_nothing_else() -> None:
+    (subscription,) = resources(
+        "events.bicep", "Microsoft.EventGrid/systemTopics/eventSubscriptions"
+    ).values()
+    asked = subscription["properties"]
+    ending, api = asked["filter"]["advancedFilters"]
+
+    assert (
+        "functionName=Host.Functions.${names.functions.blob}&code="
+        in asked["destination"]["properties"]["endpointUrl"]
+    )
+    assert NAMES["functions"]["blob"] == "blob_trigger"
+    assert asked["filter"]["includedEventTypes"] == ["Microsoft.Storage.BlobCreated"]
+    assert asked["filter"]["subjectBeginsWith"].endswith("/containers/${names.containers.incoming}/blobs/")
+    assert (ending["operatorType"], ending["key"], accessed(ending["values"])) == (
+        "StringEndsWith", "subject", "names.endings",
+    )  # fmt: skip
+    assert (api["operatorType"], api["key"]) == ("StringIn", "data.api")
+    assert {"PutBlob", "PutBlockList", "CopyBlob"} <= set(api["values"])
+    assert asked["retryPolicy"] == {"eventTimeToLiveInMinutes": 1440, "maxDeliveryAttempts": 30}
+    assert asked["deadLetterWithResourceIdentity"]["identity"] == {"type": "SystemAssigned"}
+    assert "deadLetterDestination" not in asked
 
 
 def test_no_template_gives_a_key_away() -> None:
