@@ -2,7 +2,7 @@
 
 It waits for the key of the blob extension, which exists only when the app has indexed its functions;
 subscribes the app to the container's events; gives the app its secret; and says what only a person can do.
-Each step leaves what is right as it is, so it can be run again at any time: after a key was rotated, it must be.
+Each step leaves what is right as it is, so it can be run again at any time; after a key was rotated it must.
 
 It stands on the standard library and on the Azure CLI, signed in. azd passes the outputs of main.bicep in the
 environment: https://learn.microsoft.com/en-us/azure/developer/azure-developer-cli/azd-extensibility
