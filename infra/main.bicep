@@ -33,6 +33,13 @@ param systemTopicName string = ''
 @description('Address that alerts are sent to; without one they stand in the portal only.')
 param operatorEmail string = ''
 
+@minValue(0)
+@description('Monthly budget in the currency of the subscription; 0: none.')
+param budgetAmount int = 0
+
+@description('First day of the month in which the budget begins, such as 2027-01-01.')
+param budgetStart string = ''
+
 @description('Settings of docs/settings.md by their names. Empty ones are not given to the app.')
 param settings object = {}
 
@@ -115,9 +122,13 @@ module alerts 'alerts.bicep' = {
   name: 'alerts'
   scope: group
   params: {
+    location: location
     tags: tags
+    insightsName: monitoring.outputs.insightsName
     systemTopicName: storage.outputs.systemTopicName
     operatorEmail: operatorEmail
+    budgetAmount: budgetAmount
+    budgetStart: budgetStart
   }
 }
 

@@ -51,6 +51,8 @@ _PARAMETERS = {
     "documentsSku": "${DOCUMENTS_SKU=Standard_GRS}",
     "systemTopicName": "${SYSTEM_TOPIC_NAME}",
     "operatorEmail": "${OPERATOR_EMAIL}",
+    "budgetAmount": "${BUDGET_AMOUNT=0}",
+    "budgetStart": "${BUDGET_START}",
 }
 """The template's parameters, and the variables of azd's environment that they come from."""
 _SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#"

@@ -21,11 +21,14 @@ NAMES = json.loads((INFRA / "names.json").read_text())
 PARAMETERS = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
 TYPES = {
     "Microsoft.Authorization/roleAssignments@2022-04-01",
+    "Microsoft.Consumption/budgets@2023-11-01",
     "Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15",
     "Microsoft.EventGrid/systemTopics@2025-02-15",
     "Microsoft.Insights/actionGroups@2023-01-01",
+    "Microsoft.Insights/activityLogAlerts@2020-10-01",
     "Microsoft.Insights/components@2020-02-02",
     "Microsoft.Insights/metricAlerts@2018-03-01",
+    "Microsoft.Insights/scheduledQueryRules@2023-12-01",
     "Microsoft.KeyVault/vaults/secrets@2023-07-01",
     "Microsoft.KeyVault/vaults@2023-07-01",
     "Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31",
