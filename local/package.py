@@ -26,10 +26,7 @@ DEPLOYED = (
     "function_app.py",
     "host.json",
     "requirements.txt",
-    "attach_po",
-    "blob_trigger",
-    "create_order",
-    "shared",
+    *sorted({path.parent.name for path in ROOT.glob("*/__init__.py")} - {"bench", "local", "tests"}),
 )
 """What is deployed of the repository; .funcignore keeps the rest out where somebody deploys without this."""
 PACKAGES = ".python_packages/lib/site-packages"

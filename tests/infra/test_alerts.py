@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.package import DEPLOYED
 from shared.core.ledger import State
 from shared.core.receipt_parts import ReceiptState
 from shared.web.problem import PROBLEMS
@@ -28,8 +29,8 @@ STATES = {"drop": ReceiptState, "order": State, "attachment": State}
 
 def calls(name: str) -> Iterator[ast.Call]:
     """Every call of a function of that name in what is deployed."""
-    for folder in ("shared", "create_order", "attach_po", "blob_trigger"):
-        for file in (ROOT / folder).rglob("*.py"):
+    for deployed in DEPLOYED:
+        for file in (ROOT / deployed).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text())):
                 if isinstance(node, ast.Call) and name in ast.unparse(node.func).split("."):
                     yield node
