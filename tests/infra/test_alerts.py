@@ -114,6 +114,20 @@ def test_every_query_is_an_alert_and_every_alert_has_a_runbook() -> None:
     assert there - told == {"runbooks", "objectives", "roll-back-without-slots"}
 
 
+def test_a_runbook_names_the_alerts_that_lead_to_it() -> None:
+    variables = ALERTS["variables"]
+    rings = {rule["name"]: rule["runbook"] for rule in variables["queries"]["value"]}
+    rings |= {f"events-{rule['name']}": rule["runbook"] for rule in variables["metrics"]["value"]}
+    sections = dict(
+        re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", page("docs/runbooks.md"), re.DOTALL | re.MULTILINE)
+    )
+    by_anchor = {heading.lower().replace(" ", "-"): text for heading, text in sections.items()}
+
+    assert [name for name, runbook in rings.items() if f"`{name}`" not in by_anchor[runbook]] == []
+    assert "`azure-incident`" in by_anchor["region-lost"]
+    assert "`monthly`" in by_anchor["budget"]
+
+
 def test_what_the_alerts_count_is_not_sampled() -> None:
     host = json.loads((ROOT / "host.json").read_text())
     sampling = host["logging"]["applicationInsights"]["samplingSettings"]

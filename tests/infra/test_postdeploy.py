@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.structure.bicep import INFRA, tree
+from tests.structure.test_docs import ROOT, anchors
 
 HOOK = INFRA / "postdeploy.py"
 KEY = "ZXh0ZW5zaW9u-key"
@@ -255,3 +257,11 @@ def test_the_hook_reads_every_output_and_azd_sets_the_rest() -> None:
     assert outputs | {"AZURE_SUBSCRIPTION_ID"} == set(AZD)
     assert all(f'"{name}"' in HOOK.read_text() for name in AZD)
     assert os.fspath(HOOK.relative_to(INFRA.parent)) in (INFRA.parent / "azure.yaml").read_text()
+
+
+def test_the_pages_that_the_hook_names_have_what_it_sends_a_person_for() -> None:
+    named = re.findall(r"(docs/\w+\.md)(?:#([\w-]+))?", HOOK.read_text())
+
+    assert named
+    assert [(file, anchor) for file, anchor in named if anchor and anchor not in anchors(ROOT / file)] == []
+    assert all((ROOT / file).exists() for file, _ in named)
