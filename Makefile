@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 LOCK := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header
 
-.PHONY: help setup demo run test bench soak api lock clean
+.PHONY: help setup demo run test bench soak api infra package lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
@@ -54,6 +54,12 @@ soak: $(READY) ## many drops and orders under faults; ends with the count of wha
 
 api: $(READY) ## write the OpenAPI document and the connector anew, from the models and tables
 	@$(PY) -m local.api
+
+infra: $(READY) ## write the names that infra/ shares with the code anew
+	@$(PY) -m local.infra
+
+package: $(READY) ## build what is deployed: .local/package/app.zip, and the folder that azd takes
+	@$(PY) -m local.package $(ARGS)
 
 lock: $(READY) ## write requirements*.txt anew from the ranges in requirements*.in; ARGS=--upgrade takes newer versions
 	$(LOCK) --python-version 3.11 $(ARGS) requirements.in -o requirements.txt

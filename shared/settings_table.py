@@ -125,7 +125,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "MAX_BODY_MB",
         "25",
-        "largest HTTP body, in MiB, which an instance has memory for (docs/operations.md); larger documents are"
+        "largest HTTP body, in MiB, as an instance has memory for (docs/operations.md); larger documents are"
         " uploaded past the app",
     ),
     Setting("REQUIRE_PDF_END", "true", "whether a PDF without its end (%%EOF) is held back as cut off"),

@@ -30,6 +30,7 @@ from shared.core.errors import Violation
 from shared.core.ids import has_dot_segment
 from shared.core.models import Role
 
+SIDECAR_ENDING, DOCUMENT_ENDING = ".json", ".pdf"
 SET_SIDECAR = "metadata.json"
 MAX_BLOB_NAME = 1024
 """Characters of a blob's name."""
@@ -42,12 +43,12 @@ AppleDouble: https://www.rfc-editor.org/rfc/rfc1740"""
 
 def is_sidecar(name: str) -> bool:
     """Whether a blob of that name is a sidecar."""
-    return _is_named(name, ".json")
+    return _is_named(name, SIDECAR_ENDING)
 
 
 def is_document(name: str) -> bool:
     """Whether a blob of that name is a document."""
-    return _is_named(name, ".pdf")
+    return _is_named(name, DOCUMENT_ENDING)
 
 
 def _is_named(name: str, ending: str) -> bool:

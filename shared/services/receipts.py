@@ -354,6 +354,7 @@ def _log(receipt: Receipt) -> None:
         f"drop {receipt.state}",
         level,
         drop=receipt.path,
+        newest=receipt.seen.isoformat(timespec="seconds"),
         customerId=body.customer_id,
         orderId=body.order_id,
         submission=body.submission,

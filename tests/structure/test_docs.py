@@ -80,8 +80,8 @@ def test_links_between_pages_lead_somewhere(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_files_that_the_pages_name_are_there(name: str) -> None:
-    rooms = "shared|create_order|attach_po|blob_trigger|operations|local|tests|bench"
-    named = re.findall(rf"`((?:{rooms})/[\w/.]*\w\.(?:py|md|json)|function_app\.py)`", page(name))
+    rooms = "shared|create_order|attach_po|blob_trigger|operations|local|tests|bench|infra"
+    named = re.findall(rf"`((?:{rooms})/[\w/.]*\w\.(?:py|md|json|bicep)|function_app\.py)`", page(name))
 
     assert [file for file in named if not (ROOT / file).exists()] == []
 
