@@ -26,7 +26,7 @@ const WORDS = {
   },
   "send-again": {
     title: "Send all of it once more",
-    does: "Everything is sent again WITHOUT asking Partner Center first. If it is there already, it will be there twice.",
+    does: "Everything is sent again, and Partner Center is not asked first. What is there already will be there twice.",
     button: "Send it again",
   },
   "give-up": {

@@ -1,7 +1,6 @@
 /** One entry of the board as a card. */
 
 import { facts, make, moment } from "../elements.js";
-import { correlation } from "../forms.js";
 
 /**
  * @typedef {{kind: "order" | "attachments" | "drop", state: string, submission?: string, drops?: string[], customerId?: string,
@@ -55,7 +54,8 @@ export function card(item, { decide, tryNow }) {
         ["Submission", code(item.submission)],
         ["Attempts", item.attempts === undefined ? "" : String(item.attempts)],
         ["Changed", item.changed && moment(item.changed)],
-      ]), correlation(item.correlationId)),
+        ["Correlation ID", code(item.correlationId)],
+      ])),
     offered.length > 0 && make("div", { class: "tasks" }, ...offered));
 }
 
