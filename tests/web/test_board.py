@@ -335,6 +335,10 @@ def test_a_token_that_has_expired_is_renewed_without_leaving_the_page(
 
 
 def test_a_code_that_nobody_asked_for_is_not_redeemed(pages: Pages, entra: Entra, tab: Tab) -> None:
+    tab.page.goto(f"{pages.url}/board/")
+    tab.page.evaluate(
+        """() => sessionStorage.setItem("sign-in", '{"state": "own", "verifier": "v", "back": ""}')"""
+    )
     tab.page.goto(f"{pages.url}/board/?code=stolen&state=guessed")
     tab.page.get_by_role("button", name="Sign in").wait_for()
 

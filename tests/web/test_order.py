@@ -14,6 +14,7 @@ from playwright.sync_api import FilePayload, Route, expect
 
 from local.stack import Plan, Stack
 from tests.app.conftest import CUSTOMER, App
+from tests.local.hosts import eventually
 from tests.web.conftest import Tab
 
 RESELLER = "5f1cdd3e-6a30-4a9f-8f5c-27a1b5c6d0f4"
@@ -183,11 +184,11 @@ def test_a_lost_reply_is_followed_to_its_end_without_a_key_and_through_a_reload(
 
 
 def test_an_order_whose_page_is_reloaded_while_it_is_sent_is_placed_once(app: App, at_order: Tab) -> None:
-    simulate(app, "faults", [{"on": "POST order", "do": {"kind": "delay", "seconds": 1}}])
+    silent = {"kind": "hang", "seconds": 2, "commit": True}
+    simulate(app, "faults", [{"on": "POST order", "do": silent}])
     fill_order(at_order)
-    with at_order.page.expect_request(re.compile("/orders$")):
-        place(at_order)
-    at_order.page.wait_for_timeout(300)
+    place(at_order)
+    eventually(lambda: app.seen()["orders"])
     at_order.page.reload()
     expect(at_order.page.locator("#order-note")).to_contain_text("it is not placed a second time")
     at_order.use_key(app.stack.hosts[0].key)
