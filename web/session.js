@@ -102,7 +102,7 @@ async function redeem(grant) {
 
 const asked = () => ({
   client_id: config.entra.clientId,
-  redirect_uri: location.origin + location.pathname,
+  redirect_uri: new URL(".", location.href).href, // the folder, also when its index.html was asked for
   scope: `openid profile offline_access ${config.entra.scope}`,
 });
 
