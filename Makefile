@@ -11,7 +11,7 @@ READY := $(VENV)/.ready-$(KEY)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 # a worker is a process with an Azurite of its own; files stay together, and the longest come first;
 # many tests wait for a clock, so there are more workers than processors
-LONGEST := tests/property tests/faults/test_crash_points.py tests/local/test_soak.py
+LONGEST := tests/web/test_order.py tests/property tests/faults/test_crash_points.py tests/local/test_soak.py
 WORKERS := -n 4 --dist loadscope --no-loadscope-reorder
 # the unit tests that make nothing up (no Hypothesis) run every branch of the core and of validation
 COVER := --cov=shared.core --cov=shared.validation --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100

@@ -21,6 +21,8 @@ This text is kept in {guide}.
   API                 {api}   (process {pid}; a host that ends is started again)
   function key        {key}
   master key          {master}   (for POST reviews)
+  order page          {pages}/order/   (asks for a key: the function key)
+  operators' board    {pages}/board/   (asks for a key: the master key)
   dashboard           {dashboard}   (what Partner Center holds and received)
   Partner Center      {partner_center}   (simulated)
   connection string   {connection_string}
@@ -84,6 +86,7 @@ def main(given: argparse.Namespace) -> int:
         queue_port=_port_of(given, "queue-port"),
         partner_center_port=_port_of(given, "partner-center-port"),
         token_port=_port_of(given, "token-port"),
+        web_port=_port_of(given, "web-port"),
     )
     with Stack(plan) as stack:
         guide = _guide(stack)
@@ -102,6 +105,7 @@ def main(given: argparse.Namespace) -> int:
 
 def _guide(stack: Stack) -> str:
     folder, host = stack.plan.folder, stack.hosts[0]
+    assert stack.pages
     samples = folder / "samples"
     samples.mkdir(exist_ok=True)
     for name, content in DOCUMENTS.items():
@@ -115,6 +119,7 @@ def _guide(stack: Stack) -> str:
         pid=host.pid,
         key=host.key,
         master=host.master_key,
+        pages=stack.pages.url,
         dashboard=stack.simulator["dashboard"],
         partner_center=stack.simulator["partnerCenter"],
         connection_string=stack.azurite.connection_string,
@@ -137,6 +142,7 @@ _PORTS = {
     "port": (7071, "The Functions host listens here. 0 takes free ports for all that are not named."),
     "partner-center-port": (7072, "The Partner Center simulator listens here."),
     "token-port": (7073, "The token service listens here."),
+    "web-port": (5173, "The order page and the operators' board are served here."),
     "blob-port": (10000, "Azurite serves blobs here."),
     "queue-port": (10001, "Azurite serves queues here."),
 }

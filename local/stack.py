@@ -30,6 +30,7 @@ from local.azurite.launcher import ACCOUNT, KEY, Azurite
 from local.children import Child, StackError, check_port
 from local.events import webhook
 from local.host import sign_in
+from local.pages import Pages
 from shared.settings import Settings
 from shared.settings_table import DOCUMENT_STORAGE, SETTINGS, WORKER_SETTINGS
 
@@ -57,6 +58,8 @@ class Plan:
     queue_port: int = 0
     partner_center_port: int = 0
     token_port: int = 0
+    web_port: int | None = None
+    """Of the pages in web/, which the API then allows; None: they are not served."""
     location: Path | None = None
     """Where Azurite keeps its data; None: in memory."""
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +106,7 @@ class Stack:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.hosts: list[Host] = []
+        self.pages: Pages | None = None
         self._children: list[Child] = []
         self.sign_in = sign_in.SignIn(secrets.token_urlsafe(32))
         """Makes the tokens that hosts of a plan with `sign_in` take."""
@@ -121,6 +125,8 @@ class Stack:
 
     def stop(self) -> None:
         """End everything that was started, last first."""
+        if self.pages:
+            self.pages.stop()
         for host in self.hosts:
             if host.child is not None:
                 host.child.stop()
@@ -196,6 +202,9 @@ class Stack:
         check_port(plan.host_port, "the Functions host", "--port")
         check_port(plan.partner_center_port, "the simulator", "--partner-center-port")
         check_port(plan.token_port, "the token service", "--token-port")
+        if plan.web_port is not None:
+            check_port(plan.web_port, "the pages", "--web-port")
+            self.pages = Pages(plan.web_port).start()  # its origin is a setting of the hosts
         self.azurite = plan.azurite or Azurite(
             self._base, plan.folder, plan.blob_port, plan.queue_port, plan.location
         )
@@ -205,6 +214,7 @@ class Stack:
             HOST_STORAGE: self.azurite.connection_string,
             **WORKER_SETTINGS,
             **self.simulator["settings"],
+            **({"ALLOWED_ORIGINS": self.pages.url} if self.pages else {}),
             **plan.settings,
         }
         self._containers()
@@ -214,6 +224,8 @@ class Stack:
             host = Host(f"host-{number + 1}", port, key=key, master_key=master, system_key=system)
             self.hosts.append(host)
             self.start_host(host)
+        if self.pages:
+            self.pages.point_to(f"{self.hosts[0].url}/api", self.azurite.blob_endpoint)
         self._feeders()
 
     def _simulator(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,13 @@ _PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
 # how long an example takes tells nothing: two workers and their servers share the processors
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One closing line for each reason for which tests were skipped."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    for reason, times in Counter(report.longrepr[2] for report in skipped).items():
+        terminalreporter.write_line(f"{times} tests {reason[0].lower()}{reason[1:]}")
 
 
 @pytest.fixture(autouse=True)

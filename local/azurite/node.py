@@ -26,22 +26,28 @@ NODE = Path(executable.ROOT_DIR) / "bin" / "node"
 
 def install() -> Path:
     """The folder of Azurite's programs, installed first when it is not there (which takes some seconds)."""
-    digest = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()[:12]
-    folder = ROOT / ".local" / f"azurite-{digest}"
-    programs = folder / "node_modules" / "azurite" / "dist" / "src"
-    if programs.is_dir():
-        return programs
+    return installed(HERE, "azurite") / "dist" / "src"
+
+
+def installed(project: Path, name: str) -> Path:
+    """The folder of the package `name`, which package-lock.json in `project` pins; installed first when it is
+    not there, into .local. Raises StackError when npm cannot."""
+    digest = hashlib.sha256((project / "package-lock.json").read_bytes()).hexdigest()[:12]
+    folder = ROOT / ".local" / f"{name.rpartition('/')[2]}-{digest}"
+    package = folder / "node_modules" / name
+    if package.is_dir():
+        return package
     building = folder.with_name(f"{folder.name}.{os.getpid()}")
     building.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(HERE / name, building)
+    for file in ("package.json", "package-lock.json"):
+        shutil.copy(project / file, building)
     command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
     cache = f"--cache={ROOT / '.local' / 'npm-cache'}"
     if npm([*command, cache], cwd=building, stdout=subprocess.DEVNULL):
         shutil.rmtree(building)
-        raise StackError("npm could not install Azurite (see above); is the npm registry reachable?")
+        raise StackError(f"npm could not install {name} (see above); is the npm registry reachable?")
     try:
         building.rename(folder)
     except OSError:
         shutil.rmtree(building)  # another process was faster
-    return programs
+    return package

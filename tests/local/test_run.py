@@ -91,6 +91,18 @@ def test_the_connection_string_and_the_keys_open_what_they_are_for(run: Run) -> 
     assert requests.get(run.value("dashboard"), timeout=10).ok
 
 
+def test_the_pages_that_are_printed_are_there_and_the_api_allows_their_origin(run: Run) -> None:
+    pages = [run.value("order page"), run.value("operators' board")]
+    origin = "/".join(pages[0].split("/")[:3])
+    health = requests.get(f"{run.value('API')}/health", headers={"Origin": origin}, timeout=10)
+    config = requests.get(f"{origin}/config.js", timeout=10)
+
+    assert [requests.get(page, timeout=10).status_code for page in pages] == [200, 200]
+    assert health.headers["Access-Control-Allow-Origin"] == origin
+    assert run.value("API") in config.text
+    assert run.value("function key") not in config.text
+
+
 def test_every_printed_line_works_and_the_console_says_what_it_did(run: Run) -> None:
     _, _, lines = run.guide.partition("Paste these lines in their order:\n")
     script, _, _ = lines.partition("Every fault stands in")

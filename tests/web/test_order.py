@@ -1,0 +1,375 @@
+"""The order page in a browser, on the whole stack: another origin than the API and the storage account."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import FilePayload, Route, expect
+
+from local.stack import Plan, Stack
+from tests.app.conftest import CUSTOMER, App
+from tests.local.hosts import eventually
+from tests.web.conftest import Tab
+
+RESELLER = "5f1cdd3e-6a30-4a9f-8f5c-27a1b5c6d0f4"
+OFFER = "DG7GMGF0D7FV:0001:DG7GMGF0D7FV"
+
+
+def pdf(name: str, size: int) -> FilePayload:
+    content = b"%PDF-1.7\n" + os.urandom(size - 16) + b"\n%%EOF\n"
+    return {"name": name, "mimeType": "application/pdf", "buffer": content}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    with (
+        Stack(Plan(tmp_path_factory.mktemp("stack"), web_port=0)) as stack,
+        requests.Session() as http,
+    ):
+        http.trust_env = False
+        http.headers["x-functions-key"] = stack.hosts[0].key
+        yield App(stack, http)
+
+
+@pytest.fixture
+def app(running: App) -> App:
+    assert running.http.post(f"{running.partner_center}/_sim/reset").ok
+    return running
+
+
+@pytest.fixture
+def at_order(app: App, tab: Tab) -> Tab:
+    """A tab on the order page, with the key in use."""
+    assert app.stack.pages
+    tab.page.goto(f"{app.stack.pages.url}/order/")
+    tab.use_key(app.stack.hosts[0].key)
+    return tab
+
+
+def simulate(app: App, what: str, body: Any) -> None:
+    assert app.http.post(f"{app.partner_center}/_sim/{what}", json=body).ok
+
+
+def fill_order(tab: Tab, quantity: str = "5") -> None:
+    tab.page.locator("#order-customer").fill(CUSTOMER)
+    tab.page.get_by_label("Offer ID").fill(OFFER)
+    tab.page.get_by_label("Quantity").fill(quantity)
+
+
+def press(tab: Tab, name: str) -> None:
+    tab.page.get_by_role("button", name=name, exact=True).click()
+
+
+def place(tab: Tab) -> None:
+    press(tab, "Place the order")
+
+
+def placed(tab: Tab) -> None:
+    tab.page.get_by_role("heading", name="The order is placed").wait_for()
+
+
+def fill_documents(tab: Tab, order: str, *files: FilePayload) -> None:
+    for field, text in (("customer", CUSTOMER), ("order", order), ("price", "156.87"), ("currency", "CAD")):
+        tab.page.locator(f"#{field}").fill(text)
+    tab.page.locator("#po-files").set_input_files(list(files))
+
+
+def attached(tab: Tab) -> None:
+    tab.page.get_by_role("heading", name="The documents are attached").wait_for()
+
+
+def names(app: App, order: str) -> list[list[str]]:
+    """The names of the files of each submission that Partner Center received."""
+    submissions = app.received(order)["submissions"]
+    return [sorted(file["fileName"] for file in one["files"]) for one in submissions]
+
+
+def first_line(app: App, order: str) -> dict[str, Any]:
+    found: dict[str, Any] = app.http.get(f"{app.orders_url()}/{order}").json()["lineItems"][0]
+    return found
+
+
+def test_by_keyboard_alone_an_order_is_placed_and_gets_its_documents_once(app: App, tab: Tab) -> None:
+    assert app.stack.pages
+    tab.page.goto(f"{app.stack.pages.url}/")
+    tab.accessible()
+    tab.tab_to("Order")
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_url("**/order/index.html")
+    tab.secrets.append(app.stack.hosts[0].key)
+    tab.type_into("Key", app.stack.hosts[0].key)
+    tab.page.keyboard.press("Enter")
+    tab.type_into("Customer ID", CUSTOMER)
+    tab.type_into("Indirect reseller ID", RESELLER.upper())
+    tab.type_into("Offer ID", OFFER)
+    tab.type_into("Quantity", "5")
+    tab.page.keyboard.press("Enter")
+    placed(tab)
+    expect(tab.page.locator("#order-note")).to_be_focused()
+    tab.type_into("Customer price", "156.87")
+    tab.type_into("Currency", "CAD")
+    tab.tab_to("The order is part of a tender")
+    tab.page.keyboard.press("Space")
+    for name, file in (
+        ("Purchase order files", pdf("PO.pdf", 50_000)),
+        ("Tender files", pdf("Tender.pdf", 40_000)),
+    ):
+        tab.tab_to(name)
+        with tab.page.expect_file_chooser() as chooser:
+            tab.page.keyboard.press("Enter")
+        chooser.value.set_files(file)
+    tab.accessible()
+    tab.tab_to("Attach the documents")
+    tab.page.keyboard.press("Enter")
+    attached(tab)
+    tab.accessible()
+
+    (order,) = app.seen()["orders"]
+    assert first_line(app, order["id"])["partnerIdOnRecord"] == "4847383"
+    assert names(app, order["id"]) == [["PO.pdf", "Tender.pdf"]]
+
+
+def test_every_fault_is_told_at_its_field_and_nothing_that_was_typed_is_lost(app: App, at_order: Tab) -> None:
+    page = at_order.page
+    fill_order(at_order, "many")
+    press(at_order, "Add a line")
+    page.locator("#order-customer").fill("contoso")
+    place(at_order)
+    summary = page.locator("#order-form .summary")
+    expect(summary).to_be_focused()
+    expect(summary).to_contain_text("Correlation ID")
+
+    expect(page.locator("#quantity-0")).to_have_attribute("aria-invalid", "true")
+    assert page.locator("#quantity-0").get_attribute("aria-describedby") == "quantity-0-error"
+    assert page.locator("#order-customer").get_attribute("aria-describedby") == (
+        "order-customer-hint order-customer-error"
+    )
+    at_order.accessible()
+    summary.get_by_role("link", name="Line 2, Offer ID").click()
+    expect(page.locator("#offer-1")).to_be_focused()
+    assert page.locator("#quantity-0").input_value() == "many"
+    press(at_order, "Remove line 2")
+    fill_order(at_order)
+    place(at_order)
+    placed(at_order)
+    assert len(app.seen()["orders"]) == 1
+
+
+def test_a_lost_reply_is_followed_to_its_end_without_a_key_and_through_a_reload(
+    app: App, at_order: Tab
+) -> None:
+    simulate(app, "faults", [{"on": "POST order", "do": {"kind": "lose_reply"}}])
+    simulate(app, "config", {"list_lag": 2})
+    fill_order(at_order)
+    place(at_order)
+    at_order.page.get_by_role("heading", name="The outcome is not known yet").wait_for()
+    at_order.accessible()
+    at_order.page.reload()
+    placed(at_order)
+
+    (order,) = app.seen()["orders"]
+    expect(at_order.page.locator("#order")).to_have_value(order["id"])
+    press(at_order, "Begin another order")
+    fill_order(at_order, "6")
+    at_order.use_key(app.stack.hosts[0].key)
+    place(at_order)
+    placed(at_order)
+    assert len(app.seen()["orders"]) == 2
+
+
+def test_an_order_whose_page_is_reloaded_while_it_is_sent_is_placed_once(app: App, at_order: Tab) -> None:
+    silent = {"kind": "hang", "seconds": 2, "commit": True}
+    simulate(app, "faults", [{"on": "POST order", "do": silent}])
+    fill_order(at_order)
+    place(at_order)
+    eventually(lambda: app.seen()["orders"])
+    at_order.page.reload()
+    expect(at_order.page.locator("#order-note")).to_contain_text("it is not placed a second time")
+    at_order.use_key(app.stack.hosts[0].key)
+    place(at_order)
+    placed(at_order)
+
+    assert len(app.seen()["orders"]) == 1
+
+
+def test_after_a_refusal_the_corrected_order_is_a_new_request(app: App, at_order: Tab) -> None:
+    refusal = {"kind": "status", "status": 400, "body": {"code": 800002, "description": "No."}}
+    simulate(app, "faults", [{"on": "POST order", "do": refusal}])
+    fill_order(at_order)
+    place(at_order)
+    summary = at_order.page.locator("#order-form .summary")
+    expect(summary).to_contain_text("Partner Center refused the request")
+    fill_order(at_order, "7")
+    place(at_order)
+    placed(at_order)
+
+    (order,) = app.seen()["orders"]
+    assert first_line(app, order["id"])["quantity"] == 7
+
+
+def test_large_files_go_past_the_app_and_an_upload_that_breaks_off_is_resumed(
+    app: App, at_order: Tab
+) -> None:
+    order, page = app.new_order(), at_order.page
+    first, second = pdf("PO 1.pdf", 2_500_000), pdf("PO 2.pdf", 2_000_000)
+    broken: list[str] = []
+
+    def breaks(route: Route) -> None:
+        broken.append(route.request.url)
+        route.abort("connectionreset")
+
+    page.route(re.compile(r"/PO%202\.pdf\?"), breaks)
+    fill_documents(at_order, order, first, second)
+    press(at_order, "Attach the documents")
+    page.get_by_role("heading", name=f"The upload for order {order} is not complete").wait_for()
+    expect(page.get_by_role("progressbar", name="Upload of PO 1.pdf")).to_have_attribute("max", "2500000")
+    assert (
+        page.get_by_role("progressbar", name="Upload of PO 1.pdf").evaluate("(one) => one.value") == 2_500_000
+    )
+    at_order.accessible()
+    page.unroute(re.compile(r"/PO%202\.pdf\?"))
+    page.reload()
+    at_order.use_key(app.stack.hosts[0].key)
+    expect(page.locator("#documents-note")).to_contain_text("choose these files again: PO 2.pdf.")
+    page.locator("#po-files").set_input_files([pdf("PO 2.pdf", 99)])
+    expect(page.locator("#documents-note")).to_contain_text(
+        "Not part of this upload, or changed since: PO 2.pdf"
+    )
+    with page.expect_request(re.compile(r"/PO%202\.pdf\?")) as again:
+        page.locator("#po-files").set_input_files([second])
+        press(at_order, "Resume the upload")
+    attached(at_order)
+
+    assert broken == [again.value.url]
+    assert names(app, order) == [["PO 1.pdf", "PO 2.pdf"]]
+    assert page.evaluate("JSON.parse(sessionStorage.documents).upload") is None
+
+
+def test_a_page_that_is_reloaded_after_its_upload_goes_on_with_the_receipt(app: App, at_order: Tab) -> None:
+    order, page = app.new_order(), at_order.page
+    simulate(app, "faults", [{"on": "POST attachment", "do": {"kind": "delay", "seconds": 1}}])
+    fill_documents(at_order, order, pdf("PO.pdf", 3_200_000))
+    press(at_order, "Attach the documents")
+    page.get_by_text("Waiting until they are attached").wait_for()
+    page.reload()
+    at_order.use_key(app.stack.hosts[0].key)
+    attached(at_order)
+
+    assert names(app, order) == [["PO.pdf"]]
+
+
+def test_what_is_wrong_with_files_is_told_before_and_after_they_are_sent(app: App, at_order: Tab) -> None:
+    order, page = app.new_order(), at_order.page
+    cut = pdf("Cut.pdf", 3_200_000)
+    fill_documents(at_order, order, {**pdf("Empty.pdf", 16), "buffer": b""})
+    press(at_order, "Attach the documents")
+    expect(page.locator("#documents-form .summary")).to_contain_text("Empty.pdf is empty")
+    press(at_order, "Remove Empty.pdf")
+    fill_documents(at_order, order, {**cut, "buffer": cut["buffer"][:-8]})
+    page.locator("#price").fill("156,87")
+    press(at_order, "Attach the documents")
+    expect(page.locator("#price-error")).to_contain_text("decimal comma")
+    page.locator("#price").fill("156.87")
+    press(at_order, "Attach the documents")
+    expect(page.locator("#documents-form .summary")).to_contain_text("Cut.pdf has no end")
+    at_order.accessible()
+    press(at_order, "Remove Cut.pdf")
+    fill_documents(at_order, order, pdf("Whole.pdf", 3_200_000))
+    press(at_order, "Attach the documents")
+    attached(at_order)
+
+    assert names(app, order) == [["Whole.pdf"]]
+
+
+def test_files_can_be_dropped_on_the_page(app: App, at_order: Tab) -> None:
+    order = app.new_order()
+    fill_documents(at_order, order)
+    at_order.page.evaluate(
+        """() => {
+          const moved = new DataTransfer();
+          moved.items.add(new File(["%PDF-1.7 %%EOF"], "Dropped.pdf", {type: "application/pdf"}));
+          document.getElementById("po-drop").dispatchEvent(
+            new DragEvent("drop", {dataTransfer: moved, bubbles: true, cancelable: true}));
+        }"""
+    )
+    press(at_order, "Attach the documents")
+    attached(at_order)
+
+    assert names(app, order) == [["Dropped.pdf"]]
+
+
+def test_a_wrong_key_is_explained_and_the_right_one_goes_on_with_the_same_request(app: App, tab: Tab) -> None:
+    assert app.stack.pages
+    page = tab.page
+    page.goto(f"{app.stack.pages.url}/order/")
+    fill_order(tab)
+    place(tab)
+    summary = page.locator("#order-form .summary")
+    expect(summary).to_contain_text("You are not signed in")
+    summary.get_by_role("link").click()
+    expect(page.get_by_label("Key", exact=True)).to_be_focused()
+    tab.use_key("not-the-key")
+    sent: list[str] = []
+    page.on(
+        "request", lambda one: sent.append(one.headers["idempotency-key"]) if one.method == "POST" else None
+    )
+    place(tab)
+    expect(summary).to_contain_text("The key was probably not accepted")
+    expect(summary).to_contain_text("Correlation ID")
+    press(tab, "Change the key")
+    tab.use_key(app.stack.hosts[0].key)
+    place(tab)
+    placed(tab)
+
+    assert len(sent) == 2
+    assert len(set(sent)) == 1
+    assert len(app.seen()["orders"]) == 1
+
+
+def test_offline_nothing_is_lost_and_online_again_it_is_sent(app: App, at_order: Tab) -> None:
+    fill_order(at_order)
+    at_order.page.context.set_offline(True)
+    place(at_order)
+    expect(at_order.page.locator("#order-form .summary")).to_contain_text("You are offline")
+    at_order.accessible()
+    at_order.page.context.set_offline(False)
+    place(at_order)
+    placed(at_order)
+
+    assert len(app.seen()["orders"]) == 1
+
+
+def test_a_page_of_another_origin_is_told_why_it_gets_no_answer(app: App, tab: Tab) -> None:
+    assert app.stack.pages
+    tab.page.goto(f"http://localhost:{app.stack.pages.port}/order/")
+    tab.use_key(app.stack.hosts[0].key)
+    fill_order(tab)
+    place(tab)
+    expect(tab.page.locator("#order-form .summary")).to_contain_text("ALLOWED_ORIGINS")
+
+    assert app.seen()["orders"] == []
+
+
+def test_the_pages_allow_themselves_no_more_than_they_need(app: App) -> None:
+    assert app.stack.pages
+    for path in ("/", "/order/", "/board/"):
+        answer = requests.get(app.stack.pages.url + path, timeout=10)
+        policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+        origins = f"{app.stack.hosts[0].url} http://127.0.0.1:{app.stack.azurite.blob_port}"
+
+        assert policy == {
+            **dict.fromkeys(("script-src", "style-src", "img-src"), "'self'"),
+            **dict.fromkeys(("default-src", "base-uri", "form-action", "frame-ancestors"), "'none'"),
+            "connect-src": origins,
+        }
+    assert requests.get(f"{app.stack.pages.url}/../README.md", timeout=10).status_code == 404
+    assert (
+        json.dumps(app.stack.hosts[0].key)
+        not in requests.get(f"{app.stack.pages.url}/config.js", timeout=10).text
+    )
