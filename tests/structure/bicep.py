@@ -21,9 +21,10 @@ TEMPLATES = sorted(path.name for path in INFRA.glob("*.bicep"))
 _STATEMENTS = {"param", "var", "resource", "module", "output", "targetScope"}
 _WORDS = {"existing", "for", "in", "if", "true", "false", "null", "string", "int", "bool", "object", "array"}
 _FUNCTIONS = {
-    "concat", "empty", "environment", "filter", "guid", "items", "listKeys", "loadJsonContent", "loadTextContent",
-    "map", "split", "subscription", "subscriptionResourceId", "tenant", "toLower", "toObject", "trim", "union",
-    "uniqueString", "allowed", "description", "minLength", "maxLength", "minValue", "maxValue",
+    "concat", "empty", "environment", "filter", "guid", "items", "listKeys", "loadJsonContent",
+    "loadTextContent", "map", "split", "subscription", "subscriptionResourceId", "tenant", "toLower",
+    "toObject", "trim", "union", "uniqueString", "allowed", "description", "minLength", "maxLength",
+    "minValue", "maxValue",
 }  # fmt: skip
 _TOKEN = re.compile(
     r"//[^\n]*|(?P<word>[A-Za-z_]\w*)|(?P<number>\d+)|(?P<sign>=>|\.\?|[^\w\s'])|(?P<line>\n)|\s"
