@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
 from tests.local.hosts import PATIENCE
 from tests.web.browser import NoBrowserError, launch
@@ -42,8 +43,20 @@ class Tab:
         self.complaints: list[str] = []
         self._turns = itertools.count()
         page.set_default_timeout(PATIENCE * 1000)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", self._fail)
         page.on("console", self._hear)
+
+    def close(self) -> None:
+        """Forget everything, for the next test."""
+        self.page.remove_listener("pageerror", self._fail)
+        self.page.remove_listener("console", self._hear)
+        self.page.unroute_all(behavior="ignoreErrors")
+        self.page.context.set_offline(False)
+        self.page.evaluate("sessionStorage.clear()")
+        self.page.goto("about:blank")
+
+    def _fail(self, error: Error) -> None:
+        self.complaints.append(str(error))
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not _EXPECTED.search(message.text):
@@ -102,22 +115,25 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
+@pytest.fixture(scope="session")
+def page(browser: Browser) -> Page:
+    """The page of all tests: a new one costs a second and a half of processor time."""
+    return browser.new_page(locale="en-GB", timezone_id="UTC")
+
+
 @pytest.fixture
-def new_tab(browser: Browser) -> Iterator[Callable[[], Tab]]:
-    """Opens tabs; each is checked in the end."""
-    context = browser.new_context(locale="en-GB", timezone_id="UTC")
-    tabs: list[Tab] = []
+def tab(page: Page) -> Iterator[Tab]:
+    """An empty tab, which is checked in the end."""
+    with watched(page) as tab:
+        yield tab
 
-    def open_tab() -> Tab:
-        tabs.append(Tab(context.new_page()))
-        return tabs[-1]
 
-    yield open_tab
-    for tab in tabs:
+@contextmanager
+def watched(page: Page) -> Iterator[Tab]:
+    """A tab that is checked and emptied in the end."""
+    tab = Tab(page)
+    try:
+        yield tab
         tab.check()
-    context.close()
-
-
-@pytest.fixture
-def tab(new_tab: Callable[[], Tab]) -> Tab:
-    return new_tab()
+    finally:
+        tab.close()

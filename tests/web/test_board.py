@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from local.pages import Pages
 from tests.app.conftest import CUSTOMER
-from tests.web.conftest import Tab
+from tests.web.conftest import Tab, watched
 from tests.web.scripted import KEY, Entra, ScriptedApp
 
 MARKUP = '<img src=x onerror="document.title=1"><b>bold</b>'
@@ -66,6 +66,14 @@ def open_board(pages: Pages, tab: Tab) -> Callable[[str], Tab]:
         return tab
 
     return opened
+
+
+@pytest.fixture
+def tab_with_a_clock(browser: Browser) -> Iterator[Tab]:
+    """A page of its own: its clock cannot be given back."""
+    with browser.new_context() as context, watched(context.new_page()) as tab:
+        tab.page.clock.install()
+        yield tab
 
 
 def card(tab: Tab, title: str) -> Locator:
@@ -239,9 +247,9 @@ def test_a_drop_is_found_by_its_path_and_an_unknown_one_is_told(
 
 
 def test_the_list_renews_itself_and_leaves_focus_and_what_is_open_alone(
-    app: ScriptedApp, pages: Pages, tab: Tab
+    app: ScriptedApp, pages: Pages, tab_with_a_clock: Tab
 ) -> None:
-    tab.page.clock.install()
+    tab = tab_with_a_clock
     app.items = [item("review", 1), item("review", 2)]
     tab.page.goto(f"{pages.url}/board/")
     tab.use_key(KEY)
