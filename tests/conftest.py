@@ -1,13 +1,16 @@
-"""Fixtures for every test: an environment without settings and proxies, one Azurite for the session."""
+"""For every test: an environment without settings and proxies, one Azurite for the session; and which tests
+stay together in one process."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from local.azurite.launcher import Azurite
 from shared.settings_table import SETTINGS
@@ -18,6 +21,19 @@ _PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
 # how long an example takes tells nothing: two workers and their servers share the processors
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+class _Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """The tests of a file stay together, and all of tests/app: they share a stack, which costs processor time
+    for as long as it stands."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/app" if nodeid.startswith("tests/app/") else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _Together(config, log)
 
 
 @pytest.fixture(autouse=True)
