@@ -50,14 +50,14 @@ class Loopback:
             self.stopping.clear()
             self._server = _Server(self.port, self._handler, self._tls, self.stopping)
             self.port = self._server.server_address[1]
-            self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+            self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
             self._thread.start()
         return self
 
     def refuse(self) -> None:
         """Accept no more connections; those that are open go on."""
         if self._server:
-            self._server.shutdown()
+            self._server.refuse()
 
     def stop(self) -> None:
         """Close the port and every connection, and wait until all threads are through."""
@@ -88,8 +88,15 @@ class _Server(http.server.ThreadingHTTPServer):
         self._live: dict[threading.Thread, socket.socket] = {}
         super().__init__(("127.0.0.1", port), handler)
 
-    def stop(self) -> None:
+    def refuse(self) -> None:
+        """End `serve_forever`, which looks every half second whether it is to end, or when something arrives:
+        that the socket is shut arrives at once."""
+        with contextlib.suppress(OSError):  # it was shut before
+            self.socket.shutdown(socket.SHUT_RD)
         self.shutdown()
+
+    def stop(self) -> None:
+        self.refuse()
         for thread, connection in self._live.copy().items():
             # the plain socket's shutdown, also under TLS: the thread must see the end of the stream
             with contextlib.suppress(OSError):

@@ -1,4 +1,5 @@
-"""Fixtures for every test: an environment without settings and proxies, one Azurite for the session."""
+"""For every test: an environment without settings and proxies, one Azurite for the session; and which tests
+stay together in one process."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from local.azurite.launcher import Azurite
 from shared.settings_table import SETTINGS
@@ -26,6 +29,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = terminalreporter.stats.get("skipped", [])
     for reason, times in Counter(report.longrepr[2] for report in skipped).items():
         terminalreporter.write_line(f"{times} tests {reason[0].lower()}{reason[1:]}")
+
+
+class _Together(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """The tests of a file stay together, and all of tests/app: they share a stack, which costs processor time
+    for as long as it stands."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/app" if nodeid.startswith("tests/app/") else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _Together(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -85,13 +85,13 @@ def _port(line: str) -> int | None:
 
 
 def command_of(service: str, port: int, location: Path | None) -> list[str]:
-    """What starts one service of Azurite ("blob", "queue"), without its garbage collector."""
+    """What starts one service of Azurite ("blob", "queue"), without its garbage collector and telemetry."""
     if location is not None:
         location.mkdir(parents=True, exist_ok=True)
     return [
         str(NODE),
         "--require",
-        str(HERE / "without_gc.cjs"),
+        str(HERE / "without_ballast.cjs"),
         str(install() / service / "main.js"),
         f"--{service}Host",
         "127.0.0.1",

@@ -92,7 +92,7 @@ class App:
             time.sleep(0.1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     settings = {"MAX_BODY_MB": "3", "MAX_FILE_MB": "1", "ALLOWED_ORIGINS": ", ".join(ORIGINS)}
     plan = Plan(tmp_path_factory.mktemp("stack"), settings=settings)

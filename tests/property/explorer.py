@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from shared.core.ledger import HOLDING, Record, State
-from tests.property.processes import Process, Reply, Request, Shelf, Shown, StoppedError
+from tests.property.processes import Process, Reply, Request, Shelf, Shown
 
 BY_HAND = -1
 """The content that a person uploads."""
@@ -233,7 +233,7 @@ class Explorer:
                 yield from self._next_of(world, n, actor.node)
             elif actor.task < len(self.tasks[n]):
                 name, task = f"{'AB'[n]}{actor.task}", self.tasks[n][actor.task]
-                root = self._root(name, task, world.now, self.ahead[n])
+                root = self._root(name, task, world, self.ahead[n])
                 for step, after in self._next_of(world, n, root):
                     yield f"{name} is to {task.do} {task.content}; {step}", after
         for thing in world.things:
@@ -248,13 +248,11 @@ class Explorer:
     def _next_of(self, world: World, n: int, at: int) -> Iterator[tuple[str, World]]:
         name = self._nodes[at].name
         for step, replies, after in self._replies(world, at):
-            child = at
-            for reply in replies:
-                child = self._child(child, reply)
+            child = self._after(at, replies, after)
             if replies[-1].failure == "condition" and not world.left.storage:
                 # whether it reads at once or later makes no difference: the write would fail then, too
                 read = Reply(world.now, world.blob(self._nodes[child].request.of[0]))
-                child = self._child(child, read)
+                child = self._after(child, (read,), after)
             self._story = (world, f"{name} {step}")
             yield f"{name} {step}", self._arrived(after, n, child)
 
@@ -316,7 +314,7 @@ class Explorer:
     def _closing(self, world: World, at: int) -> Iterator[Step]:
         """The clocks are looked at, and the closing bytes follow at once."""
         looked = Reply(world.now)
-        node = self._nodes[self._child(at, looked)]
+        node = self._nodes[self._after(at, (looked,), world)]
         if node.request.what != "post":
             yield "is too late to send", (looked,), world
             return
@@ -369,32 +367,64 @@ class Explorer:
 
     # processes
 
-    def _root(self, name: str, task: Task, now: int, ahead: int) -> int:
-        key = (name, task, now)
+    def _root(self, name: str, task: Task, world: World, ahead: int) -> int:
+        key = (name, task, world.now)
         if key not in self._roots:
-            self._roots[key] = self._lived(Node(name, task, now, ahead))
+            self._roots[key] = self._keep(Node(name, task, world.now, ahead))
+            self._live(self._roots[key], world)
         return self._roots[key]
 
-    def _child(self, at: int, reply: Reply) -> int:
+    def _after(self, at: int, replies: Sequence[Reply], world: World) -> int:
+        """Where replies lead that bring this world about."""
+        for reply in replies:
+            known = self._nodes[at].after.get(reply)
+            at = known or self._grown(at, reply)
+            if not known:
+                self._live(at, world)
+        return at
+
+    def _grown(self, at: int, reply: Reply) -> int:
+        """A new node, one reply after another."""
         node = self._nodes[at]
-        if reply not in node.after:
-            seen, seen_at = node.seen, node.seen_at
-            if node.request.what == "list" and not reply.failure:
-                seen, seen_at = tuple(shown.number for shown in reply.value), reply.at
-            replies = (*node.replies, reply)
-            child = Node(node.name, node.task, node.began, node.ahead, replies, seen=seen, seen_at=seen_at)
-            node.after[reply] = self._lived(child)
+        seen, seen_at = node.seen, node.seen_at
+        if node.request.what == "list" and not reply.failure:
+            seen, seen_at = tuple(shown.number for shown in reply.value), reply.at
+        replies = (*node.replies, reply)
+        child = Node(node.name, node.task, node.began, node.ahead, replies, seen=seen, seen_at=seen_at)
+        node.after[reply] = self._keep(child)
         return node.after[reply]
 
-    def _lived(self, node: Node) -> int:
-        """Let a process live through its replies, and keep where that leads."""
-        process = Process(node.name, node.began, node.replies, node.ahead)
-        try:
-            node.told = self.case.perform(process, node.task, self._shelf)
-        except StoppedError as stopped:
-            node.request = stopped.request
+    def _keep(self, node: Node) -> int:
         self._nodes.append(node)
         return len(self._nodes) - 1
+
+    def _live(self, at: int, world: World) -> None:
+        """Let a process live through its replies and on to its end, and keep each node on its way. What it
+        gets in this world when nobody else does anything and nothing goes wrong is tried anyhow: so it lives
+        once for each of its ends, and not once for each of its requests."""
+        node = self._nodes[at]
+
+        def decide(request: Request) -> Reply:
+            nonlocal at, world
+            self._nodes[at].request = request
+            reply, world = self._usual(world, at)
+            at = self._grown(at, reply)
+            return reply
+
+        process = Process(node.name, node.began, node.replies, decide, node.ahead)
+        told = self.case.perform(process, node.task, self._shelf)
+        self._nodes[at].told = told
+
+    def _usual(self, world: World, at: int) -> tuple[Reply, World]:
+        """The first of the ways in which the request of a process can end."""
+        node = self._nodes[at]
+        if node.request.what == "closing":
+            return Reply(world.now), world
+        if node.request.what == "post":
+            _, reply, world = next(self._post(world, node, *node.request.of))
+            return reply, world
+        _, (reply,), world = next(self._replies(world, at))
+        return reply, world
 
     # what must hold
 
@@ -438,13 +468,12 @@ class Explorer:
 
     def _worked(self, world: World, name: str, story: list[str]) -> World:
         """Every process has died; a worker in good health does what is due, and nothing goes wrong."""
-        at = self._root(name, Task("work"), world.now, 0)
         world = world._replace(left=Budget(), actors=())
+        at = self._root(name, Task("work"), world, 0)
         while self._nodes[at].told is None:
             ((step, replies, world),) = self._replies(world, at)
             story.append(f"{world.now}: {name} {step}")
-            for reply in replies:
-                at = self._child(at, reply)
+            at = self._after(at, replies, world)
         return world
 
     def _hold(self, world: World, story: Sequence[str] = ()) -> None:

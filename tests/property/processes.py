@@ -1,9 +1,8 @@
-"""A process of the application that runs the real services on ports of paper, and stops at each request.
+"""A process of the application that runs the real services on ports of paper.
 
 What a process does depends on nothing but the moment at which it began and the replies that it got: its ids
 are counted, and its clock is that of the last reply. So a process is its replies: it lives through them again
-from its beginning, and stops at the first request that has none yet. Whoever schedules decides what comes of
-that request, which may be that the process never learns it.
+from its beginning, and whoever schedules decides what comes of the first request that has none yet.
 """
 
 from __future__ import annotations
@@ -67,20 +66,15 @@ FAILURES: Mapping[str, Callable[[], AppError]] = {
 }
 
 
-class StoppedError(BaseException):
-    """The process has come to a request that has no reply yet. No code of the application catches it."""
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-
-
 @dataclass(slots=True)
 class Process:
-    """A process that lives through its replies. `ahead` is by how many seconds its clock is fast."""
+    """A process that lives through its replies, and on with what `decide` makes of each further request.
+    `ahead` is by how many seconds its clock is fast."""
 
     name: str
     began: int
-    replies: Sequence[Reply] = ()
+    replies: Sequence[Reply]
+    decide: Callable[[Request], Reply]
     ahead: int = 0
     sends: int = 0
     """Number of the content that it has at hand."""
@@ -92,9 +86,8 @@ class Process:
         self._now = self.began
 
     def ask(self, what: str, *of: Any) -> Any:
-        if self._next == len(self.replies):
-            raise StoppedError(Request(what, of))
-        reply = self.replies[self._next]
+        known = self._next < len(self.replies)
+        reply = self.replies[self._next] if known else self.decide(Request(what, of))
         self._next += 1
         self._now = reply.at
         if reply.failure:

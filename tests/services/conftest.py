@@ -7,15 +7,14 @@ import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
 
 import pytest
-from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient
-from azure.storage.queue import QueueClient, QueueServiceClient
 
 from local.azurite.launcher import Azurite
 from local.simulator.partner_center import PartnerCenterSimulator
@@ -26,6 +25,9 @@ from shared.clock import Deadline
 from shared.core.ledger import Submission
 from shared.core.models import order_attachments_key
 from shared.services.operation import Outcome
+from shared.settings import Settings
+from shared.storage.account import Account
+from shared.storage.transport import StorageTransport
 from shared.validation.orders import order_request
 
 KEY = b"the key of these tests' tokens"
@@ -33,8 +35,6 @@ AUDIENCE = "https://api.partnercenter.microsoft.com"
 TENANT = "aaaaaaaa-0000-4000-8000-000000000001"
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 RESELLER = "b0b0b0b0-1111-4222-8333-444444444444"
-QUICK: dict[str, Any] = {"retry_total": 3, "initial_backoff": 0, "random_jitter_range": 0}
-"""Azurite's queues close a connection that was idle for 5 seconds."""
 PDF = b"%PDF-1.7\n" + b"0123456789abcdef" * 500 + b"\n%%EOF\n"
 
 
@@ -119,29 +119,31 @@ class Office:
 
     def messages(self) -> Iterator[str]:
         """Take the messages that are visible by now; the queue knows nothing of the test's clock."""
-        queue = QueueClient.from_connection_string(
-            self.env["DocumentStorage"], self.env["WORK_QUEUE"], **QUICK
-        )
-        with queue, suppress(ResourceNotFoundError):
-            for message in queue.receive_messages(messages_per_page=32):
-                queue.delete_message(message)
-                yield base64.b64decode(message.content).decode()
+        queues, path = self._queue()
+        while True:
+            page = queues.send("GET", f"{path}?numofmessages=32", "take messages")
+            taken = ElementTree.fromstring(page.data) if page.status == 200 else ()
+            for message in taken:
+                name, receipt = message.findtext("MessageId"), quote(message.findtext("PopReceipt", ""))
+                queues.send("DELETE", f"{path}/{name}?popreceipt={receipt}", "delete a message")
+                yield base64.b64decode(message.findtext("MessageText", "")).decode()
+            if not taken:
+                return
 
     def lose_messages(self) -> None:
         """Every message on the work queue is lost, those that are not visible yet included."""
-        queue = QueueClient.from_connection_string(
-            self.env["DocumentStorage"], self.env["WORK_QUEUE"], **QUICK
-        )
-        with queue:
-            queue.clear_messages()
+        queues, path = self._queue()
+        queues.send("DELETE", path, "clear the queue")
 
     def waiting(self) -> int:
         """How many messages are on the work queue, those that are not visible yet included."""
-        queue = QueueClient.from_connection_string(
-            self.env["DocumentStorage"], self.env["WORK_QUEUE"], **QUICK
-        )
-        with queue:
-            return queue.get_queue_properties().approximate_message_count or 0
+        queues, _ = self._queue()
+        found = queues.send("GET", f"{self.env['WORK_QUEUE']}?comp=metadata", "count messages")
+        return int(found.headers["x-ms-approximate-messages-count"])
+
+    def _queue(self) -> tuple[StorageTransport, str]:
+        """Requests to the queues, and where the messages of the work queue are."""
+        return connected(self.env["DocumentStorage"])[1], f"{self.env['WORK_QUEUE']}/messages"
 
     def receipt(self, path: str) -> dict[str, Any]:
         kept = self.services.drops.receipts.store.read(path)
@@ -195,17 +197,20 @@ class Office:
         )
 
 
+@cache
+def connected(connection_string: str) -> tuple[StorageTransport, StorageTransport]:
+    """Requests to blobs and to queues, over connections that all tests share: those of a client of the SDK
+    that is made for each use cost several times as much."""
+    account = Account(Settings.read({"DocumentStorage": connection_string}).storage)
+    return account.blobs(), account.queues()
+
+
 def clean_up(azurite: Azurite, env: Mapping[str, str]) -> None:
     """Delete what an installation left in storage: Azurite answers ever more slowly the more it holds."""
-    with (
-        BlobServiceClient.from_connection_string(azurite.connection_string, **QUICK) as blobs,
-        QueueServiceClient.from_connection_string(azurite.connection_string, **QUICK) as queues,
-    ):
-        for name in ("INCOMING_CONTAINER", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER"):
-            with suppress(ResourceNotFoundError):
-                blobs.delete_container(env[name])
-        with suppress(ResourceNotFoundError):
-            queues.delete_queue(env["WORK_QUEUE"])
+    blobs, queues = connected(azurite.connection_string)
+    for name in ("INCOMING_CONTAINER", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER"):
+        blobs.send("DELETE", f"{env[name]}?restype=container", "delete a container")
+    queues.send("DELETE", env["WORK_QUEUE"], "delete the queue")
 
 
 @pytest.fixture(scope="session")

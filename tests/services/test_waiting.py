@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from azure.storage.queue import QueueClient
 
 from local.fault_rules import Fault
 from shared.core.errors import NotAppliedError, OrderBusyError, StorageError
 from shared.core.ledger import State
 from shared.services.bell import Message
-from tests.services.conftest import PDF, QUICK, Office
+from tests.services.conftest import PDF, Office
 from tests.services.steps import (
     TENDER,
     attach,
@@ -51,15 +50,6 @@ def told(office: Office, path: str = PAIR) -> dict[str, Any]:
     assert receipt["remedy"]
     assert datetime.fromisoformat(receipt["nextAttempt"]) > office.clock.now() - timedelta(seconds=5)
     return receipt
-
-
-def queued(office: Office) -> int:
-    """How many messages lie in the queue, visible or not."""
-    queue = QueueClient.from_connection_string(
-        office.env["DocumentStorage"], office.env["WORK_QUEUE"], **QUICK
-    )
-    with queue:
-        return queue.get_queue_properties().approximate_message_count or 0
 
 
 @pytest.mark.parametrize("looks", [1, 5])
@@ -213,14 +203,14 @@ def test_what_is_due_soon_rings_by_itself_and_what_is_due_late_is_left_to_the_sw
     fail(office, "POST attachment", kind="throttle", retry_after=600)
     drop_pair(office, office.order())
     office.ring(PAIR)
-    soon = queued(office)
+    soon = office.waiting()
     fail(office, "POST attachment", kind="throttle", retry_after=3000)
     other = office.order()
     office.clock.forward(hours=1)
     drop_pair(office, other, "y/PO")
     office.ring("y/PO.json")
 
-    assert (soon, queued(office)) == (1, 1)
+    assert (soon, office.waiting()) == (1, 1)
     settle_down(office, 60)
     assert office.receipt("y/PO.json")["state"] == "attached"
 
