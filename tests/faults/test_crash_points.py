@@ -1,10 +1,9 @@
 """A process is killed before and after each write to storage and around the POST; nothing is lost or twice.
 
 The points are not listed by hand: a first run counts the writes (to blobs, to the queue, to Partner Center),
-then a process is killed after each of them, and before the first of each line. Its writes follow one another:
-to die before any other leaves what dying after the one before has left. What it was doing is done again, as
-whoever waits for it does (an event or a message is delivered again, a flow asks again), or is left to the
-sweep and its workers.
+then a process is killed at each of them, once before it is carried out and once after. What it was doing is
+done again, as whoever waits for it does (an event or a message is delivered again, a flow asks again), or is
+left to the sweep and its workers.
 """
 
 from __future__ import annotations
@@ -175,15 +174,13 @@ def _new_world(lines: Lines, honours: bool) -> World:
     return world
 
 
-def _deaths(lines: Lines, scenario: Scenario) -> list[tuple[str, int, bool]]:
-    """Where to die: at which line, how many writes went before there, and whether after the write. The writes
-    are those of an undisturbed run."""
+def _writes(lines: Lines, scenario: Scenario) -> list[tuple[str, int]]:
+    """Every write of an undisturbed run: which line it takes, and how many went before it there."""
     world = _new_world(lines, honours=False)
     job = scenario.job(world)
     work(world.faulty, job)
     counts = {name: sum(seen.writes for seen in proxy.seen()) for name, proxy in world.proxies.items()}
-    deaths = [(name, n, True) for name, writes in counts.items() for n in range(writes)]
-    return [(name, 0, False) for name, writes in counts.items() if writes] + deaths
+    return [(name, n) for name, writes in counts.items() for n in range(writes)]
 
 
 def _dies(world: World, job: Job, line: str, n: int, after: bool) -> bool:
@@ -219,20 +216,21 @@ CASES = {
 )
 def test_killed_at_every_write(behind_proxies: Lines, name: str, again: bool, honours: bool) -> None:
     scenario = SCENARIOS[name]
-    deaths = _deaths(behind_proxies, scenario)
-    assert sum(after for _, _, after in deaths) >= 2
-    for line, n, after in deaths:
-        world = _new_world(behind_proxies, honours)
-        job = scenario.job(world)
-        assert _dies(world, job, line, n, after)
-        world.heal()
-        if again:
-            scenario.again(world, job)
-        world.settle(*LONG_ENOUGH)
-        if not again and not scenario.promised:
-            scenario.again(world, job)  # before the first write nobody was promised anything
-        with _told(f"killed {'after' if after else 'before'} write {n} to {line}"):
-            scenario.check(world)
+    writes = _writes(behind_proxies, scenario)
+    assert len(writes) >= 2
+    for line, n in writes:
+        for after in (False, True):
+            world = _new_world(behind_proxies, honours)
+            job = scenario.job(world)
+            assert _dies(world, job, line, n, after)
+            world.heal()
+            if again:
+                scenario.again(world, job)
+            world.settle(*LONG_ENOUGH)
+            if not again and not scenario.promised:
+                scenario.again(world, job)  # before the first write nobody was promised anything
+            with _told(f"killed {'after' if after else 'before'} write {n} to {line}"):
+                scenario.check(world)
 
 
 def test_a_sweep_that_is_killed_at_every_write_hands_out_all_the_same(behind_proxies: Lines) -> None:
@@ -244,16 +242,17 @@ def test_a_sweep_that_is_killed_at_every_write_hands_out_all_the_same(behind_pro
         world.clock.forward(minutes=5)
         return {"do": "sweep"}
 
-    deaths = _deaths(behind_proxies, Scenario(job, _once_more, _check_drop))
-    assert {line for line, _, _ in deaths} == {"storage", "queues"}
-    for line, n, after in deaths:
-        world = _new_world(behind_proxies, honours=False)
-        assert _dies(world, job(world), line, n, after)
-        world.heal()
-        world.settle(*LONG_ENOUGH)
-        with _told(f"sweep killed {'after' if after else 'before'} write {n} to {line}"):
-            assert [world.state(path) for path in (SET, "x/PO.json")] == ["attached", "attached"]
-            assert [world.sets(order) for order in world.partner.state.orders] == [1, 1]
+    writes = _writes(behind_proxies, Scenario(job, _once_more, _check_drop))
+    assert {line for line, _ in writes} == {"storage", "queues"}
+    for line, n in writes:
+        for after in (False, True):
+            world = _new_world(behind_proxies, honours=False)
+            assert _dies(world, job(world), line, n, after)
+            world.heal()
+            world.settle(*LONG_ENOUGH)
+            with _told(f"sweep killed {'after' if after else 'before'} write {n} to {line}"):
+                assert [world.state(path) for path in (SET, "x/PO.json")] == ["attached", "attached"]
+                assert [world.sets(order) for order in world.partner.state.orders] == [1, 1]
 
 
 @contextlib.contextmanager
