@@ -122,7 +122,7 @@ def test_by_keyboard_alone_an_order_is_placed_and_gets_its_documents_once(app: A
     ):
         tab.tab_to(name)
         with tab.page.expect_file_chooser() as chooser:
-            tab.page.keyboard.press("Enter")
+            tab.page.keyboard.press("Space")
         chooser.value.set_files(file)
     tab.accessible()
     tab.tab_to("Attach the documents")
@@ -372,3 +372,23 @@ def test_the_pages_allow_themselves_no_more_than_they_need(app: App) -> None:
         json.dumps(app.stack.hosts[0].key)
         not in requests.get(f"{app.stack.pages.url}/config.js", timeout=10).text
     )
+
+
+def test_the_board_shows_what_the_application_lists_and_has_it_tried_now(app: App, tab: Tab) -> None:
+    simulate(app, "faults", [{"on": "POST order", "do": {"kind": "throttle", "retry_after": 600}}])
+    assert app.place({"lineItems": [{"offerId": OFFER, "quantity": 1}]}).status_code in (202, 503)
+    app.drop("faulty/PO.json", {"customerId": CUSTOMER, "orderId": "5cf72f146967"})
+    app.receipt("faulty/PO.json", "rejected")
+    assert app.stack.pages
+    tab.page.goto(f"{app.stack.pages.url}/board/#rejected")
+    tab.use_key(app.stack.hosts[0].master_key)
+    expect(tab.page.get_by_role("article").filter(has_text="faulty/PO.json")).to_contain_text(
+        "/customerPrice"
+    )
+
+    tab.page.goto(f"{app.stack.pages.url}/board/#retrying")
+    tab.page.get_by_role("button", name="Try now: Order request").first.click()
+    tab.page.get_by_label("Who decides").fill("Ada")
+    press(tab, "Try it now")
+
+    expect(tab.page.locator("#board-note")).to_contain_text("decided for Order request")

@@ -6,7 +6,7 @@ import { clearProblem, correlation, showProblem, told } from "../forms.js";
 import { config } from "../config.js";
 import { signedIn, start } from "../session.js";
 import { decide } from "./decisions.js";
-import { card, keyOf } from "./item.js";
+import { canRetry, card, keyOf } from "./item.js";
 
 const EVERY = 30_000;
 const NOTHING = {
@@ -46,7 +46,7 @@ function fromReceipt(receipt) {
     kind: "drop",
     drops: [receipt.drop],
     documents: (receipt.files ?? []).map((one) => one.fileName),
-    decisions: receipt.state === "review" && receipt.submission ? ["adopt", "retry", "send-again", "give-up"] : [],
+    decisions: receipt.submission ? { review: ["adopt", "retry", "send-again", "give-up"], retrying: ["retry"] }[receipt.state] : [],
   };
 }
 
@@ -117,7 +117,7 @@ function takeOver(old, made) {
 }
 
 async function tryNow(item) {
-  if (item.submission) return decide(item, "try-now", after);
+  if (canRetry(item)) return decide(item, "try-now", after);
   const answer = await ask(route("drops", ...item.drops[0].split("/")), { method: "POST", body: {} });
   if (answer.problem) return showFailure(answer);
   return after("The application looks at the drop now.");

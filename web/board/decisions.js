@@ -80,8 +80,8 @@ function named({ kind }) {
 }
 
 async function send({ submission = "" }, decision) {
-  const by = who() || byId("by").value.trim();
-  lastBy = who() ? "" : by;
+  const by = byId("by")?.value.trim(); // who is signed in is told by the token
+  lastBy = by ?? "";
   const ids = byId("attachment-ids")?.value.split(/[\s,]+/).filter(Boolean) ?? [];
   const body = {
     decision: decision === "try-now" ? "retry" : decision,

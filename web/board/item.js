@@ -16,6 +16,9 @@ const OPEN = ["retrying", "waiting"];
 /** What an item is known by from one look to the next. @param {Item} item */
 export const keyOf = (item) => item.submission ?? item.drops?.[0] ?? `${item.customerId}/${item.orderId}`;
 
+/** Whether the ledger has it tried now; else its drop can be looked at. @param {Item} item */
+export const canRetry = (item) => Boolean(item.submission && item.decisions?.includes("retry"));
+
 /** What an item is called. @param {Item} item */
 export function titleOf(item) {
   if (item.kind === "drop") return `Drop ${item.drops?.[0] ?? ""}`;
@@ -30,8 +33,10 @@ export function titleOf(item) {
 export function card(item, { decide, tryNow }) {
   const { state, detail, actor, remedy, errors = [], decisions = [] } = item;
   const press = (part, text, act) => make("button", { type: "button", class: "quiet", "data-part": part, "aria-label": `${text}: ${titleOf(item)}`, onclick: act }, text);
-  const offered = decisions.filter((one) => one in DECISIONS).map((one) => press(one, `${DECISIONS[one]} …`, () => decide(item, one)));
-  if (OPEN.includes(state) && (item.submission || item.drops?.length)) offered.push(press("try-now", "Try now", () => tryNow(item)));
+  const open = OPEN.includes(state);
+  const named = open ? [] : decisions.filter((one) => one in DECISIONS);
+  const offered = named.map((one) => press(one, `${DECISIONS[one]} …`, () => decide(item, one)));
+  if (open && (canRetry(item) || item.drops?.length)) offered.push(press("try-now", "Try now", () => tryNow(item)));
   const code = (text) => text && make("code", {}, text);
   return make("article", { class: "item" },
     make("div", { class: "head" },
