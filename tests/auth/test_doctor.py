@@ -163,7 +163,7 @@ def test_each_wrong_claim_is_named_alone(entra: TokenService, changed: dict[str,
     claims = claims_of(mint({**GOOD, **changed}, b"another key"))
     findings = list(judge_token(claims, identity(entra), Mode.APP_USER, now=1000))
 
-    wrong = [finding.text for finding in findings if finding.ok is False]
+    wrong = [str(finding) for finding in findings if finding.ok is False]
     assert len(wrong) == 1
     assert named in wrong[0]
 
@@ -200,4 +200,4 @@ def test_a_token_that_cannot_be_read_decides_nothing(entra: TokenService, token:
 def test_a_users_token_in_place_of_the_applications_is_named(entra: TokenService) -> None:
     found = list(judge_token(GOOD, identity(entra), Mode.APP, now=1000))
 
-    assert any(finding.ok is False and "scp" in finding.text for finding in found)
+    assert any(finding.ok is False and "scp" in finding.detail for finding in found)
