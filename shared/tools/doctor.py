@@ -72,7 +72,7 @@ def judge_settings(settings: Settings) -> Iterator[Finding]:
     """Yield which settings of the identity are faulty; never their values."""
     for name, problem in settings.problems.items():
         if name.startswith("PARTNER_"):
-            yield Finding("settings", False, f"{name} {problem}", "correct the setting")
+            yield Finding("settings", False, f"{name} {problem}")
 
 
 def examine_mode(
