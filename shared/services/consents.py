@@ -123,7 +123,8 @@ class Consents:
                 return self._wait(key, note, slower=error.error == "slow_down")
             if error.error not in _ENDED:
                 return error.with_traceback(None)
-            ended = ConsentError(f"Nothing was stored. {error}", _START_AGAIN)
+            spent = "The code was used already, or not accepted. " if error.error == "invalid_grant" else ""
+            ended = ConsentError(f"Nothing was stored. {spent}{error}", _START_AGAIN)
         except ConsentError as error:
             ended = ConsentError(str(error), f"{error.remedy}; {_START_AGAIN}")
         except AppError as error:

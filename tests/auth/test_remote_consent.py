@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import traceback
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import azure.functions as func
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 
+import operations
 from local.azurite.launcher import Azurite
 from local.simulator.directory import USER
 from local.simulator.entra import TokenFault, TokenService
@@ -194,6 +199,41 @@ def test_one_that_is_completed_cannot_be_completed_again(app: App) -> None:
         app.instance().complete(key)
 
 
+def test_of_two_that_complete_the_same_at_once_the_token_of_one_is_stored(
+    in_azure: App, entra: TokenService, vault: Vault
+) -> None:
+    key = in_azure.instance().start().key
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(outcome_of, in_azure, key) for _ in range(2)]
+    outcomes = [each.result() for each in both]
+
+    assert sum(isinstance(outcome, Consent) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, NotFoundError | ConsentError) for outcome in outcomes) == 1
+    assert len(vault.versions[NAME]) == 1
+    assert in_azure.kept() == []
+
+
+def test_one_that_loses_the_race_does_not_take_what_the_other_keeps_for_the_vault(
+    in_azure: App, entra: TokenService, vault: Vault
+) -> None:
+    key = in_azure.instance().start().key
+    vault.fail_writes_with = 403
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(outcome_of, in_azure, key) for _ in range(2)]
+    assert {type(each.result()) for each in both} <= {ConsentError, NotFoundError}
+    vault.fail_writes_with = 0
+
+    in_azure.instance().complete(key)
+    assert vault.latest(NAME).startswith("1.refresh-")
+
+
+def outcome_of(app: App, key: str) -> object:
+    try:
+        return app.instance().complete(key)
+    except AppError as error:
+        return error
+
+
 @pytest.mark.parametrize("key", ["", "nonsense", "../format", "A" * 44, "ü" * 44])
 def test_a_key_of_no_consent_is_not_found(app: App, key: str) -> None:
     app.instance().start()
@@ -298,3 +338,40 @@ def spilt(app: App, key: str) -> str:
         app.instance().complete(key)
     dump = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     return "".join(line for line in dump.format() if "test_remote_consent" not in line)
+
+
+def call(builder: Any, method: str, path: str, body: bytes = b"") -> tuple[int, dict[str, Any]]:
+    headers = {"content-type": "application/json", "content-length": str(len(body))}
+    request = func.HttpRequest(method, f"http://localhost/api/{path}", headers=headers, body=body)
+    answer = builder(request)
+    return answer.status_code, json.loads(answer.get_body())
+
+
+def test_settings_that_keep_the_app_from_working_do_not_keep_the_doctor_from_it(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**app.env, "MAX_FILES": "none", "PARTNER_CLIENT_ID": "no-guid"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("PARTNER_REFRESH_TOKEN_FILE")
+
+    status, told = call(operations.doctor, "GET", "operator/doctor")
+    assert (status, told["ok"]) == (200, False)
+    assert [check["detail"].split()[0] for check in told["checks"] if check["name"] == "settings"] == [
+        "PARTNER_CLIENT_ID"
+    ]
+    assert [check["ok"] for check in told["checks"] if check["name"] == "app-only"] == [False]
+    (skipped,) = [check for check in told["checks"] if check["name"] == "app+user"]
+    assert "ok" not in skipped
+    assert "PARTNER_REFRESH_TOKEN_VAULT" in skipped["detail"]
+
+
+def test_settings_that_keep_the_app_from_working_are_named_to_who_would_consent(
+    app: App, entra: TokenService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**app.env, "MAX_FILES": "none"}.items():
+        monkeypatch.setenv(name, value)
+
+    status, told = call(operations.consent, "POST", "operator/consent", b"{}")
+    assert (status, told["type"].rpartition(":")[2]) == (500, "not-configured")
+    assert told["settings"] == ["MAX_FILES"]
+    assert entra.count() == 0
