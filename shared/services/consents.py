@@ -99,8 +99,7 @@ class Consents:
             note = replace(note, consent=asked)
         assert note.consent
         self._store(key, note, note.consent)
-        with suppress(StorageError):  # it can be read for a day at most
-            self._notes.remove(version)
+        self._end(version)
         return note.consent
 
     def _now(self) -> float:
@@ -129,8 +128,12 @@ class Consents:
             ended = ConsentError(str(error), f"{error.remedy}; {_START_AGAIN}")
         except AppError as error:
             return error.with_traceback(None)
-        self._notes.remove(version)
+        self._end(version)
         return ended
+
+    def _end(self, version: Version) -> None:
+        with suppress(StorageError):  # it can be read for a day at most
+            self._notes.remove(version)
 
     def _wait(self, key: str, note: _Note, *, slower: bool) -> Waiting:
         if slower:
