@@ -1,4 +1,5 @@
-"""HTTP functions for operators: what is open, a decision about a submission, another look at a drop."""
+"""HTTP functions for operators: what is open, a decision about a submission, another look at a drop; and for
+administrators: consent, and the doctor. The host keeps routes that begin with `admin` for itself."""
 
 from __future__ import annotations
 
@@ -39,3 +40,23 @@ def retry_drop(req: func.HttpRequest) -> func.HttpResponse:
     from operations import handlers
 
     return handlers.look_again(req)
+
+
+@bp.function_name("consent")
+@bp.route("operator/consent", methods=["POST"], auth_level=access.level(operator=True))
+@problems(Role.OPERATE)
+def consent(req: func.HttpRequest) -> func.HttpResponse:
+    """Begin the sign-in of the user in whose name orders are placed, or complete it (docs/identity.md)."""
+    from operations import identity
+
+    return identity.consent(req)
+
+
+@bp.function_name("doctor")
+@bp.route("operator/doctor", methods=["GET"], auth_level=access.level(operator=True))
+@problems(Role.OPERATE)
+def doctor(req: func.HttpRequest) -> func.HttpResponse:
+    """Whether the app's identity is fit for Partner Center. Nothing is changed there."""
+    from operations import identity
+
+    return identity.examine(req)

@@ -14,6 +14,7 @@ from shared.core.errors import NotConfiguredError
 from shared.partner_center.client import PartnerCenter
 from shared.services.attachments import Attachments
 from shared.services.bell import Bell
+from shared.services.consents import Consents
 from shared.services.drops import Drops
 from shared.services.executor import Executor
 from shared.services.listing import Listing
@@ -32,6 +33,7 @@ from shared.storage.dependency_index import DependencyIndex
 from shared.storage.ledger_store import LedgerStore
 from shared.storage.queue import WorkQueue
 from shared.storage.receipt_store import ReceiptStore
+from shared.storage.sealed_notes import SealedNotes
 from shared.storage.status_keys import StatusKeys
 from shared.storage.upload_urls import UploadUrls
 
@@ -57,6 +59,7 @@ class Services:
     statuses: Statuses
     uploads: Uploads
     listing: Listing
+    consents: Consents
     ledger: LedgerStore
     tokens: TokenSource
 
@@ -142,6 +145,7 @@ def build(
     statuses = Statuses(ledger, StatusKeys(blobs, storage.ledger, clock), clock)
     uploads = Uploads(drops, UploadUrls(blobs.account, clock), clock, _new_id)
     listing = Listing(ledger, receipt_store)
+    consents = Consents(settings.identity, SealedNotes(blobs, storage.ledger, "consents", clock), clock)
     return Services(
         settings,
         orders,
@@ -153,6 +157,7 @@ def build(
         statuses,
         uploads,
         listing,
+        consents,
         ledger,
         tokens,
     )

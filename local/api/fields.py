@@ -105,7 +105,7 @@ FIELDS: dict[str, Field] = {
     "etag": Field("ETag", "The version of the file in storage."),
     # uploads
     "uploadId": Field("Upload ID", "The ID of the upload."),
-    "expires": Field("Expires", "Until when the addresses can be used.", {"format": "date-time"}),
+    "expires": Field("Expires", "Until when it can be used.", {"format": "date-time"}),
     "drop": Field("Drop", "The path of the sidecar in the container."),
     "receipt": Field("Receipt", "The address of the receipt.", {"format": "uri"}),
     "method": Field("Method", "The HTTP method to use."),
@@ -164,5 +164,17 @@ FIELDS: dict[str, Field] = {
     "previous": Field("Previous", "What was attached from the drop before."),
     "id": Field("ID", "The ID of the order."),
     "v": Field("Version", "The format of the receipt."),
+    # an administrator's consent
+    "consent": Field("Consent", "Stands for a sign-in that is pending: what completes it."),
+    "verificationUri": Field("Sign-in Page", "Where the user signs in.", {"format": "uri"}),
+    "userCode": Field("User Code", "The code that the user types there."),
+    "message": Field("Message", "What the user must do, in a sentence."),
+    "retryAfter": Field("Retry After", "Seconds to wait before asking again."),
+    "user": Field("User", "Who signed in."),
+    "mfa": Field("MFA", "Whether the user signed in with multifactor authentication."),
+    "doctor": Field("Doctor", "Whether the identity is fit for Partner Center."),
+    "ok": Field("OK", "Whether it is as it must be; absent where nothing was judged."),
+    "checks": Field("Checks", "What was looked at."),
+    "name": Field("Name", "What this is about: settings, app-only or app+user."),
     "inputs": Field("Inputs", "The versions of sidecar and files that this is about."),
 }

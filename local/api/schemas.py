@@ -11,6 +11,7 @@ from shared.core.listing import DECISIONS
 from shared.core.order_request import OrderRequest
 from shared.core.receipt_parts import ReceiptBody, ReceiptState
 from shared.validation.attachments import MetadataShape
+from shared.validation.consents import ConsentShape
 from shared.validation.reviews import ReviewShape
 from shared.validation.uploads import UploadShape
 
@@ -20,6 +21,7 @@ _NAMES = {
     "OrderRequest": "Order",
     "UploadShape": "UploadRequest",
     "ReviewShape": "Decision",
+    "ConsentShape": "ConsentRequest",
     "ReceiptBody": "Receipt",
     "MetadataShape": "Metadata",
     "ExpectedShape": "AnnouncedFile",
@@ -116,6 +118,21 @@ _OWN: dict[str, Schema] = {
         documents=listed(text()),
         decisions=listed(text(enum=list(DECISIONS))),
     ),
+    "Consent": of(
+        ("state",),
+        state=text(enum=["pending", "stored"]),
+        consent=text(),
+        verificationUri=text(),
+        userCode=text(),
+        message=text(),
+        expires=text(),
+        retryAfter={"type": "integer"},
+        user=text(),
+        mfa={"type": "boolean"},
+        doctor=ref("Diagnosis"),
+    ),
+    "Diagnosis": of(("ok", "checks"), ok={"type": "boolean"}, checks=listed(ref("Check"))),
+    "Check": of(("name", "detail"), name=text(), ok={"type": "boolean"}, detail=text(), remedy=text()),
     "DropRetry": of(("drop", "detail"), drop=text(), detail=text()),
     "Health": of(
         ("status",),
@@ -146,6 +163,7 @@ def schemas() -> dict[str, Schema]:
             (MetadataShape, "validation"),
             (UploadShape, "validation"),
             (ReviewShape, "validation"),
+            (ConsentShape, "validation"),
             (ReceiptBody, "serialization"),
         ],
         ref_template="#/components/schemas/{model}",

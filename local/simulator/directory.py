@@ -62,6 +62,10 @@ class Policy:
     """Whether the user declines to sign in."""
     slow_device: int = 1
     """How often a device code's poll is told to wait."""
+    hasty: int = 0
+    """How often a device code's poll is told, before that, that it came too soon."""
+    user_tenant: str = ""
+    """The tenant in users' tokens; "" is the application's own."""
 
 
 @dataclass(slots=True)
@@ -69,6 +73,13 @@ class _Code:
     redirect_uri: str
     challenge: str
     nonce: str
+
+
+@dataclass(slots=True)
+class _Device:
+    expires: float
+    hasty: int
+    waits: int
 
 
 class Directory:
@@ -84,7 +95,7 @@ class Directory:
         self._lock = threading.Lock()
         self._refresh: dict[str, int] = {}
         self._codes: dict[str, _Code] = {}
-        self._devices: dict[str, int] = {}
+        self._devices: dict[str, _Device] = {}
 
     def issue_refresh_token(self) -> str:
         """Return a new refresh token, as one minted elsewhere would be."""
@@ -126,7 +137,7 @@ class Directory:
         """Return a new device code."""
         self._check_scope(form.get("scope", ""), "user_impersonation")
         code = f"device-{secrets.token_urlsafe(16)}"
-        self._devices[code] = self.policy.slow_device
+        self._devices[code] = _Device(self._clock() + 900, self.policy.hasty, self.policy.slow_device)
         return {
             "device_code": code,
             "user_code": "LOCAL1234",
@@ -242,8 +253,14 @@ class Directory:
         code = form.get("device_code", "")
         if code not in self._devices:
             raise OAuthError("invalid_grant", 70000, "The device code is unknown.")
-        if self._devices[code] > 0:
-            self._devices[code] -= 1
+        device = self._devices[code]
+        if self._clock() >= device.expires:
+            raise OAuthError("expired_token", 70019, "The verification code has expired.")
+        if device.hasty > 0:
+            device.hasty -= 1
+            raise OAuthError("slow_down", 0, "Asked too soon.")
+        if device.waits > 0:
+            device.waits -= 1
             raise OAuthError("authorization_pending", 70016, "The user has not signed in yet.")
         del self._devices[code]
         if self.policy.declined:
@@ -263,8 +280,10 @@ class Directory:
         return self._for_user(self.issue_refresh_token())
 
     def _for_user(self, refresh_token: str) -> dict[str, object]:
-        methods = ["pwd", "mfa"] if self.policy.mfa else ["pwd"]
-        answer = self._answer({"scp": "user_impersonation", "amr": methods, "upn": USER})
+        policy = self.policy
+        methods = ["pwd", "mfa"] if policy.mfa else ["pwd"]
+        told = {"scp": "user_impersonation", "amr": methods, "upn": USER}
+        answer = self._answer({**told, "tid": policy.user_tenant or self.registration.tenant_id})
         return {**answer, "refresh_token": refresh_token, "scope": f"{answer['aud']}/user_impersonation"}
 
     def _answer(self, claims: dict[str, object]) -> dict[str, object]:

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from shared.auth.mode import Mode
 from shared.core.ids import GUID
@@ -18,6 +19,21 @@ from shared.settings import IdentitySettings
 PARTNER_CENTER_APP = "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd"
 """Client id of Microsoft Partner Center itself, the other form that an audience can have.
 https://learn.microsoft.com/en-us/partner-center/developer/enable-secure-app-model"""
+
+
+_NAMES = ("upn", "preferred_username", "unique_name", "oid")
+"""Claims that name a user, the plainest first."""
+_LONGEST_NAME = 100
+
+
+class Fault(NamedTuple):
+    """What is wrong with a token, and what mends it."""
+
+    detail: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.detail}: {self.remedy}."
 
 
 def claims_of(token: str) -> Mapping[str, object] | None:
@@ -51,6 +67,12 @@ def is_application(token: str) -> bool:
     return claims.get("idtyp") == "app" and "scp" not in claims
 
 
+def user_named(claims: Mapping[str, object]) -> str:
+    """Who signed in, for people; "" when the token does not say."""
+    name = next((str(claims[kind]) for kind in _NAMES if claims.get(kind)), "")
+    return "".join(letter if letter.isprintable() else "?" for letter in name[:_LONGEST_NAME])
+
+
 def lacks_mfa(claims: Mapping[str, object]) -> bool:
     """Whether the token says how the user signed in, and MFA is not part of it."""
     methods = claims.get("amr")
@@ -59,35 +81,46 @@ def lacks_mfa(claims: Mapping[str, object]) -> bool:
 
 def faults_in(
     claims: Mapping[str, object], identity: IdentitySettings, mode: Mode, now: float
-) -> Iterator[str]:
-    """Yield a sentence for each claim that will make Partner Center refuse the token."""
+) -> Iterator[Fault]:
+    """Yield what will make Partner Center refuse the token, one entry for each claim."""
     yield from _wrong_place(claims, identity)
     expires = claims.get("exp")
     if isinstance(expires, int | float) and expires <= now:
-        yield "The token has expired already: check the clock of this machine."
+        yield Fault("The token has expired already", "check the clock of this machine")
     if mode is Mode.APP_USER:
         yield from _wrong_user(claims)
     elif "scp" in claims:
-        yield "This is a user's token (scp), where one of the application alone was asked for."
+        yield Fault(
+            "This is a user's token (scp), where one of the application alone was asked for",
+            "check PARTNER_CENTER_AUTHORITY",
+        )
 
 
-def _wrong_place(claims: Mapping[str, object], identity: IdentitySettings) -> Iterator[str]:
+def _wrong_place(claims: Mapping[str, object], identity: IdentitySettings) -> Iterator[Fault]:
     audience = str(claims.get("aud", "")).rstrip("/")
     if audience.lower() not in (identity.cloud.audience.lower(), PARTNER_CENTER_APP):
-        yield f"Wrong audience {audience}: check PARTNER_CENTER_CLOUD and PARTNER_CENTER_AUDIENCE."
+        yield Fault(f"Wrong audience {audience}", "check PARTNER_CENTER_CLOUD and PARTNER_CENTER_AUDIENCE")
     tenant = str(claims.get("tid", ""))
     if GUID.fullmatch(identity.tenant_id) and tenant.lower() != identity.tenant_id.lower():
-        yield f"Wrong tenant {tenant}: PARTNER_TENANT_ID is {identity.tenant_id}."
+        yield Fault(
+            f"Wrong tenant {tenant}, where PARTNER_TENANT_ID is {identity.tenant_id}",
+            "sign in with a user of that tenant, or correct the setting",
+        )
     app = str(claims.get("appid", claims.get("azp", "")))
     if app and app.lower() != identity.client_id.lower():
-        yield f"Wrong application {app}: PARTNER_CLIENT_ID is {identity.client_id}."
+        yield Fault(
+            f"Wrong application {app}, where PARTNER_CLIENT_ID is {identity.client_id}", "correct the setting"
+        )
 
 
-def _wrong_user(claims: Mapping[str, object]) -> Iterator[str]:
+def _wrong_user(claims: Mapping[str, object]) -> Iterator[Fault]:
     if "user_impersonation" not in str(claims.get("scp", "")).split():
-        yield "The token lacks the scope user_impersonation: add the delegated permission and consent anew."
+        yield Fault(
+            "The token lacks the scope user_impersonation",
+            "add the delegated permission and consent anew (docs/identity.md)",
+        )
     if lacks_mfa(claims):
-        yield (
-            "MFA is missing (amr holds no mfa): have a policy require it for the user, then run "
-            "`python -m shared.tools.consent`."
+        yield Fault(
+            "MFA is missing (amr holds no mfa)",
+            "have a policy require it for the user, then consent anew (docs/identity.md)",
         )

@@ -12,7 +12,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import requests
@@ -20,7 +20,7 @@ import requests
 from shared.auth.configuration import known_to_microsoft
 from shared.auth.credential import azure_credential, certificate_fault, msal_credential
 from shared.auth.failures import EntraError, Refusal, explain, unreachable, unreadable
-from shared.auth.secret import AccessToken, Grant, Secret
+from shared.auth.secret import AccessToken, DeviceCode, Grant, Secret
 from shared.auth.wire import MsalHttp, ResponseRecorder, UnreadableError
 from shared.core.errors import AppError
 from shared.settings import IdentitySettings
@@ -32,6 +32,10 @@ ATTEMPTS = 2
 LONGEST_LIFE = 86400.0
 """Seconds for which a token is believed at most; Entra issues none that lives longer.
 https://learn.microsoft.com/en-us/entra/identity-platform/configurable-token-lifetimes"""
+SLOWER = 5
+"""Seconds by which the interval grows with each slow_down: https://www.rfc-editor.org/rfc/rfc8628#section-3.5"""
+WAITING = ("authorization_pending", "slow_down")
+"""Entra's errors for a device code as long as the user has not signed in."""
 LONGEST_PAUSE = 2.0
 """Longest Retry-After, in seconds, that is waited for here."""
 
@@ -79,6 +83,34 @@ class Entra:
         """Return the grant of an interactive flow that `ask` leads MSAL through; nothing is tried twice."""
         return self._grant(ask)
 
+    def start_device_code(self) -> DeviceCode:
+        """Begin a sign-in on another device.
+
+        MSAL offers this flow to public clients only, and a refresh token of a public client cannot be
+        redeemed with a secret (AADSTS700025, as in https://github.com/canonical/authd/issues/1881). So the
+        protocol client inside the confidential application is used. Entra gives such an application a code
+        without a credential (https://github.com/MicrosoftDocs/azure-docs/issues/31986), and wants one, be it
+        a federated one, in the token request:
+        https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-device-code
+        https://learn.microsoft.com/en-us/troubleshoot/entra/entra-id/app-integration/confidential-client-application-authentication-error-aadsts7000218
+        """
+        asked, scope = self._clock(), [self.user_scope, "offline_access", "openid"]
+        return self._through_msal(
+            lambda app: app.client.initiate_device_flow(scope=scope),
+            lambda answer: _device_code_in(answer, asked),
+        )
+
+    def redeem_device_code(self, code: Secret) -> Grant:
+        """Return the grant of a sign-in that was begun, without waiting for the user; nothing is tried twice.
+
+        `EntraError.error` is one of WAITING as long as the user has not signed in.
+        """
+        return self._grant(
+            lambda app: app.client.obtain_token_by_device_flow(
+                {"device_code": code.reveal(), "interval": 1}, exit_condition=lambda _: True
+            )
+        )
+
     def _for_user(self, ask: Callable[[Any], Any]) -> Grant:
         return self._patiently(lambda: self._grant(ask))
 
@@ -109,16 +141,23 @@ class Entra:
         raise fault
 
     def _grant(self, ask: Callable[[Any], Any]) -> Grant:
+        asked = self._clock()
+        return self._through_msal(ask, lambda answer: _grant_in(answer, asked))
+
+    def _through_msal(self, ask: Callable[[Any], Any], read: Callable[[Mapping[str, Any]], _T | None]) -> _T:
+        """Return what `read` finds in an answer; it finds None in one that refuses."""
         with MsalHttp(self._timeout) as http:
-            answer = self._ask_msal(http, ask)
+            answer = self._ask_msal(http, ask, read)
         if isinstance(answer, AppError):
             raise answer
         return answer
 
-    def _ask_msal(self, http: MsalHttp, ask: Callable[[Any], Any]) -> Grant | AppError:
+    def _ask_msal(
+        self, http: MsalHttp, ask: Callable[[Any], Any], read: Callable[[Mapping[str, Any]], _T | None]
+    ) -> _T | AppError:
         from msal import ConfidentialClientApplication
 
-        identity, asked = self._identity, self._clock()
+        identity = self._identity
         try:
             answer = ask(
                 ConfidentialClientApplication(
@@ -129,10 +168,9 @@ class Entra:
                     http_client=http,
                 )
             )
-            if isinstance(answer, dict) and {"access_token", "expires_in"} <= answer.keys():
-                access = access_token(answer["access_token"], asked + float(answer["expires_in"]), asked)
-                refresh = answer.get("refresh_token")
-                return Grant(access, Secret(refresh) if refresh and isinstance(refresh, str) else None)
+            found = read(answer) if isinstance(answer, dict) else None
+            if found is not None:
+                return found
         except AppError as error:
             return error
         except Exception as error:  # MSAL lets requests' errors, ValueError, KeyError and TypeError through
@@ -164,6 +202,29 @@ def access_token(value: object, expires_on: float, now: float) -> AccessToken:
     if not isinstance(value, str) or not re.fullmatch("[!-~]{16,}", value) or not expires_on > now:
         raise ValueError
     return AccessToken(value, min(expires_on, now + LONGEST_LIFE))
+
+
+def _grant_in(answer: Mapping[str, Any], asked: float) -> Grant | None:
+    if not {"access_token", "expires_in"} <= answer.keys():
+        return None
+    refresh = answer.get("refresh_token")
+    return Grant(
+        access_token(answer["access_token"], asked + float(answer["expires_in"]), asked),
+        Secret(refresh) if refresh and isinstance(refresh, str) else None,
+    )
+
+
+def _device_code_in(answer: Mapping[str, Any], asked: float) -> DeviceCode | None:
+    if "device_code" not in answer:
+        return None
+    return DeviceCode(
+        Secret(str(answer["device_code"])),
+        str(answer["user_code"]),
+        str(answer["verification_uri"]),
+        str(answer["message"]),
+        asked + float(answer["expires_in"]),
+        max(1, int(answer["interval"])),
+    )
 
 
 def _refusal_in(answer: object) -> Refusal:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from shared.core.errors import TokenError
 from shared.core.ids import GUID
 
-_CONSENT = "run `python -m shared.tools.consent`"
+_CONSENT = "consent anew (docs/identity.md)"
 _MFA = f"Sign in again with multifactor authentication: {_CONSENT}."
 
 _NO_RESOURCE = (
@@ -35,6 +35,8 @@ AADSTS: dict[int, str] = {
     70008: f"The refresh token has expired or was revoked. {_MFA}",
     700084: "The refresh token is one of a single-page application, which lasts 24 hours: register the "
     f"redirect URI under the platform Web, then {_CONSENT}.",
+    70018: "What was typed on the other device is not the code. Start again.",
+    70019: "The sign-in was not finished in time. Start again.",
     70000: f"The refresh token is not valid for this application. {_MFA}",
     9002313: f"What is stored as refresh token is not one. {_MFA}",
     50034: f"The user who consented does not exist in this tenant any more. Have another user {_CONSENT}.",

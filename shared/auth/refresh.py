@@ -77,7 +77,7 @@ class RefreshTokenChain:
             _log.warning("refresh token not read: %s", failure, extra={"event": "refresh_token_not_read"})
             return self._held
         if stored is None:
-            raise TokenError("There is no refresh token in its store: run `python -m shared.tools.consent`.")
+            raise TokenError("There is no refresh token in its store: consent first (docs/identity.md).")
         return self._held if self._held and self._held.stored == stored else _Held(stored, stored)
 
     def _redeem(self, start: _Held) -> tuple[Grant, _Held]:

@@ -43,3 +43,17 @@ class Grant:
 
     access: AccessToken
     refresh: Secret | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCode:
+    """A sign-in that waits for a user on another device; `message` tells them what to do, in one sentence."""
+
+    code: Secret
+    user_code: str
+    verification_uri: str
+    message: str
+    expires_on: float
+    """In seconds since 1970."""
+    interval: int
+    """Seconds to wait before asking again."""

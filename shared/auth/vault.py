@@ -27,7 +27,7 @@ but lets Key Vault announce it: https://learn.microsoft.com/en-us/azure/key-vaul
 
 _ADVICE = {
     403: "Give the identity that the code runs as the role Key Vault Secrets Officer on this secret, and let "
-    "the vault's firewall pass it; or the secret has expired, then run `python -m shared.tools.consent`.",
+    "the vault's firewall pass it; or the secret has expired, then consent anew (docs/identity.md).",
     401: "The vault does not accept the identity that the code runs as: is it of the vault's tenant?",
     409: "The secret was deleted and can be recovered: recover it or purge it.",
 }

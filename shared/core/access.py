@@ -17,6 +17,7 @@ class Role(StrEnum):
     ATTACH = "Documents.Attach"
     READ = "Receipts.Read"
     DECIDE = "Reviews.Decide"
+    OPERATE = "App.Operate"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ Whose turn is it, and is it known that nothing happened at Partner Center?
     │   └── GivenUpError             … and an operator abandoned it
     ├── StateConflictError           the operator's: a decision that the state of the submission forbids
     │   └── DecisionWaitsError       … for now: another submission of the order is in flight
+    ├── ConsentError                 the operator's: a sign-in that was declined, or that may not be kept
     ├── NotConfiguredError           the operator's: settings that are missing or contradictory
     ├── StorageError                 storage's: known, the operation failed; a later try may succeed
     │   ├── StorageUnknownError      … not known: the write may have been done; read before you repeat it
@@ -171,6 +172,16 @@ class NeedsReviewError(AppError):
 
 class GivenUpError(NeedsReviewError):
     """An operator abandoned the submission."""
+
+
+class ConsentError(AppError):
+    """A user's sign-in for the application came to nothing, so no refresh token was stored."""
+
+    actor = "operator"
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        super().__init__(detail)
+        self.remedy = remedy
 
 
 class NotConfiguredError(AppError):

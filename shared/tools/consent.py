@@ -15,15 +15,16 @@ import webbrowser
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.auth.claims import claims_of, faults_in
 from shared.auth.configuration import require
-from shared.auth.entra import Entra
+from shared.auth.consent import consent_of
+from shared.auth.entra import SLOWER, WAITING, Entra
+from shared.auth.failures import EntraError
 from shared.auth.mode import Mode
 from shared.auth.secret import Grant
 from shared.auth.source import TIMEOUT, Tokens
 from shared.auth.store import open_store
-from shared.core.errors import AppError, TokenError
-from shared.settings import IdentitySettings, Settings
+from shared.core.errors import AppError
+from shared.settings import Settings
 from shared.tools import doctor
 from shared.tools.loopback import Loopback
 
@@ -64,32 +65,18 @@ def sign_in_with_browser(
 
 
 def sign_in_with_device_code(entra: Entra, say: Callable[[str], object]) -> Grant:
-    """Return the grant of a sign-in on another machine; raises TokenError.
-
-    MSAL offers this flow to public clients only, and a refresh token of a public client cannot be redeemed
-    with a secret (AADSTS700025, as in https://github.com/canonical/authd/issues/1881). So the protocol client
-    inside the confidential application is used, which sends the application's credential along.
-    """
-
-    def lead(app: Any) -> Any:  # noqa: ANN401 - MSAL has no types
-        flow = app.client.initiate_device_flow(scope=[entra.user_scope, "offline_access", "openid"])
-        if "user_code" not in flow:
-            return flow
-        say(f"{flow['message']}\n\n")
-        return app.client.obtain_token_by_device_flow(flow)
-
-    return entra.sign_in(lead)
-
-
-def keep(grant: Grant, identity: IdentitySettings) -> None:
-    """Store the grant's refresh token; raises TokenError when Partner Center would refuse what it yields."""
-    claims = claims_of(grant.access.value)
-    faults = list(faults_in(claims, identity, Mode.APP_USER, time.time())) if claims else []
-    if faults:
-        raise TokenError(f"Nothing was stored. {' '.join(faults)}")
-    if grant.refresh is None:
-        raise TokenError("Nothing was stored: Entra gave no refresh token. Is offline_access consented to?")
-    open_store(identity, TIMEOUT).write(grant.refresh)
+    """Return the grant of a sign-in on another device, once the user has signed in; raises TokenError."""
+    device = entra.start_device_code()
+    say(f"{device.message}\n\n")
+    interval = device.interval
+    while True:
+        try:
+            return entra.redeem_device_code(device.code)
+        except EntraError as error:
+            if error.error not in WAITING or time.time() > device.expires_on:
+                raise
+            interval += SLOWER if error.error == "slow_down" else 0
+        time.sleep(interval)
 
 
 def run(
@@ -111,9 +98,9 @@ def run(
             grant = sign_in_with_device_code(entra, say)
         else:
             grant = sign_in_with_browser(entra, port, browse, say)
-        keep(grant, identity)
+        open_store(identity, TIMEOUT).write(consent_of(grant, identity, time.time()).refresh)
     except AppError as error:
-        say(f"Failed: {error}\n")
+        say(f"Failed: {error}\n{error.remedy}\n")
         return 1
     say(f"The refresh token is stored: {store}. It lasts 90 days from its last use.\n\n")
     return doctor.report(settings, Tokens(identity), say, time.time())

@@ -1,11 +1,12 @@
-"""`python -m shared.tools.doctor`: is the identity fit for Partner Center? Nothing is changed there.
+"""`python -m shared.tools.doctor`, `GET operator/doctor`: is the identity fit for Partner Center? Nothing is
+changed there.
 
 For each mode that is configured it gets a token, reads the token's claims, and makes one call that only
 reads, asking Partner Center for its own opinion on MFA. It says what is wrong and who must act, and ends with
 0 when nothing is. A token is never printed. A refresh token that is redeemed is written back, as in the app.
 
-It lives in shared/auth and is deployed with it: the app's own console is the one place where the app's
-settings and managed identity can be tried as they are.
+It is deployed with the app: inside it is the one place where the app's settings and managed identity can be
+tried as they are.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import requests
@@ -47,32 +49,44 @@ _REGISTRATION = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report; `ok` is None for what is only said."""
+    """One line of the report: a mode, or `settings`; `ok` is None for what is only said."""
 
-    mode: Mode
+    name: str
     ok: bool | None
-    text: str
+    detail: str
+    remedy: str = ""
 
     def __str__(self) -> str:
         mark = {True: "ok   ", False: "WRONG", None: "     "}[self.ok]
-        return f"{self.mode:<9} {mark} {self.text}"
+        return f"{self.name:<9} {mark} {self.detail}{f': {self.remedy}' if self.remedy else ''}"
 
 
-def examine(identity: IdentitySettings, tokens: TokenSource, now: float) -> Iterator[Finding]:
-    """Yield what is found, mode by mode; `now` is in seconds since 1970."""
+def examine(settings: Settings, tokens: TokenSource, now: float) -> Iterator[Finding]:
+    """Yield what is found: the settings first, then mode by mode; `now` is in seconds since 1970."""
+    yield from judge_settings(settings)
     for mode in Mode:
-        lacking = configuration_error(identity, mode)
-        if lacking is not None:
-            yield Finding(mode, None, f"skipped: {lacking}")
-        else:
-            yield from _examine(identity, tokens, mode, now)
+        yield from examine_mode(settings.identity, tokens, mode, now)
 
 
-def _examine(identity: IdentitySettings, tokens: TokenSource, mode: Mode, now: float) -> Iterator[Finding]:
+def judge_settings(settings: Settings) -> Iterator[Finding]:
+    """Yield which settings of the identity are faulty; never their values."""
+    for name, problem in settings.problems.items():
+        if name.startswith("PARTNER_"):
+            yield Finding("settings", False, f"{name} {problem}")
+
+
+def examine_mode(
+    identity: IdentitySettings, tokens: TokenSource, mode: Mode, now: float
+) -> Iterator[Finding]:
+    """Yield what is found for one mode."""
+    lacking = configuration_error(identity, mode)
+    if lacking is not None:
+        yield Finding(mode, None, f"skipped: {lacking}")
+        return
     try:
         token = tokens.get(mode)
     except AppError as error:
-        yield Finding(mode, False, f"no token: {error}")
+        yield Finding(mode, False, f"no token: {error}", error.remedy)
         return
     yield from judge_token(claims_of(token), identity, mode, now)
     yield from _probe(identity, token, mode)
@@ -90,7 +104,7 @@ def judge_token(
     ids = f"aud {claims.get('aud')}, tid {claims.get('tid')}, appid {claims.get('appid')}"
     yield Finding(mode, True, f"token for {ids}; ends in {minutes} minutes")
     for fault in faults_in(claims, identity, mode, now):
-        yield Finding(mode, False, fault)
+        yield Finding(mode, False, fault.detail, fault.remedy)
     if mode is Mode.APP_USER and "amr" not in claims:
         yield Finding(mode, None, "the token does not say how the user signed in (no amr)")
 
@@ -104,12 +118,13 @@ def judge_answer(mode: Mode, reply: RawResponse) -> Iterator[Finding]:
     else:
         fault = parse_error(reply)
         code = f", code {fault.code}" if fault.code else ""
-        yield Finding(mode, False, f"{call}: {reply.status}{code}. {_remedy(reply, fault.code)} ({ids})")
+        yield Finding(mode, False, f"{call}: {reply.status}{code} ({ids})", _remedy(reply, fault.code))
     # https://www.microsoftpartnercommunity.com/t5/Blog-Discussions/How-to-validate-your-solution/td-p/8315
     compliant = reply.headers.get("ismfacompliant", "").strip().lower()
     if mode is Mode.APP_USER and compliant:
-        text = f"Partner Center says isMfaCompliant: {compliant}"
-        yield Finding(mode, compliant == "true", text)
+        fine = compliant == "true"
+        what_to_do = "" if fine else "require MFA for the user, then consent anew (docs/identity.md)"
+        yield Finding(mode, fine, f"Partner Center says isMfaCompliant: {str(fine).lower()}", what_to_do)
 
 
 def _remedy(reply: RawResponse, code: str) -> str:
@@ -150,17 +165,44 @@ class _Bearer(AuthBase):
         return request
 
 
+def sound(findings: Iterable[Finding]) -> bool:
+    """Whether some mode works, and nothing is wrong."""
+    verdicts = [finding.ok for finding in findings if finding.ok is not None]
+    return bool(verdicts) and all(verdicts)
+
+
 def report(settings: Settings, tokens: TokenSource, say: Callable[[str], object], now: float) -> int:
-    """Say everything that is found and return the exit code: 0 when some mode works and none fails."""
-    for name, problem in settings.problems.items():
-        if name.startswith("PARTNER_"):
-            say(f"{'settings':<9} WRONG {name} {problem}\n")
+    """Say everything that is found and return the exit code: 0 when it is sound."""
     findings = []
-    for finding in examine(settings.identity, tokens, now):
+    for finding in examine(settings, tokens, now):
         say(f"{finding}\n")
         findings.append(finding)
-    verdicts = [finding.ok for finding in findings if finding.ok is not None]
-    return 0 if verdicts and all(verdicts) else 1
+    return 0 if sound(findings) else 1
+
+
+def within(settings: Settings, seconds: float) -> list[Finding]:
+    """What is found in at most that time, with tokens that are asked for anew; what is not found by then is
+    a finding as well. Whatever is still asked for goes on by itself: each call has a limit of its own."""
+    tokens, now = Tokens(settings.identity), time.time()
+    found: dict[Mode, list[Finding]] = {mode: [] for mode in Mode}
+
+    def look(mode: Mode) -> None:
+        for finding in examine_mode(settings.identity, tokens, mode, now):
+            found[mode].append(finding)
+
+    pool = ThreadPoolExecutor(len(Mode), "doctor")
+    looks = {mode: pool.submit(look, mode) for mode in Mode}
+    pool.shutdown(wait=False)
+    wait(looks.values(), seconds)
+    findings = list(judge_settings(settings))
+    for mode, looked in looks.items():
+        findings += found[mode]
+        if looked.done():
+            looked.result()
+        else:
+            detail = f"not answered within {seconds:.0f} seconds"
+            findings.append(Finding(mode, False, detail, "check the network, and look again"))
+    return findings
 
 
 def main(arguments: list[str], env: Mapping[str, str], say: Callable[[str], object]) -> int:

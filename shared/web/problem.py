@@ -25,6 +25,7 @@ from shared.core.access import Role
 from shared.core.errors import (
     AppError,
     BlobBlockedError,
+    ConsentError,
     DecisionWaitsError,
     ForbiddenError,
     GivenUpError,
@@ -123,6 +124,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "Another submission for this order is in flight; decide when it has ended",
         retryable=True,
     ),
+    ProblemType(ConsentError, 409, "no-consent", "No refresh token was stored"),
     ProblemType(NotConfiguredError, 500, "not-configured", "The application is not configured"),
     ProblemType(RefusedError, 424, "refused", "Partner Center refused the request"),
     ProblemType(ThrottledError, 503, "throttled", "Partner Center is throttling requests", retryable=True),

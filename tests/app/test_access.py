@@ -83,6 +83,16 @@ def test_each_route_needs_its_role(guarded: App, method: str, path: str, role: s
     assert guarded.http.request(method, url).status_code == 401
 
 
+def test_the_apps_identity_is_the_business_of_whoever_operates_it_alone(guarded: App) -> None:
+    consent, doctor = f"{guarded.api}/operator/consent", f"{guarded.api}/operator/doctor"
+    others, operator = bearer(guarded, *ALL, "Operators"), bearer(guarded, "App.Operate")
+
+    assert guarded.http.get(doctor, headers=others).status_code == 403
+    assert guarded.http.post(consent, json={}, headers=others).status_code == 403
+    assert guarded.http.get(doctor, headers=operator).json()["ok"] is True
+    assert guarded.http.post(consent, json={}, headers=operator).json()["state"] == "pending"
+
+
 def test_what_needs_no_sign_in_needs_none(guarded: App) -> None:
     assert guarded.http.get(f"{guarded.api}/health").json() == {"status": "ok", "settings": {}}
     assert guarded.http.get(f"{guarded.api}/openapi.json").ok

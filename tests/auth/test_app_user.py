@@ -199,7 +199,7 @@ def test_a_dead_token_is_asked_about_once(entra: TokenService, token_file: Path)
     source = tokens(user_settings(entra, token_file))
 
     for _ in range(5):
-        with pytest.raises(TokenError, match=r"90 days.*shared\.tools\.consent.*AADSTS700082"):
+        with pytest.raises(TokenError, match=r"90 days.*consent anew.*docs/identity.*AADSTS700082"):
             source.get(Mode.APP_USER)
     assert entra.count() == 1
 
@@ -285,7 +285,7 @@ def test_a_store_that_was_emptied_on_purpose_stays_empty(
     token_file.unlink()
 
     clock.ahead = 3601
-    with pytest.raises(TokenError, match=r"no refresh token.*shared\.tools\.consent"):
+    with pytest.raises(TokenError, match=r"no refresh token.*consent first.*docs/identity"):
         source.get(Mode.APP_USER)
     assert not token_file.exists()
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from local.simulator.entra import TokenService
+from local.simulator.entra import TokenFault, TokenService
 from local.simulator.pki import Pki
 from local.simulator.tokens import mint, read
 from local.web import Request, Response, WebServer, json_response
 from shared.auth.claims import claims_of
 from shared.auth.mode import Mode
-from shared.tools.doctor import judge_token, main
+from shared.settings import Settings
+from shared.tools.doctor import judge_token, main, sound, within
 from tests.auth.conftest import CLIENT, KEY, TENANT, environment, identity
 
 GOOD = {
@@ -163,7 +164,7 @@ def test_each_wrong_claim_is_named_alone(entra: TokenService, changed: dict[str,
     claims = claims_of(mint({**GOOD, **changed}, b"another key"))
     findings = list(judge_token(claims, identity(entra), Mode.APP_USER, now=1000))
 
-    wrong = [finding.text for finding in findings if finding.ok is False]
+    wrong = [str(finding) for finding in findings if finding.ok is False]
     assert len(wrong) == 1
     assert named in wrong[0]
 
@@ -200,4 +201,37 @@ def test_a_token_that_cannot_be_read_decides_nothing(entra: TokenService, token:
 def test_a_users_token_in_place_of_the_applications_is_named(entra: TokenService) -> None:
     found = list(judge_token(GOOD, identity(entra), Mode.APP, now=1000))
 
-    assert any(finding.ok is False and "scp" in finding.text for finding in found)
+    assert any(finding.ok is False and "scp" in finding.detail for finding in found)
+
+
+def test_in_limited_time_it_finds_the_same(env: dict[str, str]) -> None:
+    findings = within(Settings.read(env), 30)
+
+    assert sound(findings)
+    assert [finding.name for finding in findings].count(Mode.APP_USER) == 3
+    assert [finding.remedy for finding in findings if finding.remedy] == []
+
+
+def test_what_does_not_answer_in_time_is_wrong_and_holds_up_nothing_else(
+    env: dict[str, str], entra: TokenService
+) -> None:
+    env["PARTNER_REFRESH_TOKEN_FILE"] = ""
+    entra.faults.append(TokenFault(status=503, hang=60, times=2))
+    findings = within(Settings.read(env), 0.2)
+    entra.release()
+
+    assert not sound(findings)
+    late, skipped = findings
+    assert (late.name, late.ok) == (Mode.APP, False)
+    assert "not answered within" in late.detail
+    assert (skipped.name, skipped.ok) == (Mode.APP_USER, None)
+
+
+def test_a_setting_that_is_faulty_is_named_without_its_value(env: dict[str, str]) -> None:
+    env["PARTNER_CLIENT_SECRET"] = '"quoted-secret"'
+    findings = within(Settings.read(env), 30)
+
+    assert [str(f) for f in findings if f.name == "settings"] == [
+        "settings  WRONG PARTNER_CLIENT_SECRET stands in quotation marks: take them away"
+    ]
+    assert "quoted-secret" not in repr(findings)

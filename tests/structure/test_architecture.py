@@ -28,6 +28,8 @@ FUNCTIONS = {
     "decide_review": "reviews/{*key}",
     "retry_drop": "drops/{*path}",
     "get_submissions": "submissions",
+    "consent": "operator/consent",
+    "doctor": "operator/doctor",
     "get_status": "status/{token}",
     "get_openapi": "openapi.json",
     "preflight": "{*path}",
@@ -66,8 +68,9 @@ def test_an_empty_environment_indexes_every_function() -> None:
     assert set(functions) == {*FUNCTIONS, "blob_trigger", "sweep", "poisoned", "work", "work_poisoned"}
     anonymous = {"health", "get_openapi", "get_status", "preflight"}
     assert {trigger(functions[name])["authLevel"] for name in anonymous} == {"anonymous"}
-    assert trigger(functions["decide_review"])["authLevel"] == "admin"
-    others = set(FUNCTIONS) - anonymous - {"decide_review"}
+    operators = {"decide_review", "consent", "doctor"}
+    assert {trigger(functions[name])["authLevel"] for name in operators} == {"admin"}
+    others = set(FUNCTIONS) - anonymous - operators
     assert {str(trigger(functions[name])["authLevel"]) for name in others} == {"function"}
 
 

@@ -15,6 +15,7 @@ from shared.core import errors
 from shared.core.errors import (
     Advice,
     AppError,
+    ConsentError,
     GivenUpError,
     InProgressError,
     InvalidInputError,
@@ -345,3 +346,11 @@ def test_no_answer_is_kept_by_a_cache_or_taken_for_another_type(fails: bool) -> 
         "no-store",
         "nosniff",
     )
+
+
+def test_a_consent_that_came_to_nothing_says_what_to_do() -> None:
+    problem = problem_of(ConsentError("Nothing was stored. MFA is missing.", "require MFA"))
+
+    assert (problem["status"], problem["retryable"]) == (409, False)
+    assert problem["detail"] == "Nothing was stored. MFA is missing."
+    assert (problem["actor"], problem["remedy"]) == ("operator", "require MFA")
