@@ -41,16 +41,15 @@ def state_in(receipt: Receipt) -> ReceiptState | None:
 
 
 def can_be_hurried(own: Submission) -> bool:
-    """Whether a person can have it tried now: it is open, and the worker has what it takes."""
-    if own.state is State.PENDING:
-        return own.sent_by_worker
-    return own.open and own.state is not State.CLAIMED
+    """Whether a person can have it tried now: it is tried again anyhow. What is not waits for its sender, who
+    was told that nothing was done."""
+    return own.open and own.due is not None and own.state is not State.CLAIMED
 
 
 def entry_of(record: Record, own: Submission) -> Mapping[str, Any]:
     """A submission in a list."""
     told = report(record, own).with_changes(since=to_text(own.since), changed=to_text(own.changed))
-    if own.state is State.PENDING and not own.sent_by_worker:
+    if own.state is State.PENDING and own.due is None:
         told = told.with_changes(actor="caller", remedy=_SEND_AGAIN)
     decisions = DECISIONS if own.decidable else TRY_NOW if can_be_hurried(own) else ()
     drops = [source.drop for source in own.sources]
@@ -65,7 +64,7 @@ def entry_of_drop(receipt: Receipt) -> Mapping[str, Any]:
     return _entry("drop", receipt.state, [receipt.path], documents, receipt.body.to_json())
 
 
-_SEND_AGAIN = "send the request again: its content is not kept here"
+_SEND_AGAIN = "send the request again: nothing was done, and the application does not repeat it by itself"
 _TOLD = (
     "submission",
     "customerId",

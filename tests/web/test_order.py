@@ -375,8 +375,11 @@ def test_the_pages_allow_themselves_no_more_than_they_need(app: App) -> None:
 
 
 def test_the_board_shows_what_the_application_lists_and_has_it_tried_now(app: App, tab: Tab) -> None:
-    simulate(app, "faults", [{"on": "POST order", "do": {"kind": "throttle", "retry_after": 600}}])
-    assert app.place({"lineItems": [{"offerId": OFFER, "quantity": 1}]}).status_code in (202, 503)
+    simulate(app, "faults", [{"on": "POST attachment", "do": {"kind": "throttle", "retry_after": 600}}])
+    sidecar = {"customerId": CUSTOMER, "orderId": app.new_order(), "customerPrice": "1", "currency": "EUR"}
+    app.drop("late/PO.pdf", pdf("PO.pdf", 4000)["buffer"])
+    app.drop("late/PO.json", sidecar)
+    app.receipt("late/PO.json", "retrying")
     app.drop("faulty/PO.json", {"customerId": CUSTOMER, "orderId": "5cf72f146967"})
     app.receipt("faulty/PO.json", "rejected")
     assert app.stack.pages
@@ -387,8 +390,8 @@ def test_the_board_shows_what_the_application_lists_and_has_it_tried_now(app: Ap
     )
 
     tab.page.goto(f"{app.stack.pages.url}/board/#retrying")
-    tab.page.get_by_role("button", name="Try now: Order request").first.click()
+    tab.page.get_by_role("button", name="Try now: Documents for order").click()
     tab.page.get_by_label("Who decides").fill("Ada")
     press(tab, "Try it now")
 
-    expect(tab.page.locator("#board-note")).to_contain_text("decided for Order request")
+    expect(tab.page.locator("#board-note")).to_contain_text("decided for Documents for order")
