@@ -63,8 +63,10 @@ def blob_trigger(client: blob.BlobClient) -> None:
 @bp.function_name("sweep")
 @bp.timer_trigger(arg_name="timer", schedule=_SCHEDULE, run_on_startup=False, use_monitor=True)
 def sweep(timer: func.TimerRequest) -> None:
-    """Hand out, as messages on the work queue, what no event brings forward any more."""
+    """Tell people what is theirs, then hand out, as messages on the work queue, what no event brings forward
+    any more."""
     s = services()
+    s.notices.run(s.deadline())
     s.sweep.run(str(uuid.uuid4()), s.sweep_deadline())
 
 

@@ -183,6 +183,7 @@ resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
     RECEIPTS_CONTAINER: names.containers.receipts
     LEDGER_CONTAINER: names.containers.ledger
     WORK_QUEUE: names.workQueue
+    NOTICE_QUEUE: names.noticeQueue
     PARTNER_FEDERATED_CREDENTIAL: identity.properties.clientId
     PARTNER_REFRESH_TOKEN_VAULT: vault.properties.vaultUri
     PARTNER_REFRESH_TOKEN_SECRET: names.refreshTokenSecret

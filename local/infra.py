@@ -25,6 +25,7 @@ WIRED = frozenset(
         *(f"{DOCUMENT_STORAGE}__{part}" for part in ("credential", "clientId")),
         *CONTAINERS,
         "WORK_QUEUE",
+        "NOTICE_QUEUE",
         "PARTNER_FEDERATED_CREDENTIAL",
         "PARTNER_REFRESH_TOKEN_VAULT",
         "PARTNER_REFRESH_TOKEN_SECRET",
@@ -66,7 +67,13 @@ def names() -> dict[str, Any]:
     return {
         "containers": {name.removesuffix("_CONTAINER").lower(): DEFAULTS[name] for name in CONTAINERS},
         "workQueue": DEFAULTS["WORK_QUEUE"],
-        "queues": [_queue(blob_trigger.work), _queue(blob_trigger.work_poisoned), blob_trigger.POISON_QUEUE],
+        "noticeQueue": DEFAULTS["NOTICE_QUEUE"],
+        "queues": [
+            DEFAULTS["NOTICE_QUEUE"],
+            _queue(blob_trigger.work),
+            _queue(blob_trigger.work_poisoned),
+            blob_trigger.POISON_QUEUE,
+        ],
         "refreshTokenSecret": DEFAULTS["PARTNER_REFRESH_TOKEN_SECRET"],
         "functions": {"blob": _name(blob_trigger.blob_trigger), "work": _name(blob_trigger.work)},
         "workerSettings": WORKER_SETTINGS,

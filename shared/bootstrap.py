@@ -18,6 +18,7 @@ from shared.services.consents import Consents
 from shared.services.drops import Drops
 from shared.services.executor import Executor
 from shared.services.listing import Listing
+from shared.services.notices import LASTS, Notices
 from shared.services.orders import Orders
 from shared.services.receipts import Receipts
 from shared.services.resellers import Resellers
@@ -59,6 +60,7 @@ class Services:
     statuses: Statuses
     uploads: Uploads
     listing: Listing
+    notices: Notices
     consents: Consents
     ledger: LedgerStore
     tokens: TokenSource
@@ -145,6 +147,8 @@ def build(
     statuses = Statuses(ledger, StatusKeys(blobs, storage.ledger, clock), clock)
     uploads = Uploads(drops, UploadUrls(blobs.account, clock), clock, _new_id)
     listing = Listing(ledger, receipt_store)
+    told = WorkQueue(blobs.account, storage.notice_queue, plain=True, lasts=LASTS)
+    notices = Notices(listing, told, blobs, storage.ledger, clock, timedelta(seconds=limits.notice_after))
     consents = Consents(settings.identity, SealedNotes(blobs, storage.ledger, "consents", clock), clock)
     return Services(
         settings,
@@ -157,6 +161,7 @@ def build(
         statuses,
         uploads,
         listing,
+        notices,
         consents,
         ledger,
         tokens,

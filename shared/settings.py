@@ -15,7 +15,15 @@ from urllib.parse import SplitResult, urlsplit
 
 from shared.clock import seconds_to_send
 from shared.core.bindings import Bindings
-from shared.settings_table import DEFAULTS, DOCUMENT_STORAGE, FORMS, SETTINGS, by_entra, queue_binding
+from shared.settings_table import (
+    DEFAULTS,
+    DOCUMENT_STORAGE,
+    FORMS,
+    SETTINGS,
+    by_entra,
+    notice_queue,
+    queue_binding,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,7 @@ class Limits:
     reseller_cache: float
     calls_in_flight: int
     require_pdf_end: bool = True
+    notice_after: float = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +153,7 @@ class StorageSettings:
     receipts: str
     ledger: str
     work_queue: str
+    notice_queue: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +196,7 @@ class _Reader:
                 reseller_cache=self.number("RESELLER_CACHE_SECONDS"),
                 calls_in_flight=self.count("MAX_CALLS_IN_FLIGHT"),
                 require_pdf_end=self.flag("REQUIRE_PDF_END"),
+                notice_after=self.number("NOTICE_AFTER_HOURS") * 3600,
             ),
             po_part=self.text("PO_PART_NAME"),
             tender_part=self.text("TENDER_PART_NAME"),
@@ -275,8 +286,12 @@ class _Reader:
     def storage(self) -> StorageSettings:
         connection = self.env.get(DOCUMENT_STORAGE, "").strip()
         blobs, queues = ("", "") if connection else self.endpoints()
-        if queue_binding(self.env) != self.text("WORK_QUEUE"):
-            self.problems["WORK_QUEUE"] = "must be 3 to 63 lower-case letters, digits and single hyphens"
+        named = {"WORK_QUEUE": queue_binding(self.env), "NOTICE_QUEUE": notice_queue(self.env)}
+        for name, queue in named.items():
+            if queue != self.text(name):
+                self.problems[name] = "must be 3 to 63 lower-case letters, digits and single hyphens"
+        if len(set(named.values())) < len(named):
+            self.problems["NOTICE_QUEUE"] = "must be another queue than WORK_QUEUE"
         names = ("INCOMING_CONTAINER", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER")
         if len({self.text(name) for name in names}) < len(names):
             self.problems["INCOMING_CONTAINER"] = "must be another container than the other two"
@@ -289,6 +304,7 @@ class _Reader:
             receipts=self.text("RECEIPTS_CONTAINER"),
             ledger=self.text("LEDGER_CONTAINER"),
             work_queue=queue_binding(self.env),
+            notice_queue=notice_queue(self.env),
         )
 
     def endpoints(self) -> tuple[str, str]:

@@ -84,6 +84,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("LEDGER_CONTAINER", "ledger", "container for the ledger", form="container"),
     Setting("WORK_QUEUE", "work", "queue of pending work"),
     Setting("BLOB_TRIGGER_SOURCE", "EventGrid", "`EventGrid`, or `LogsAndContainerScan` to poll"),
+    Setting(
+        "NOTICE_QUEUE",
+        "notices",
+        "queue on which a message tells people what is in review, was rejected or waits too long",
+    ),
+    Setting("NOTICE_AFTER_HOURS", "24", "after so long something that waits or is tried again is told"),
     Setting("SWEEP_SCHEDULE", "0 */5 * * * *", "when the sweep runs (NCRONTAB, six fields)"),
     Setting("PARTNER_CENTER_CLOUD", "global", "`global`, `usgov` or `china`: base URL, authority, audience"),
     Setting("PARTNER_CENTER_BASE_URL", "of the cloud", "overrides the cloud's base URL"),
@@ -211,6 +217,15 @@ def queue_binding(env: Mapping[str, str]) -> str:
     A name that no queue can have falls back to the default here and stands in `Settings.problems`.
     https://learn.microsoft.com/en-us/rest/api/storageservices/naming-queues-and-metadata#queue-names
     """
-    name = env.get("WORK_QUEUE", "").strip()
+    return _queue(env, "WORK_QUEUE")
+
+
+def notice_queue(env: Mapping[str, str]) -> str:
+    """Name of the queue of notices, by the same rule."""
+    return _queue(env, "NOTICE_QUEUE")
+
+
+def _queue(env: Mapping[str, str], setting: str) -> str:
+    name = env.get(setting, "").strip()
     fits = 3 <= len(name) <= 63 and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
-    return name if fits else DEFAULTS["WORK_QUEUE"]
+    return name if fits else DEFAULTS[setting]

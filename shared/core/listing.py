@@ -11,9 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from shared.core.ledger import Record, State, Submission
+from shared.core.moments import LONG_AGO, iso_moment
 from shared.core.receipt_parts import Receipt, ReceiptState
 from shared.core.receipt_rules import report, state_of, to_text
 
+WAITS = (ReceiptState.WAITING, ReceiptState.SUBMITTING, ReceiptState.RETRYING)
+"""States that end without a person, or should."""
 LISTED = tuple(state for state in ReceiptState if state is not ReceiptState.ATTACHED)
 """States that can be listed; what is attached is only looked up."""
 DECISIONS = ("adopt", "retry", "send-again", "give-up")
@@ -26,18 +29,30 @@ def tag_of(state: ReceiptState) -> str:
 
 
 def states_in(record: Record) -> Mapping[ReceiptState, datetime]:
-    """The listed states that submissions of a record are in, and when the last of them came to it."""
+    """The listed states that submissions of a record are in, and since when the last of them is."""
     found: dict[ReceiptState, datetime] = {}
     for own in record.submissions.values():
         state = state_of(own)
         if state in LISTED:
-            found[state] = max(own.changed, found.get(state, own.changed))
+            found[state] = max(since_when(own), found.get(state, LONG_AGO))
     return found
+
+
+def since_when(own: Submission) -> datetime:
+    """Since when a submission is where it stands: for what is open that is the whole run of attempts."""
+    return own.since if state_of(own) in WAITS else own.changed
 
 
 def state_in(receipt: Receipt) -> ReceiptState | None:
     """The listed state of a receipt; None for one that tells what a record tells."""
     return receipt.state if receipt.state in LISTED and not receipt.mirrors else None
+
+
+def receipt_since(receipt: Receipt) -> datetime:
+    """The same of a receipt."""
+    body = receipt.body
+    told = (body.since if receipt.state in WAITS else None) or body.changed
+    return iso_moment(told or "") or receipt.seen
 
 
 def can_be_hurried(own: Submission) -> bool:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from shared.core.access import Caller
+from shared.core.access import ANYBODY, Caller
 from shared.core.errors import InvalidInputError, MarkerRefusedError, Violation
-from shared.core.listing import entry_of, entry_of_drop
+from shared.core.listing import entry_of, entry_of_drop, since_when
 from shared.core.models import order_attachments_key
 from shared.core.receipt_parts import ReceiptState
 from shared.core.receipt_rules import state_of
@@ -35,10 +35,16 @@ class Listing:
     receipts: ReceiptStore
 
     def page(
-        self, state: ReceiptState, since: datetime, after: str, caller: Caller
+        self,
+        state: ReceiptState,
+        since: datetime,
+        after: str = "",
+        caller: Caller = ANYBODY,
+        *,
+        until: datetime | None = None,
     ) -> tuple[list[Entry], str]:
-        """One page of what came to `state` since then, as far as it is for customers of the caller, and where
-        the next begins ("" at the end). A page may be empty and not the last.
+        """One page of what came to `state` in that time, as far as it is for customers of the caller, and
+        where the next begins ("" at the end). A page may be empty and not the last.
 
         Raises InvalidInputError for an `after` that is none of ours, StorageError.
         """
@@ -46,10 +52,10 @@ class Listing:
         store, marker = _place(after)
         try:
             if store == _RECORDS:
-                entries, marker = self._records(state, since, marker, caller)
+                entries, marker = self._records(state, since, until, marker, caller)
                 if marker:
                     return entries, _text(_RECORDS, marker)
-            receipts, marker = self.receipts.page(state, since, marker)
+            receipts, marker = self.receipts.page(state, since, until, marker)
         except MarkerRefusedError:
             raise _no_place() from None
         visible = (receipt for receipt in receipts if caller.may_act_for(receipt.body.customer_id or ""))
@@ -64,15 +70,15 @@ class Listing:
         return [entry_of(stored.record, own) for own in latest] if stored else []
 
     def _records(
-        self, state: ReceiptState, since: datetime, marker: str, caller: Caller
+        self, state: ReceiptState, since: datetime, until: datetime | None, marker: str, caller: Caller
     ) -> tuple[list[Entry], str]:
-        records, marker = self.ledger.page(state, since, marker)
+        records, marker = self.ledger.page(state, since, until, marker)
         entries = [
             entry_of(record, own)
             for record in records
             if caller.may_act_for(record.customer_id)
             for own in record.submissions.values()
-            if state_of(own) is state and own.changed >= since
+            if state_of(own) is state and since_when(own) >= since
         ]
         return entries, marker
 

@@ -171,10 +171,12 @@ class LedgerStore:
             if name.startswith(_KINDS):
                 yield name.removesuffix(".json")
 
-    def page(self, state: ReceiptState, since: datetime, marker: str) -> tuple[list[Record], str]:
-        """Some of the records of which a submission came to `state` since then, in no order, and the marker
+    def page(
+        self, state: ReceiptState, since: datetime, until: datetime | None, marker: str
+    ) -> tuple[list[Record], str]:
+        """Some of the records of which a submission came to `state` in that time, in no order, and the marker
         of the rest ("" at the end). Raises MarkerRefusedError, StorageError."""
-        names, following = self._blobs.tagged(self._container, tag_of(state), since, marker)
+        names, following = self._blobs.tagged(self._container, tag_of(state), since, until, marker)
         found = (self.read(name.removesuffix(".json")) for name in names if name.startswith(_KINDS))
         return [stored.record for stored in found if stored], following
 

@@ -7,6 +7,7 @@ import base64
 import math
 from typing import Any
 from xml.parsers import expat
+from xml.sax.saxutils import escape
 
 from urllib3.exceptions import HTTPError
 
@@ -27,22 +28,24 @@ _LARGEST_ANSWER = 1024 * 1024
 class WorkQueue:
     """One queue of a storage account. Thread-safe; keeps its connections."""
 
-    def __init__(self, account: Account, name: str) -> None:
-        """Connects to nothing yet. Raises NotConfiguredError when the account has no endpoint of queues."""
+    def __init__(self, account: Account, name: str, *, plain: bool = False, lasts: int = -1) -> None:
+        """Connects to nothing yet. `plain`: messages are texts as flows read them, not in base64; `lasts`: so
+        many seconds, -1 for ever. Raises NotConfiguredError when the account has no endpoint of queues."""
         self._name = name
+        self._plain = plain
+        self._lasts = lasts
         self._transport = account.queues()
 
     def put(self, text: str, delay: float = 0.0) -> None:
-        """Add a message that becomes visible after `delay` seconds (rounded up, at most 6 days) and stays
-        until it is taken. It arrives in base64, as the queue trigger reads it (host.json,
-        `messageEncoding`). The queue is made when it is missing.
+        """Add a message that becomes visible after `delay` seconds (rounded up, at most 6 days). The queue
+        trigger reads it in base64 (host.json, `messageEncoding`). The queue is made when it is missing.
 
         Raises StorageUnknownError (the message may be there), StorageError (it is not). A message whose
         answer was lost is sent again, so it can be there twice.
         """
         seconds = min(_LONGEST_DELAY, max(0, math.ceil(delay)))
-        path = f"{self._name}/messages?visibilitytimeout={seconds}&messagettl=-1"
-        encoded = base64.b64encode(text.encode())
+        path = f"{self._name}/messages?visibilitytimeout={seconds}&messagettl={self._lasts}"
+        encoded = escape(text).encode() if self._plain else base64.b64encode(text.encode())
         body = b"<QueueMessage><MessageText>%s</MessageText></QueueMessage>" % encoded
         what = f"put a message into {self._name}"
         headers = {"Content-Type": "application/xml"}

@@ -8,8 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.core.errors import ConditionFailedError, StorageError
-from shared.core.listing import state_in, tag_of
-from shared.core.moments import iso_moment
+from shared.core.listing import receipt_since, state_in, tag_of
 from shared.core.receipt_parts import Receipt, ReceiptState, VersionedReceipt, load_receipt
 from shared.core.receipt_rules import supersedes, with_previous
 from shared.storage.blobs import BlobStore, stamp
@@ -77,10 +76,12 @@ class ReceiptStore:
         """Paths of the receipts whose moment has come, in no order."""
         return self._blobs.due_before(self._container, now)
 
-    def page(self, state: ReceiptState, since: datetime, marker: str) -> tuple[list[VersionedReceipt], str]:
-        """Some of the receipts that came to `state` since then and tell what no record does, in no order, and
-        the marker of the rest ("" at the end). Raises MarkerRefusedError, StorageError."""
-        names, following = self._blobs.tagged(self._container, tag_of(state), since, marker)
+    def page(
+        self, state: ReceiptState, since: datetime, until: datetime | None, marker: str
+    ) -> tuple[list[VersionedReceipt], str]:
+        """Some of the receipts that came to `state` in that time and tell what no record does, in no order,
+        and the marker of the rest ("" at the end). Raises MarkerRefusedError, StorageError."""
+        names, following = self._blobs.tagged(self._container, tag_of(state), since, until, marker)
         found = (self.read(name) for name in names)
         return [receipt for receipt in found if receipt and receipt.state is state], following
 
@@ -91,7 +92,7 @@ class ReceiptStore:
         if receipt.state is ReceiptState.WAITING and not receipt.body.previous:
             tags["waiting"] = _waiting_tag(receipt)
         if state := state_in(receipt):
-            tags[tag_of(state)] = stamp(iso_moment(receipt.body.changed or "") or receipt.seen)
+            tags[tag_of(state)] = stamp(receipt_since(receipt))
         self._blobs.put(
             self._container,
             receipt.path,

@@ -208,6 +208,7 @@ class Lines:
             "RECEIPTS_CONTAINER": f"receipts-{tail}",
             "LEDGER_CONTAINER": f"ledger-{tail}",
             "WORK_QUEUE": f"work-{tail}",
+            "NOTICE_QUEUE": f"notices-{tail}",
             "PARTNER_CENTER_BASE_URL": self.partner.url,
             "PARTNER_TENANT_ID": TENANT,
             "PARTNER_CLIENT_ID": TENANT,

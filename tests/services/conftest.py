@@ -119,14 +119,18 @@ class Office:
 
     def messages(self) -> Iterator[str]:
         """Take the messages that are visible by now; the queue knows nothing of the test's clock."""
-        queues, path = self._queue()
+        return (base64.b64decode(text).decode() for text in self.take("WORK_QUEUE"))
+
+    def take(self, queue: str) -> Iterator[str]:
+        """Take what lies visible on the queue that a setting names."""
+        queues, path = connected(self.env["DocumentStorage"])[1], f"{self.env[queue]}/messages"
         while True:
             page = queues.send("GET", f"{path}?numofmessages=32", "take messages")
             taken = ElementTree.fromstring(page.data) if page.status == 200 else ()
             for message in taken:
                 name, receipt = message.findtext("MessageId"), quote(message.findtext("PopReceipt", ""))
                 queues.send("DELETE", f"{path}/{name}?popreceipt={receipt}", "delete a message")
-                yield base64.b64decode(message.findtext("MessageText", "")).decode()
+                yield message.findtext("MessageText", "")
             if not taken:
                 return
 
@@ -210,7 +214,8 @@ def clean_up(azurite: Azurite, env: Mapping[str, str]) -> None:
     blobs, queues = connected(azurite.connection_string)
     for name in ("INCOMING_CONTAINER", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER"):
         blobs.send("DELETE", f"{env[name]}?restype=container", "delete a container")
-    queues.send("DELETE", env["WORK_QUEUE"], "delete the queue")
+    for name in ("WORK_QUEUE", "NOTICE_QUEUE"):
+        queues.send("DELETE", env[name], "delete a queue")
 
 
 @pytest.fixture(scope="session")
@@ -230,6 +235,7 @@ def office(azurite: Azurite, partner_center: PartnerCenterSimulator) -> Iterator
         "RECEIPTS_CONTAINER": f"receipts-{tail}",
         "LEDGER_CONTAINER": f"ledger-{tail}",
         "WORK_QUEUE": f"work-{tail}",
+        "NOTICE_QUEUE": f"notices-{tail}",
         "PARTNER_CENTER_BASE_URL": partner_center.url,
         "PARTNER_TENANT_ID": TENANT,
         "PARTNER_CLIENT_ID": TENANT,

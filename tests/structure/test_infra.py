@@ -169,6 +169,7 @@ def test_the_settings_that_are_wired_take_their_names_from_the_code() -> None:
 
     assert set(named) == {
         "WORK_QUEUE",
+        "NOTICE_QUEUE",
         "PARTNER_REFRESH_TOKEN_SECRET",
         *(n for n in WIRED if "CONTAINER" in n),
     }

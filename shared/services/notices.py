@@ -1,0 +1,142 @@
+"""Tell people: a message on a queue for each thing that came into review, was rejected, or waits too long.
+
+The sweep looks, by the tag index, at what came to such a state since it looked last. How far it came is kept
+after the messages are sent, so each is sent at least once; what was told lately is remembered, so that it
+seldom comes twice although each look reaches back a little (the index may lag).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from shared.audit_log import log_event
+from shared.clock import Clock, Deadline
+from shared.core.errors import ConditionFailedError, StorageError
+from shared.core.listing import WAITS
+from shared.core.moments import iso_moment
+from shared.core.receipt_parts import ReceiptState
+from shared.core.receipt_rules import to_text
+from shared.services.listing import Entry, Listing
+from shared.storage.blobs import BlobStore
+from shared.storage.queue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+TOLD = (ReceiptState.REVIEW, ReceiptState.REJECTED)
+"""States that are told at once."""
+TOLD_LATE = (ReceiptState.WAITING, ReceiptState.RETRYING)
+"""States that are told when they last too long."""
+REACH_BACK = timedelta(minutes=15)
+"""So far each look reaches back behind the one before."""
+AT_FIRST = timedelta(days=1)
+"""So far the very first one."""
+LASTS = 14 * 24 * 3600
+"""Seconds that a message waits to be read."""
+
+_NAME = "notices.json"
+_LONGEST = 40_000
+"""Characters; a message of a queue may have 64 KiB.
+https://learn.microsoft.com/en-us/rest/api/storageservices/put-message"""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far it came, and what was told at which moment; `etag` is None where nothing was kept yet."""
+
+    until: datetime
+    etag: str | None = None
+    told: dict[str, str] = field(default_factory=dict)
+
+    def all_until(self, now: datetime) -> None:
+        """All is told that came before `now`: what no look reaches back to any more can be forgotten."""
+        forgotten = to_text(now - 2 * REACH_BACK)
+        self.until = now
+        self.told = {key: when for key, when in self.told.items() if when >= forgotten}
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Sends the messages. Several at once do no harm: messages may come twice."""
+
+    listing: Listing
+    queue: WorkQueue
+    blobs: BlobStore
+    container: str
+    clock: Clock
+    too_long: timedelta
+    """After so long something that waits is told."""
+    most: int = 2000
+    """Messages of one run; the next one tells the rest."""
+
+    def run(self, deadline: Deadline) -> int:
+        """Tell what there is to tell; how many messages. Nothing raises: the next run tells it."""
+        try:
+            return self._run(deadline)
+        except StorageError as error:
+            log.warning("people could not be told of what is open: %s", error)
+            return 0
+
+    def _run(self, deadline: Deadline) -> int:
+        now = self.clock()
+        progress = self._progress(now)
+        sent = 0
+        for state, moment, entry in self._news(progress.until - REACH_BACK, now):
+            key = f"{state} {entry.get('submission') or entry['drops'][0]} {to_text(moment)}"
+            if key in progress.told:
+                continue
+            if sent >= self.most or deadline.remaining() <= 0:
+                break
+            self.queue.put(_message(state, entry))
+            progress.told[key] = to_text(now)
+            sent += 1
+        else:
+            progress.all_until(now)
+        self._keep(progress)
+        if sent:
+            log_event("people told", count=sent)
+        return sent
+
+    def _news(self, since: datetime, now: datetime) -> Iterator[tuple[ReceiptState, datetime, Entry]]:
+        """What came to a state that is told, and when."""
+        for state in (*TOLD, *TOLD_LATE):
+            late = self.too_long if state in TOLD_LATE else timedelta()
+            after, more = "", True
+            while more:
+                page, after = self.listing.page(state, since - late, after, until=now - late)
+                more = bool(after)
+                for entry in page:
+                    moment = iso_moment(entry.get("since" if state in WAITS else "changed", "")) or now
+                    given_up = state is ReceiptState.REJECTED and "decisions" in entry
+                    if moment <= now - late and not given_up:  # a person knows what a person has given up
+                        yield state, moment, entry
+
+    def _progress(self, now: datetime) -> _Progress:
+        blob = self.blobs.get(self.container, _NAME)
+        try:
+            document = json.loads(blob.content) if blob else {}
+            until = iso_moment(document.get("until", "")) or now - AT_FIRST
+            return _Progress(until, blob.etag if blob else None, dict(document.get("told", {})))
+        except (ValueError, AttributeError, TypeError):
+            return _Progress(now - AT_FIRST, blob.etag if blob else None)
+
+    def _keep(self, progress: _Progress) -> None:
+        content = json.dumps({"until": to_text(progress.until), "told": progress.told}).encode()
+        try:
+            self.blobs.put(self.container, _NAME, content, match=progress.etag)
+        except ConditionFailedError:
+            log.info("another sweep told people at the same time")
+
+
+def _message(state: ReceiptState, entry: Entry) -> str:
+    text = json.dumps({"v": 1, "event": str(state), "item": entry})
+    if len(text) <= _LONGEST:
+        return text
+    short = {name: value for name, value in entry.items() if name not in _LISTS}
+    return json.dumps({"v": 1, "event": str(state), "item": short})
+
+
+_LISTS = ("errors", "documents", "waitingFor")
