@@ -104,4 +104,4 @@ def get_drop(req: func.HttpRequest) -> func.HttpResponse:
 
     receipt = services().drops.receipt_of(responses.route_path(req, "path"))
     access.require_customer(receipt.body.customer_id or "")
-    return responses.shown(receipt.document)
+    return responses.shown(receipt.shown_to(access.current()))

@@ -43,6 +43,9 @@ param budgetAmount int = 0
 @description('First day of the month in which the budget begins, such as 2027-01-01.')
 param budgetStart string = ''
 
+@description('The setting CUSTOMER_BINDINGS, JSON as text (docs/access.md). Empty: nobody is bound.')
+param customerBindings string = ''
+
 @description('Settings of docs/settings.md by their names. Empty ones are not given to the app.')
 param settings object = {}
 
@@ -117,7 +120,7 @@ module app 'app.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     signInClientId: signInClientId
-    settings: settings
+    settings: union(settings, { CUSTOMER_BINDINGS: customerBindings })
   }
   dependsOn: [roles] // a site that may not read its package container does not start
 }

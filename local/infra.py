@@ -16,6 +16,7 @@ from azure.functions.decorators.function_app import FunctionBuilder
 import blob_trigger
 from local.stack import ROOT, upload_rule
 from shared.core.drop_rules import DOCUMENT_ENDING, SIDECAR_ENDING
+from shared.services.consents import FOLDER as CONSENTS
 from shared.settings_table import DEFAULTS, DOCUMENT_STORAGE, SETTINGS, WORKER_SETTINGS
 
 CONTAINERS = ("INCOMING_CONTAINER", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER")
@@ -44,6 +45,10 @@ LEFT_OUT = frozenset(
     }
 )
 """Settings that an app made by the template has no use for."""
+
+APART = {"CUSTOMER_BINDINGS": "customerBindings"}
+"""Settings that hold JSON, and their own parameters: azd puts a variable into the text of an object without
+escaping it. https://github.com/Azure/azure-dev (bicep_provider.go)"""
 
 _PARAMETERS = {
     "environmentName": "${AZURE_ENV_NAME}",
@@ -80,6 +85,7 @@ def names() -> dict[str, Any]:
         "requestsPerInstance": json.loads((ROOT / "host.json").read_text())["extensions"]["http"][
             "maxConcurrentRequests"
         ],
+        "consents": f"{CONSENTS}/",
         "endings": [DOCUMENT_ENDING, SIDECAR_ENDING],
         "upload": {
             "allowedMethods": rule.allowed_methods.split(","),
@@ -92,8 +98,9 @@ def names() -> dict[str, Any]:
 
 def parameters() -> dict[str, Any]:
     """What azd asks its environment for. A setting that is empty there is not given to the app."""
-    chosen = {s.name: f"${{{s.name}}}" for s in SETTINGS if s.name not in WIRED | LEFT_OUT}
-    given = {name: {"value": value} for name, value in {**_PARAMETERS, "settings": chosen}.items()}
+    chosen = {s.name: f"${{{s.name}}}" for s in SETTINGS if s.name not in WIRED | LEFT_OUT | APART.keys()}
+    apart = {parameter: f"${{{name}}}" for name, parameter in APART.items()}
+    given = {name: {"value": value} for name, value in {**_PARAMETERS, **apart, "settings": chosen}.items()}
     return {"$schema": _SCHEMA, "contentVersion": "1.0.0.0", "parameters": given}
 
 

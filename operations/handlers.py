@@ -8,7 +8,7 @@ import azure.functions as func
 
 from shared.container import services
 from shared.core.errors import InvalidInputError, Violation
-from shared.core.ledger import customer_in
+from shared.core.ids import customer_in
 from shared.core.listing import LISTED
 from shared.core.moments import LONG_AGO, iso_moment
 from shared.core.receipt_parts import ReceiptState
@@ -78,4 +78,4 @@ def _since(text: str) -> datetime:
     moment = iso_moment(text) if text else LONG_AGO
     if moment is None or moment.tzinfo is None:
         raise InvalidInputError([Violation("query:since", "must be a moment such as 2026-11-28T08:00:00Z")])
-    return moment
+    return max(moment, LONG_AGO)

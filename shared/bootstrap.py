@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from shared.auth.claims import is_for
 from shared.auth.mode import TokenSource, UserTokenSource
 from shared.clock import Clock, Deadline
 from shared.core.errors import NotConfiguredError
 from shared.partner_center.client import PartnerCenter
 from shared.services.attachments import Attachments
 from shared.services.bell import Bell
+from shared.services.consents import FOLDER as CONSENTS
 from shared.services.consents import Consents
 from shared.services.drops import Drops
 from shared.services.executor import Executor
@@ -66,8 +68,11 @@ class Services:
     tokens: TokenSource
 
     def orders_for(self, user_assertion: str) -> Orders:
-        """The orders, placed for a signed-in user where they need App+User; "" stands for nobody."""
-        if not user_assertion or not isinstance(self.tokens, UserTokenSource):
+        """The orders, placed for a signed-in user where they need App+User; "" stands for nobody. So does a
+        token for another application, such as the one that callers sign in to: Entra exchanges only one for
+        the application that signs in to Partner Center."""
+        ours = is_for(user_assertion, self.settings.identity.client_id)
+        if not ours or not isinstance(self.tokens, UserTokenSource):
             return self.orders
         return self.orders.for_user(self.tokens, user_assertion)
 
@@ -149,7 +154,7 @@ def build(
     listing = Listing(ledger, receipt_store)
     told = WorkQueue(blobs.account, storage.notice_queue, plain=True, lasts=LASTS)
     notices = Notices(listing, told, blobs, storage.ledger, clock, timedelta(seconds=limits.notice_after))
-    consents = Consents(settings.identity, SealedNotes(blobs, storage.ledger, "consents", clock), clock)
+    consents = Consents(settings.identity, SealedNotes(blobs, storage.ledger, CONSENTS, clock), clock)
     return Services(
         settings,
         orders,

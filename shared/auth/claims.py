@@ -73,6 +73,15 @@ def user_named(claims: Mapping[str, object]) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in name[:_LONGEST_NAME])
 
 
+def is_for(token: str, client_id: str) -> bool:
+    """Whether a token was issued for that application.
+
+    https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-on-behalf-of-flow
+    """
+    audience = str((claims_of(token) or {}).get("aud", "")).lower()
+    return bool(client_id) and audience in (client_id.lower(), f"api://{client_id}".lower())
+
+
 def lacks_mfa(claims: Mapping[str, object]) -> bool:
     """Whether the token says how the user signed in, and MFA is not part of it."""
     methods = claims.get("amr")

@@ -30,10 +30,7 @@ class Bindings:
             raise ValueError("must be JSON") from None
         if not isinstance(table, dict) or not table or table.keys() - {"roles", "folders"}:
             raise ValueError('must be an object of "roles" and "folders", or one of them')
-        roles, folders = _table(table.get("roles", {}), "roles"), _table(table.get("folders", {}), "folders")
-        for name in folders:
-            if not name.endswith("/") or name.startswith("/"):
-                raise ValueError(f"folders: {name!r} must end in a slash, and begin with none")
+        roles, folders = (_table(table[what], what) if what in table else {} for what in ("roles", "folders"))
         return cls(roles, folders)
 
     def customers_of(self, roles: Iterable[str]) -> frozenset[str] | None:
@@ -66,13 +63,16 @@ class Bindings:
 
 
 def _table(table: object, what: str) -> dict[str, frozenset[str]]:
-    if not isinstance(table, dict):
-        raise ValueError(f"{what}: must be an object of lists of customers")
+    """One of the two tables. What is wrong is told by its place: health shows it to everybody."""
+    if not isinstance(table, dict) or not table:
+        raise ValueError(f"{what}: must be an object with a list of customers for each name, or left out")
     found = {}
-    for name, customers in table.items():
+    for place, (name, customers) in enumerate(table.items(), 1):
         if not isinstance(customers, list) or not name:
-            raise ValueError(f"{what}: {name!r} must have a list of customers")
-        if wrong := [c for c in customers if c != ANY and not (isinstance(c, str) and GUID.fullmatch(c))]:
-            raise ValueError(f"{what}: {name!r} has {wrong[0]!r}, which is no tenant id and no *")
+            raise ValueError(f"{what}, entry {place}: must be a name with a list of customers")
+        if not all(c == ANY or (isinstance(c, str) and GUID.fullmatch(c)) for c in customers):
+            raise ValueError(f"{what}, entry {place}: has a customer that is no tenant id and no *")
+        if what == "folders" and (not name.endswith("/") or name.startswith("/")):
+            raise ValueError(f"{what}, entry {place}: must end in a slash, and begin with none")
         found[name] = frozenset(c.lower() for c in customers)
     return found

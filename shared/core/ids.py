@@ -20,3 +20,8 @@ def segment(order_id: str) -> str:
     """An order id as records are named: GUIDs and hexadecimal ids are one whatever their case."""
     alike = re.fullmatch("[0-9a-fA-F]+", order_id) or GUID.fullmatch(order_id)
     return order_id.lower() if alike else order_id
+
+
+def customer_in(name: str) -> str:
+    """The customer of a record or a submission of that name; "" when it is none."""
+    return next(iter(name.split("/")[1:]), "")

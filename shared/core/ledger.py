@@ -162,11 +162,21 @@ class Submission(StoredModel):
         signed-in user. Other content is gone with the request that brought it."""
         return bool(self.sources) or (self.order is not None and not self.order.user)
 
-    def to(self, state: State, now: datetime, revision: str, detail: str, **changes: Any) -> Submission:  # noqa: ANN401
-        """The submission after one step along EDGES; ValueError for any other, and nothing is changed."""
+    def to(
+        self,
+        state: State,
+        now: datetime,
+        revision: str,
+        detail: str,
+        by: str = "",
+        **changes: Any,  # noqa: ANN401
+    ) -> Submission:
+        """The submission after one step along EDGES; ValueError for any other, and nothing is changed. `by`
+        is who decided: the history keeps it, and callers are not told."""
         if state not in EDGES[self.state]:
             raise ValueError(f"{self.digest}: {self.state} does not become {state}")
-        line = f"{now.isoformat(timespec='seconds')} {self.state} -> {state}: {detail}"
+        decided = f" (by {by})" if by else ""
+        line = f"{now.isoformat(timespec='seconds')} {self.state} -> {state}: {detail}{decided}"
         step: dict[str, Any] = {
             "state": state,
             "revision": revision,
@@ -262,11 +272,6 @@ class Record(StoredModel):
             return cls.model_validate_json(raw)
         except ValidationError as error:
             raise RecordError(_version(raw), error.error_count()) from None
-
-
-def customer_in(name: str) -> str:
-    """The customer of a record or a submission of that name; "" when it is none."""
-    return next(iter(name.split("/")[1:]), "")
 
 
 class RecordError(ValueError):

@@ -32,10 +32,17 @@ def states_in(record: Record) -> Mapping[ReceiptState, datetime]:
     """The listed states that submissions of a record are in, and since when the last of them is."""
     found: dict[ReceiptState, datetime] = {}
     for own in record.submissions.values():
-        state = state_of(own)
-        if state in LISTED:
+        state = listed_state(own)
+        if state:
             found[state] = max(since_when(own), found.get(state, LONG_AGO))
     return found
+
+
+def listed_state(own: Submission) -> ReceiptState | None:
+    """The listed state of a submission. One whose document had no end is its drop's receipt to tell: it stays
+    what it was when the whole document comes, as another submission."""
+    state = state_of(own)
+    return state if state in LISTED and not own.incomplete else None
 
 
 def since_when(own: Submission) -> datetime:
@@ -45,7 +52,8 @@ def since_when(own: Submission) -> datetime:
 
 def state_in(receipt: Receipt) -> ReceiptState | None:
     """The listed state of a receipt; None for one that tells what a record tells."""
-    return receipt.state if receipt.state in LISTED and not receipt.mirrors else None
+    told = receipt.mirrors and receipt.state is not ReceiptState.WAITING
+    return receipt.state if receipt.state in LISTED and not told else None
 
 
 def receipt_since(receipt: Receipt) -> datetime:

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from shared.core.access import Caller
+from shared.core.ids import customer_in
 from shared.core.ledger_parts import PartnerIds, StoredModel
 from shared.core.resources import Attachment
 
@@ -138,7 +140,7 @@ class Receipt:
     @property
     def unclaimed(self) -> bool:
         """Whether it is of a document that no sidecar claims."""
-        return not self.sidecar_etag and bool(self.body.files)
+        return self.state is ReceiptState.REVIEW and not self.sidecar_etag and bool(self.body.files)
 
     @property
     def etags(self) -> frozenset[str]:
@@ -164,6 +166,15 @@ class VersionedReceipt(Receipt):
 
     etag: str = ""
     document: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def shown_to(self, caller: Caller) -> Mapping[str, Any]:
+        """All of its JSON, but for what was attached before for customers whom the caller may not act for."""
+        mine = [
+            summary
+            for summary in self.document.get("previous", ())
+            if caller.may_act_for(customer_in(str(summary.get("submission", ""))))
+        ]
+        return {**self.document, "previous": mine} if "previous" in self.document else self.document
 
 
 def load_receipt(path: str, raw: bytes, etag: str) -> VersionedReceipt:

@@ -42,6 +42,9 @@ _ENDED = (
 https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-device-code#expected-errors"""
 _START_AGAIN = "start again, with a new code"
 
+FOLDER = "consents"
+"""Where pending sign-ins lie in the ledger container; a lifecycle rule of infra/storage.bicep ends them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Started:

@@ -15,10 +15,9 @@ from typing import Any
 
 from shared.core.access import ANYBODY, Caller
 from shared.core.errors import InvalidInputError, MarkerRefusedError, Violation
-from shared.core.listing import entry_of, entry_of_drop, since_when
+from shared.core.listing import entry_of, entry_of_drop, listed_state, since_when
 from shared.core.models import order_attachments_key
 from shared.core.receipt_parts import ReceiptState
-from shared.core.receipt_rules import state_of
 from shared.storage.ledger_store import LedgerStore
 from shared.storage.receipt_store import ReceiptStore
 
@@ -78,7 +77,7 @@ class Listing:
             for record in records
             if caller.may_act_for(record.customer_id)
             for own in record.submissions.values()
-            if state_of(own) is state and since_when(own) >= since
+            if listed_state(own) is state and since_when(own) >= since
         ]
         return entries, marker
 

@@ -200,7 +200,8 @@ class Receipts:
             if isinstance(error, StorageError):
                 if kept and kept.state is ReceiptState.REVIEW:
                     # a look that sees nothing takes nothing from the person
-                    return self._over(kept, path, kept.state, kept.body, now + RECHECK_AT_LEAST)
+                    same = self._over(kept, path, kept.state, kept.body, now + RECHECK_AT_LEAST)
+                    return replace(same, mirrors=kept.step is not None)
                 since = since_of(kept, now) if kept and is_deferral(kept) else now
                 state, body, due = deferral(kept, facts, error, None, since, now)
                 if kept and kept.state is ReceiptState.ATTACHED:

@@ -103,11 +103,11 @@ class Reviews:
             case Decision.GIVE_UP:
                 gone: dict[str, Any] = {"given_up": True, "actor": "operator"}
                 gone["remedy"] = "none: it was abandoned; an operator can still decide otherwise"
-                return self._to(stored, own, State.REFUSED, f"abandoned by {asked.by}", **gone)
+                return self._to(stored, own, State.REFUSED, "abandoned by an operator", by=asked.by, **gone)
             case Decision.SEND_AGAIN:
                 afresh: dict[str, Any] = {"first_silent": None, "same_id": False, "silences": 0}
                 afresh |= {"repeated": None, "deaths": 0, "base": None}
-                return self._send(stored, own, f"to be sent again, decided by {asked.by}", **afresh)
+                return self._send(stored, own, "to be sent again, decided by an operator", asked.by, **afresh)
             case Decision.ADOPT:
                 found, caveat = self._adopted(stored.record, own, asked, ids, deadline)
             case Decision.RETRY:
@@ -120,13 +120,13 @@ class Reviews:
                 if isinstance(finding, Unproved) and finding.passes:
                     raise DecisionWaitsError(finding.detail)
                 if not isinstance(finding, Found):
-                    detail = f"to be sent again, decided by {asked.by}{caveat}"
+                    detail = f"to be sent again, decided by an operator{caveat}"
                     # then no other look is waited for either
                     unseen = {"first_silent": None} if caveat else {}
-                    return self._send(stored, own, detail, silences=0, deaths=0, **unseen)
+                    return self._send(stored, own, detail, asked.by, silences=0, deaths=0, **unseen)
                 found = finding
-        detail = f"adopted by {asked.by}{caveat}"
-        after = own.to(State.DONE, self.clock(), self.new_id(), detail, **found.changes())
+        detail = f"adopted by an operator{caveat}"
+        after = own.to(State.DONE, self.clock(), self.new_id(), detail, asked.by, **found.changes())
         return self.ledger.swap(stored, after)  # the others' ids count as they were read
 
     def _reconciled(self, record: Record, own: Submission, deadline: Deadline) -> tuple[Reconciliation, str]:
@@ -210,18 +210,26 @@ class Reviews:
             return True
         return self.ledger.adopt(order_id, record.key, self.new_id()) is not Adoption.OURS
 
-    def _send(self, stored: VersionedRecord, own: Submission, detail: str, **changes: Any) -> VersionedRecord:  # noqa: ANN401
+    def _send(
+        self,
+        stored: VersionedRecord,
+        own: Submission,
+        detail: str,
+        by: str,
+        **changes: Any,  # noqa: ANN401
+    ) -> VersionedRecord:
         """Whoever holds the content sends it: the worker for a drop or an order, else the next request."""
         now = self.clock()
         due = now if own.sent_by_worker else None
-        return self._to(stored, own, State.PENDING, detail, due=due, since=now, **changes)
+        return self._to(stored, own, State.PENDING, detail, by=by, due=due, since=now, **changes)
 
     def _hurry(self, stored: VersionedRecord, own: Submission, by: str) -> VersionedRecord:
         """What is tried again anyhow is tried now; nothing else about it changes."""
         kept = {
             name: getattr(own, name) for name in ("absent_after", "answer", "actor", "remedy", "incomplete")
         }
-        return self._to(stored, own, own.state, f"to be tried now, decided by {by}", due=self.clock(), **kept)
+        detail = "to be tried now, decided by an operator"
+        return self._to(stored, own, own.state, detail, by=by, due=self.clock(), **kept)
 
     def _to(
         self,

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.audit_log import log_event
 from shared.clock import Clock, Deadline
@@ -218,7 +218,7 @@ class Worker:
             after = own.to(State.REVIEW, now, self.new_id(), detail, remedy=remedy)
         else:
             due = now + timedelta(seconds=max(60.0, min(age.total_seconds() / 4, 900.0)))
-            kept = {"absent_after": own.absent_after, "answer": own.answer}
+            kept: dict[str, Any] = {"absent_after": own.absent_after, "answer": own.answer}
             turn = {"actor": why.actor, "remedy": why.remedy}
             after = own.to(own.state, now, self.new_id(), why.detail, due=due, **kept, **turn)
         try:

@@ -129,10 +129,13 @@ def test_what_funcignore_keeps_in_is_what_is_deployed() -> None:
         path.name
         for path in ROOT.iterdir()
         if not path.name.startswith((".", "__pycache__", "node_modules"))
-        and not any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)
+        and not any(fnmatch.fnmatch(path.name, pattern.removeprefix("/")) for pattern in patterns)
     }
+    folders = [pattern for pattern in patterns if (ROOT / pattern.removeprefix("/")).is_dir()]
 
     assert kept == set(DEPLOYED)
+    # without a slash it would be any folder of that name, such as shared/web
+    assert [pattern for pattern in folders if not pattern.startswith(("/", "."))] == []
 
 
 def test_azd_deploys_the_folder_that_is_built_for_the_python_of_the_app() -> None:

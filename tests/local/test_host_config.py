@@ -106,7 +106,7 @@ def test_the_application_leaves_its_longest_request_time_to_end() -> None:
     read = read_config(ROOT, {}, cores=4)
 
     assert read.function_timeout == 40 * 60
-    assert read.queues == QueueOptions(16, 8, 5.0, 5, 30, base64=True)
+    assert read.queues == QueueOptions(32, 32, 5.0, 5, 30, base64=True)
 
 
 def test_looks_become_rarer_until_there_is_a_message() -> None:

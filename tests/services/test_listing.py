@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.core.access import ANYBODY, Caller
-from shared.core.errors import StateConflictError
+from shared.core.errors import StateConflictError, StorageError
 from shared.core.ledger import State
 from shared.core.moments import LONG_AGO
 from shared.core.receipt_parts import ReceiptState
@@ -152,3 +152,10 @@ def test_a_document_that_nobody_claims_is_no_drop_to_look_at(office: Office) -> 
     with pytest.raises(StateConflictError, match="no sidecar"):
         office.services.drops.look_again(receipt)
     assert [entry["drops"] for entry in listed(office, "review")] == [[receipt.path]]
+
+
+def test_a_review_whose_receipt_storage_kept_from_being_read_once_is_listed_once(office: Office) -> None:
+    pair_in_review(office, office.order())
+    office.services.drops.receipts.report_failure("x/PO.json", StorageError("not now"), "c")
+
+    assert len(listed(office, "review")) == 1

@@ -106,7 +106,7 @@ def test_a_receipt_after_a_decision_holds_nothing_of_what_was_said_before(office
 
     after = office.receipt("x/PO.json")
     assert (after["state"], after["orderId"], after["files"]) == ("rejected", order, before["files"])
-    assert (after["actor"], after["detail"]) == ("operator", "abandoned by Ada")
+    assert (after["actor"], after["detail"]) == ("operator", "abandoned by an operator")
     assert "partnerCenter" not in after
     assert after["changed"] >= before["changed"]
 

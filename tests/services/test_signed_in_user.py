@@ -21,9 +21,10 @@ from tests.services.conftest import CUSTOMER, KEY, TENANT, MintedTokens, Office
 from tests.services.steps import NOT_DONE, fail, settle_down
 
 
-def assertion(user: int) -> str:
-    """The token of one of several users."""
-    return mint({"tid": TENANT, "oid": f"00000000-0000-4000-8000-{user:012}", "nonce": uuid.uuid4().hex}, KEY)
+def assertion(user: int, audience: str = TENANT) -> str:
+    """The token of one of several users, for our own application or another."""
+    claims: dict[str, object] = {"aud": audience, "tid": TENANT, "oid": f"00000000-0000-4000-8000-{user:012}"}
+    return mint(claims | {"nonce": uuid.uuid4().hex}, KEY)
 
 
 ADA, BOB = 1, 2
@@ -128,3 +129,13 @@ def test_what_is_done_is_told_to_whoever_has_the_key(office: Office) -> None:
     stored = office.services.ledger.read(order_key(CUSTOMER, "flow-1"))
     assert stored
     assert stored.record.customer_id == CUSTOMER
+
+
+def test_a_token_for_the_application_that_callers_sign_in_to_is_not_exchanged(office: Office) -> None:
+    for_us = [assertion(ADA, audience) for audience in (TENANT, f"api://{TENANT.upper()}")]
+    others = [assertion(ADA, audience) for audience in ("api://orders-of-contoso", "", TENANT[:-1])]
+
+    services = replace(office.services, tokens=NobodyConsented())
+
+    assert all(services.orders_for(token) is not services.orders for token in for_us)
+    assert all(services.orders_for(token) is services.orders for token in (*others, "", "no.token.at-all"))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from local.infra import LEFT_OUT, WIRED, files
+from local.infra import APART, LEFT_OUT, WIRED, files
 from shared.settings_table import DEFAULTS, SETTINGS, WORKER_SETTINGS
 from tests.structure.bicep import INFRA, TEMPLATES, body, tree, undeclared
 from tests.structure.test_docs import ROOT, page
@@ -146,10 +146,16 @@ def app_settings() -> tuple[Any, ...]:
     return tuple(settings["properties"]["function"]["parameters"].values())
 
 
+def test_a_setting_that_holds_json_has_a_parameter_of_its_own() -> None:
+    for name, parameter in APART.items():
+        assert PARAMETERS[parameter] == {"value": f"${{{name}}}"}
+        assert name in (INFRA / "main.bicep").read_text()
+
+
 def test_every_setting_of_the_table_is_wired_chosen_by_a_person_or_left_out() -> None:
     chosen, worker, wired = app_settings()
     given = set(wired) - PLATFORM
-    from_a_person = set(PARAMETERS["settings"]["value"])
+    from_a_person = {*PARAMETERS["settings"]["value"], *APART}
     table = {s.name for s in SETTINGS}
 
     assert "settings" in str(chosen)
@@ -228,7 +234,7 @@ def test_both_accounts_take_no_keys_and_the_documents_have_index_tags() -> None:
     ]
 
 
-def test_no_lifecycle_rule_reaches_the_ledger_and_its_versions_are_kept() -> None:
+def test_no_lifecycle_rule_reaches_the_ledger_but_for_sign_ins_and_its_versions_are_kept() -> None:
     (policy,) = resources("storage.bicep", "Microsoft.Storage/storageAccounts/managementPolicies").values()
     blobs = resources("storage.bicep", "Microsoft.Storage/storageAccounts/blobServices")["documentsBlobs"]
     prefixes = []
@@ -237,7 +243,8 @@ def test_no_lifecycle_rule_reaches_the_ledger_and_its_versions_are_kept() -> Non
         prefixes += rule["definition"]["filters"]["prefixMatch"]
 
     assert sorted(prefixes) == [
-        "${deadLetterContainerName}/", "${names.containers.incoming}/", "${names.containers.receipts}/",
+        "${deadLetterContainerName}/", "${names.containers.incoming}/",
+        "${names.containers.ledger}/${names.consents}", "${names.containers.receipts}/",
     ]  # fmt: skip
     assert blobs["properties"]["isVersioningEnabled"] is True
     for kind in ("deleteRetentionPolicy", "containerDeleteRetentionPolicy"):

@@ -43,4 +43,4 @@ def test_nothing_in_the_pages_is_written_where_the_policy_forbids_it() -> None:
 def test_what_is_hosted_elsewhere_stays_out_of_the_apps_package() -> None:
     ignored = (WEB.parent / ".funcignore").read_text().split()
 
-    assert {"web", "connector", "infra", "local", "tests"} <= set(ignored)
+    assert {"/web", "/connector", "/infra", "/local", "/tests"} <= set(ignored)

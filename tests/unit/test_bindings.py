@@ -10,6 +10,7 @@ from shared.core.access import ANYBODY, Caller
 from shared.core.bindings import Bindings
 
 ONE = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
+MUST = "must be an object with a list of customers for each name, or left out"
 TWO = "d0000000-0000-4000-8000-000000000002"
 
 
@@ -25,13 +26,18 @@ def bindings(**table: object) -> Bindings:
         ("[]", 'must be an object of "roles" and "folders", or one of them'),
         ("{}", 'must be an object of "roles" and "folders", or one of them'),
         ('{"users": {}}', 'must be an object of "roles" and "folders", or one of them'),
-        ('{"roles": []}', "roles: must be an object of lists of customers"),
-        ('{"roles": {"A": "*"}}', "roles: 'A' must have a list of customers"),
-        ('{"roles": {"": ["*"]}}', "roles: '' must have a list of customers"),
-        ('{"roles": {"A": ["contoso"]}}', "roles: 'A' has 'contoso', which is no tenant id and no *"),
-        ('{"roles": {"A": [7]}}', "roles: 'A' has 7, which is no tenant id and no *"),
-        ('{"folders": {"a": ["*"]}}', "folders: 'a' must end in a slash, and begin with none"),
-        ('{"folders": {"/a/": ["*"]}}', "folders: '/a/' must end in a slash, and begin with none"),
+        ('{"roles": []}', f"roles: {MUST}"),
+        ('{"roles": {}}', f"roles: {MUST}"),
+        ('{"folders": {}, "roles": {"A": ["*"]}}', f"folders: {MUST}"),
+        ('{"roles": {"A": "*"}}', "roles, entry 1: must be a name with a list of customers"),
+        ('{"roles": {"": ["*"]}}', "roles, entry 1: must be a name with a list of customers"),
+        (
+            '{"roles": {"A": ["*"], "B": ["contoso"]}}',
+            "roles, entry 2: has a customer that is no tenant id and no *",
+        ),
+        ('{"roles": {"A": [7]}}', "roles, entry 1: has a customer that is no tenant id and no *"),
+        ('{"folders": {"a": ["*"]}}', "folders, entry 1: must end in a slash, and begin with none"),
+        ('{"folders": {"/a/": ["*"]}}', "folders, entry 1: must end in a slash, and begin with none"),
     ],
 )
 def test_a_table_that_is_none_is_refused_with_what_is_wrong(text: str, says: str) -> None:

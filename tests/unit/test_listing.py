@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from shared.core.access import ANYBODY
+from shared.core.access import ANYBODY, Caller
 from shared.core.errors import InvalidInputError
-from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission, customer_in
+from shared.core.ids import customer_in
+from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission
 from shared.core.ledger_parts import DocumentFacts, OrderContent, Source
-from shared.core.listing import LISTED, can_be_hurried, entry_of, entry_of_drop, state_in, states_in, tag_of
-from shared.core.receipt_parts import FileEntry, Receipt, ReceiptBody, ReceiptState, ReceiptViolation
+from shared.core.listing import (
+    LISTED,
+    can_be_hurried,
+    entry_of,
+    entry_of_drop,
+    receipt_since,
+    state_in,
+    states_in,
+    tag_of,
+)
+from shared.core.receipt_parts import (
+    FileEntry,
+    Receipt,
+    ReceiptBody,
+    ReceiptState,
+    ReceiptViolation,
+    VersionedReceipt,
+)
 from shared.services.listing import Listing
 
 NOW = datetime(2027, 3, 31, 12, tzinfo=UTC)
@@ -40,7 +58,7 @@ def test_a_record_is_found_under_each_state_that_something_in_it_is_in() -> None
     two = submission(State.PENDING, "b", changed=NOW + HOUR), submission(State.UNKNOWN, "a")
     found = states_in(record(*two, submission(State.REVIEW), submission(State.DONE, "x")))
 
-    assert found == {ReceiptState.RETRYING: NOW + HOUR, ReceiptState.REVIEW: NOW}
+    assert found == {ReceiptState.RETRYING: NOW - HOUR, ReceiptState.REVIEW: NOW}
     assert ReceiptState.ATTACHED not in LISTED
     assert tag_of(ReceiptState.REVIEW) == "in-review"
 
@@ -51,6 +69,38 @@ def test_a_receipt_that_tells_what_the_ledger_tells_is_not_found() -> None:
     attached = Receipt("a/PO.json", ReceiptState.ATTACHED, NOW, "s1", ReceiptBody())
 
     assert [state_in(one) for one in (receipt, mirror, attached)] == [ReceiptState.REVIEW, None, None]
+
+
+def test_a_document_without_its_end_is_told_by_the_receipt_and_not_for_ever_by_its_record() -> None:
+    own = submission(State.REFUSED, incomplete=True)
+    mirror = Receipt("a/PO.json", ReceiptState.WAITING, NOW, "s1", ReceiptBody(), mirrors=True)
+
+    assert states_in(record(own, submission(State.DONE, "whole"))) == {}
+    assert state_in(mirror) is ReceiptState.WAITING
+
+
+def test_what_waits_is_as_old_as_its_waiting_and_what_ended_as_its_end() -> None:
+    body = ReceiptBody(since="2027-03-30T12:00:00+00:00", changed="2027-03-31T11:00:00+00:00")
+
+    def moment(state: ReceiptState, told: ReceiptBody = body) -> datetime:
+        return receipt_since(Receipt("a/PO.json", state, NOW, "s1", told))
+
+    assert moment(ReceiptState.WAITING) == NOW - 24 * HOUR
+    assert moment(ReceiptState.REVIEW) == NOW - HOUR
+    assert moment(ReceiptState.REVIEW, ReceiptBody()) == NOW
+
+
+def test_a_bound_reader_is_not_shown_what_was_attached_before_for_another_customer() -> None:
+    mine, other = "c501c3c4-d776-40ef-9ecf-9cefb59442c1", "d0000000-0000-4000-8000-000000000002"
+    previous = [{"submission": f"attachments/{one}/5cf7/d", "files": []} for one in (mine, other)]
+    document = {"drop": "a/PO.json", "previous": previous}
+    receipt = VersionedReceipt(
+        "a/PO.json", ReceiptState.ATTACHED, NOW, "s1", ReceiptBody(), document=document
+    )
+
+    assert receipt.shown_to(Caller("ada", frozenset({mine})))["previous"] == previous[:1]
+    assert receipt.shown_to(ANYBODY) == document
+    assert replace(receipt, document={"drop": "a/PO.json"}).shown_to(ANYBODY) == {"drop": "a/PO.json"}
 
 
 def test_a_review_shows_its_reason_its_documents_and_what_a_person_may_decide() -> None:
