@@ -21,7 +21,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 LOCK := $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-header
 
-.PHONY: help setup demo run test bench soak api infra package lock clean
+.PHONY: help setup demo run test bench soak api infra package sbom lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
@@ -60,6 +60,10 @@ infra: $(READY) ## write the names that infra/ shares with the code anew
 
 package: $(READY) ## build what is deployed: .local/package/app.zip, and the folder that azd takes
 	@$(PY) -m local.package $(ARGS)
+
+sbom: $(READY) ## list what is deployed, with hashes, as CycloneDX: .local/sbom.json
+	@$(VENV)/bin/cyclonedx-py requirements requirements.txt --output-format JSON --output-file .local/sbom.json
+	@echo "wrote .local/sbom.json"
 
 lock: $(READY) ## write requirements*.txt anew from the ranges in requirements*.in; ARGS=--upgrade takes newer versions
 	$(LOCK) --python-version 3.11 $(ARGS) requirements.in -o requirements.txt

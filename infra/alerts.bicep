@@ -34,7 +34,7 @@ var queries = [
     runbook: 'review'
     severity: 1
     every: 'PT1H'
-    window: 'P2D'
+    window: 'PT1H'
     operator: 'GreaterThan'
     threshold: 0
   }

@@ -17,6 +17,7 @@ from shared.core.access import ANYBODY, Caller
 from shared.core.errors import InvalidInputError, MarkerRefusedError, Violation
 from shared.core.listing import entry_of, entry_of_drop, listed_state, since_when
 from shared.core.models import order_attachments_key
+from shared.core.moments import iso_moment
 from shared.core.receipt_parts import ReceiptState
 from shared.storage.ledger_store import LedgerStore
 from shared.storage.receipt_store import ReceiptStore
@@ -60,6 +61,12 @@ class Listing:
         visible = (receipt for receipt in receipts if caller.may_act_for(receipt.body.customer_id or ""))
         entries += map(entry_of_drop, visible)
         return entries, _text(_RECEIPTS, marker) if marker else ""
+
+    def counted(self, state: ReceiptState) -> tuple[int, datetime | None]:
+        """How many are in that state, and since when the oldest is; None when there is none. Of several of
+        one order the youngest counts. Raises StorageError."""
+        moments = [*self.ledger.moments(state), *self.receipts.moments(state)]
+        return len(moments), iso_moment(min(moments)) if moments else None
 
     def of_order(self, customer_id: str, order_id: str) -> list[Entry]:
         """Every submission of documents for that order, the latest first. Raises StorageError."""

@@ -73,8 +73,10 @@ class Notices:
     """Messages of one run; the next one tells the rest."""
 
     def run(self, deadline: Deadline) -> int:
-        """Tell what there is to tell; how many messages. Nothing raises: the next run tells it."""
+        """Tell what there is to tell, and log how much is open; how many messages were sent. Nothing raises:
+        the next run tells it."""
         try:
+            self._log_open_work()
             return self._run(deadline)
         except StorageError as error:
             log.warning("people could not be told of what is open: %s", error)
@@ -99,6 +101,13 @@ class Notices:
         if sent:
             log_event("people told", count=sent)
         return sent
+
+    def _log_open_work(self) -> None:
+        """What alerts and dashboards count, from storage itself, so that no restart forgets it."""
+        for state in (*WAITS, ReceiptState.REVIEW):
+            count, since = self.listing.counted(state)
+            oldest = (self.clock() - since).total_seconds() if since else 0
+            log_event("open work", state=str(state), count=count, oldestSeconds=int(oldest))
 
     def _news(self, since: datetime, now: datetime) -> Iterator[tuple[ReceiptState, datetime, Entry]]:
         """What came to a state that is told, and when."""

@@ -21,6 +21,7 @@ from urllib3.response import BaseHTTPResponse
 
 from shared.core.errors import BlobMissingError, MarkerRefusedError, StorageError, StorageUnknownError
 from shared.core.ids import has_dot_segment
+from shared.core.moments import LONG_AGO
 from shared.settings import StorageSettings
 from shared.storage import headers as response_headers
 from shared.storage.account import Account
@@ -150,6 +151,15 @@ class BlobStore:
             )
             for blob in found:
                 yield blob.name
+
+    def moments(self, container: str, tag: str) -> Iterator[str]:
+        """The moments in that index tag, one for each blob that has it, in no order. Raises StorageError."""
+        with suppress(BlobMissingError), translated(f"query {container}", tagged=True):
+            found = self.account.service.get_container_client(container).find_blobs_by_tags(
+                f"\"{tag}\" >= '{stamp(LONG_AGO)}'", results_per_page=5000
+            )
+            for blob in found:
+                yield str((blob.tags or {}).get(tag, ""))
 
     def tagged(
         self, container: str, tag: str, since: datetime, until: datetime | None, marker: str = ""

@@ -174,6 +174,10 @@ class LedgerStore:
             if name.startswith(_KINDS):
                 yield name.removesuffix(".json")
 
+    def moments(self, state: ReceiptState) -> Iterator[str]:
+        """Since when each of what is in that state is there. Raises StorageError."""
+        return self._blobs.moments(self._container, tag_of(state))
+
     def page(
         self, state: ReceiptState, since: datetime, until: datetime | None, marker: str
     ) -> tuple[list[Record], str]:

@@ -76,6 +76,10 @@ class ReceiptStore:
         """Paths of the receipts whose moment has come, in no order."""
         return self._blobs.due_before(self._container, now)
 
+    def moments(self, state: ReceiptState) -> Iterator[str]:
+        """Since when each of what is in that state is there. Raises StorageError."""
+        return self._blobs.moments(self._container, tag_of(state))
+
     def page(
         self, state: ReceiptState, since: datetime, until: datetime | None, marker: str
     ) -> tuple[list[VersionedReceipt], str]:

@@ -146,4 +146,4 @@ def test_the_objectives_that_are_promised_are_the_ones_that_are_measured() -> No
     assert "10 minutes" in text
     assert "late * 100 > complete" in QUERIES["late-drops"]
     assert QUERIES["late-drops"].count("10m") == 2
-    assert "ago(1d)" in QUERIES["review-old"]
+    assert "oldestSeconds) > 86400" in QUERIES["review-old"]

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from local.fault_rules import Fault
 from shared.bootstrap import Services
 from tests.services.conftest import CUSTOMER, Office
@@ -115,3 +117,22 @@ def test_of_a_flood_each_sweep_tells_some_until_all_are_told_once(office: Office
         assert len(some) == much
         found += [item["drops"][0] for _, item in some]
     assert sorted(found) == names
+
+
+def test_a_sweep_logs_how_much_is_open_and_how_old_the_oldest_is(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    pair_in_review(office, office.order())
+    office.drop("waits/PO.json", office.sidecar(office.order()))
+    office.ring("waits/PO.json")
+    office.clock.ahead += timedelta(hours=2)
+    with caplog.at_level("INFO", "audit"):
+        told(office)
+
+    lines = [json.loads(r.getMessage()) for r in caplog.records if r.name == "audit"]
+    found = {line["state"]: line for line in lines if line["event"] == "open work"}
+    assert {state: line["count"] for state, line in found.items()} == {
+        "waiting": 1, "submitting": 0, "retrying": 0, "review": 1,
+    }  # fmt: skip
+    assert 7200 <= found["review"]["oldestSeconds"] < 7300
+    assert found["retrying"]["oldestSeconds"] == 0
