@@ -20,7 +20,7 @@ This text is kept in {guide}.
 
   API                 {api}   (process {pid}; a host that ends is started again)
   function key        {key}
-  master key          {master}   (for POST reviews)
+  master key          {master}   (for operators: reviews, consent, doctor)
   order page          {pages}/order/   (asks for a key: the function key)
   operators' board    {pages}/board/   (asks for a key: the master key)
   dashboard           {dashboard}   (what Partner Center holds and received)
