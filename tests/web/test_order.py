@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import FilePayload, Route, expect
+from playwright.sync_api import Dialog, FilePayload, Route, expect
 
 from local.stack import Plan, Stack
 from tests.app.conftest import CUSTOMER, App
@@ -196,6 +196,56 @@ def test_an_order_whose_page_is_reloaded_while_it_is_sent_is_placed_once(app: Ap
     placed(at_order)
 
     assert len(app.seen()["orders"]) == 1
+
+
+def test_an_order_that_may_have_been_placed_is_sent_again_unchanged_unless_somebody_confirms_another(
+    app: App, at_order: Tab
+) -> None:
+    page, held, asked = at_order.page, list[Route](), list[str]()
+    another = page.get_by_role("button", name="Begin another order")
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort("connectionreset")
+
+    def decline(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.route("**/orders", lose)
+    fill_order(at_order)
+    place(at_order)
+    expect(page.locator("#order-form .summary")).to_contain_text("Send it again, unchanged")
+    expect(page.get_by_label("Quantity")).to_be_disabled()
+    at_order.accessible()
+    page.unroute("**/orders")
+    page.reload()
+    place(at_order)
+    expect(page.locator("#order-form .summary")).to_contain_text("You are not signed in")
+    expect(page.get_by_label("Quantity")).to_be_disabled()
+    page.once("dialog", decline)
+    another.click()
+    at_order.use_key(app.stack.hosts[0].key)
+    page.route("**/orders", lambda route: held.append(route))
+    place(at_order)
+    expect(page.locator("#order-note")).to_contain_text("Sending the order")
+    expect(another).to_be_hidden()
+    held[0].continue_()
+    placed(at_order)
+
+    (order,) = app.seen()["orders"]
+    expect(page.locator("#order-note")).to_contain_text(order["id"])
+    assert [str(held[0].request.headers["idempotency-key"]) in text for text in asked] == [True]
+    another.click()
+    expect(page.get_by_label("Quantity")).to_be_enabled()
+    page.unroute("**/orders")
+    page.route("**/orders", lambda route: route.abort())
+    fill_order(at_order)
+    place(at_order)
+    page.once("dialog", lambda dialog: dialog.accept())
+    another.click()
+    expect(page.locator("#order-note")).to_contain_text("may have been placed")
+    expect(page.get_by_label("Quantity")).to_have_value("")
 
 
 def test_after_a_refusal_the_corrected_order_is_a_new_request(app: App, at_order: Tab) -> None:
