@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -288,9 +289,7 @@ def test_large_files_go_past_the_app_and_an_upload_that_breaks_off_is_resumed(
     at_order.use_key(app.stack.hosts[0].key)
     expect(page.locator("#documents-note")).to_contain_text("choose these files again: PO 2.pdf.")
     page.locator("#po-files").set_input_files([pdf("PO 2.pdf", 99)])
-    expect(page.locator("#documents-note")).to_contain_text(
-        "Not part of this upload, or changed since: PO 2.pdf"
-    )
+    expect(page.locator("#documents-note")).to_contain_text("Not what was sent, or changed since: PO 2.pdf")
     with page.expect_request(re.compile(r"/PO%202\.pdf\?")) as again:
         page.locator("#po-files").set_input_files([second])
         press(at_order, "Resume the upload")
@@ -299,6 +298,106 @@ def test_large_files_go_past_the_app_and_an_upload_that_breaks_off_is_resumed(
     assert broken == [again.value.url]
     assert names(app, order) == [["PO 1.pdf", "PO 2.pdf"]]
     assert page.evaluate("JSON.parse(sessionStorage.documents).upload") is None
+
+
+def test_a_form_that_got_no_answer_is_sent_again_unchanged_unless_somebody_confirms_another_set(
+    app: App, at_order: Tab, tmp_path: Path
+) -> None:
+    order, page = app.new_order(), at_order.page
+    note, file = page.locator("#documents-note"), tmp_path / "PO.pdf"
+    file.write_bytes(pdf("PO.pdf", 5000)["buffer"])
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort("connectionreset")
+
+    page.route("**/attachments", lose)
+    fill_documents(at_order, order)
+    page.locator("#po-files").set_input_files(file)
+    press(at_order, "Attach the documents")
+    expect(note).to_contain_text(f"The documents for order {order} may be attached")
+    expect(page.locator("#price")).to_be_disabled()
+    expect(page.get_by_role("button", name="Remove PO.pdf")).to_have_count(0)
+    at_order.accessible()
+    page.unroute("**/attachments")
+    page.reload()
+    at_order.use_key(app.stack.hosts[0].key)
+    press(at_order, "Send them again")
+    expect(note).to_contain_text("choose these files again: PO.pdf. Then send them again unchanged")
+    page.locator("#po-files").set_input_files([pdf("PO.pdf", 5000)])
+    expect(note).to_contain_text("Not what was sent, or changed since: PO.pdf")
+    page.locator("#po-files").set_input_files(file)
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    press(at_order, "Change the documents")
+    expect(page.locator("#price")).to_be_disabled()
+    press(at_order, "Send them again")
+    attached(at_order)
+
+    assert names(app, order) == [["PO.pdf"]]
+    press(at_order, "Attach other documents")
+    page.route("**/attachments", lambda route: route.abort())
+    fill_documents(at_order, order, pdf("PO.pdf", 5000))
+    press(at_order, "Attach the documents")
+    page.once("dialog", lambda dialog: dialog.accept())
+    press(at_order, "Change the documents")
+    expect(page.locator("#price")).to_be_enabled()
+    expect(page.get_by_role("button", name="Remove PO.pdf")).to_be_enabled()
+
+
+def test_an_order_that_is_placed_leaves_documents_alone_that_are_chosen_for_another(
+    app: App, at_order: Tab
+) -> None:
+    page = at_order.page
+    for quantity, files in (("5", []), ("6", [pdf("PO.pdf", 5000)])):
+        fill_order(at_order, quantity)
+        place(at_order)
+        placed(at_order)
+        expect(page.locator("#order")).to_have_value(app.seen()["orders"][-1]["id"])
+        page.locator("#po-files").set_input_files(files)
+        press(at_order, "Begin another order")
+    of_second = page.locator("#order").input_value()
+    page.locator("#po-files").set_input_files([pdf("PO.pdf", 6000)])
+    expect(page.locator("#documents-note")).to_contain_text("PO.pdf was replaced")
+    fill_order(at_order, "7")
+    place(at_order)
+    placed(at_order)
+
+    expect(page.locator("#order")).to_have_value(of_second)
+    expect(page.locator("#files li")).to_have_count(1)
+
+
+def test_an_answer_that_makes_no_sense_does_not_leave_the_form_at_work(app: App, at_order: Tab) -> None:
+    page = at_order.page
+    open_to_all = {"Access-Control-Allow-Origin": "*"}
+    page.route("**/uploads", lambda route: route.fulfill(status=201, json={}, headers=open_to_all))
+    fill_documents(at_order, app.new_order(), pdf("PO.pdf", 3_200_000))
+    press(at_order, "Attach the documents")
+
+    expect(page.locator("#documents-form .summary")).to_contain_text("This page could not go on")
+    expect(page.locator("#price")).to_be_enabled()
+
+
+def test_a_receipt_that_is_tried_again_does_not_tell_that_a_missing_file_has_arrived(
+    app: App, at_order: Tab
+) -> None:
+    order, page = app.new_order(), at_order.page
+    first, second = pdf("=?utf-8?Q?PO_=31=2Epdf?=", 2_500_000), pdf("PO 2.pdf", 2_000_000)
+    receipt = {"state": "retrying", "files": [{"fileName": "PO 1.pdf"}]}
+    open_to_all = {"Access-Control-Allow-Origin": "*"}
+    page.route(re.compile(r"/PO%202\.pdf\?"), lambda route: route.abort("connectionreset"))
+    page.route("**/drops/**", lambda route: route.fulfill(json=receipt, headers=open_to_all))
+    fill_documents(at_order, order, first, second)
+    press(at_order, "Attach the documents")
+    page.get_by_role("heading", name=f"The upload for order {order} is not complete").wait_for()
+    page.unroute_all()
+    page.reload()
+    at_order.use_key(app.stack.hosts[0].key)
+    expect(page.locator("#documents-note")).to_contain_text("choose these files again: PO 2.pdf.")
+    page.locator("#po-files").set_input_files([second])
+    press(at_order, "Resume the upload")
+    attached(at_order)
+
+    assert names(app, order) == [["PO 1.pdf", "PO 2.pdf"]]
 
 
 def test_a_page_that_is_reloaded_after_its_upload_goes_on_with_the_receipt(app: App, at_order: Tab) -> None:
@@ -337,21 +436,24 @@ def test_what_is_wrong_with_files_is_told_before_and_after_they_are_sent(app: Ap
     assert names(app, order) == [["Whole.pdf"]]
 
 
-def test_files_can_be_dropped_on_the_page(app: App, at_order: Tab) -> None:
+def test_files_can_be_dropped_on_their_place_and_do_nothing_beside_it(app: App, at_order: Tab) -> None:
     order = app.new_order()
     fill_documents(at_order, order)
-    at_order.page.evaluate(
+    kept = at_order.page.evaluate(
         """() => {
           const moved = new DataTransfer();
           moved.items.add(new File(["%PDF-1.7 %%EOF"], "Dropped.pdf", {type: "application/pdf"}));
-          document.getElementById("po-drop").dispatchEvent(
+          const drop = (at) => !at.dispatchEvent(
             new DragEvent("drop", {dataTransfer: moved, bubbles: true, cancelable: true}));
+          drop(document.getElementById("po-drop"));
+          return drop(document.body);
         }"""
     )
     press(at_order, "Attach the documents")
     attached(at_order)
 
     assert names(app, order) == [["Dropped.pdf"]]
+    assert kept, "the browser would open a file that is dropped beside the zone"
 
 
 def test_a_wrong_key_is_explained_and_the_right_one_goes_on_with_the_same_request(app: App, tab: Tab) -> None:
