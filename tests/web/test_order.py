@@ -406,6 +406,7 @@ def test_a_page_that_is_reloaded_after_its_upload_goes_on_with_the_receipt(app: 
     fill_documents(at_order, order, pdf("PO.pdf", 3_200_000))
     press(at_order, "Attach the documents")
     page.get_by_text("Waiting until they are attached").wait_for()
+    expect(page.locator("#po-files")).to_be_disabled()
     page.reload()
     at_order.use_key(app.stack.hosts[0].key)
     attached(at_order)
