@@ -398,7 +398,7 @@ function startOver() {
 
 function acceptDrops(zone, tender) {
   const over = (on) => (event) => {
-    if (busy) return; // the window refuses it
+    if (on && busy) return; // the window refuses it
     event.preventDefault();
     zone.classList.toggle("over", on);
   };
@@ -412,7 +412,7 @@ function acceptDrops(zone, tender) {
 
 /** A file that is dropped where it cannot be taken would open in place of the page. */
 function refuseDrop(event) {
-  if (event.defaultPrevented) return;
+  if (event.defaultPrevented || !event.dataTransfer.types.includes("Files")) return;
   event.preventDefault();
   event.dataTransfer.dropEffect = "none";
 }
