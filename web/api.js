@@ -97,8 +97,8 @@ function notSignedIn(error) {
  * a page nothing of them; `health` needs no key and tells whether the app itself can be reached (docs/http.md).
  */
 async function unanswered(anonymous) {
-  const again = "What you entered is still here. Send it again: nothing is done twice.";
-  if (!navigator.onLine) return { type: "network", title: "You are offline", detail: "The request was not sent.", remedy: again };
+  const again = "What you entered is still here. Send it again, unchanged: if it arrived, it is not done a second time.";
+  if (!navigator.onLine) return { type: "network", title: "You are offline", detail: "The request has probably not arrived.", remedy: again };
   try {
     await fetch(`${config.api}/health`, { cache: "no-store" });
   } catch {

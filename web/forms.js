@@ -48,6 +48,13 @@ export function clearProblem(form) {
   });
 }
 
+/** Let nobody change anything in `form` while `on`; only `free` can still be pressed, and takes the focus over. */
+export function lock(form, on, free) {
+  const focused = form.contains(document.activeElement) && document.activeElement;
+  for (const control of form.elements) control.disabled = on && control !== free;
+  if (focused && focused.disabled) free.focus();
+}
+
 /** A label, a hint and a control that belong together. */
 export function field(id, label, control, hint = "") {
   control.id = id;

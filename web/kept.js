@@ -1,6 +1,7 @@
 /**
- * What survives a reload of this tab (sessionStorage): what was typed, the Idempotency-Key, addresses under which
- * an outcome is asked for or one file is uploaded. Never a key or a token of the user.
+ * What survives a reload of this tab (sessionStorage): what was typed, the Idempotency-Key, what was sent (of files
+ * name, size and date), addresses under which an outcome is asked for or one file is uploaded. Never a key or a token
+ * of the user.
  */
 
 /** @param {string} name @returns {any} */

@@ -14,6 +14,8 @@ const HAD = "signed-in";
 /** @type {{key?: string, token?: string, refresh?: string, until?: number, name?: string}} */
 let held = {};
 let failure = "";
+/** @type {Promise<void> | null} */
+let renewal = null;
 
 /** Nobody is signed in; the message says what to do. */
 export class SignInNeeded extends Error {}
@@ -25,8 +27,10 @@ export async function headers() {
     return { "x-functions-key": held.key };
   }
   if (held.refresh && Date.now() > (held.until ?? 0)) {
-    await redeem({ grant_type: "refresh_token", refresh_token: held.refresh });
+    renewal ??= redeem({ grant_type: "refresh_token", refresh_token: held.refresh }).finally(() => (renewal = null));
+    await renewal;
     show();
+    if (failure) throw new SignInNeeded(`${failure} Send this again, or sign in at the top of the page.`);
   }
   if (!held.token) throw new SignInNeeded("Sign in at the top of the page, then send this again.");
   return { Authorization: `Bearer ${held.token}` };
@@ -83,8 +87,8 @@ async function takeUp() {
   }
 }
 
+/** Only a refusal ends a session: a service that is away may be back for the next request. */
 async function redeem(grant) {
-  held = {};
   try {
     const response = await fetch(`${config.entra.authority}/oauth2/v2.0/token`, {
       method: "POST",
@@ -92,6 +96,7 @@ async function redeem(grant) {
     });
     const answer = await response.json();
     failure = response.ok ? "" : (answer.error_description ?? "The sign-in was not accepted.");
+    if (response.status === 400 || response.status === 401) held = {};
     if (!response.ok) return;
     const until = Date.now() + (answer.expires_in - 60) * 1000;
     held = { token: answer.access_token, refresh: answer.refresh_token, until, name: nameIn(answer.id_token) };
@@ -126,7 +131,7 @@ function nameIn(token = "") {
 function show() {
   const panel = byId("session");
   if (config.signIn === "key") fill(panel, ...(held.key ? keyHeld() : keyForm()));
-  else if (held.token) fill(panel, make("p", {}, "Signed in", held.name && " as ", held.name && make("strong", {}, held.name)));
+  else if (held.token && !failure) fill(panel, make("p", {}, "Signed in", held.name && " as ", held.name && make("strong", {}, held.name)));
   else fill(panel, failure && make("p", { role: "alert" }, failure), button("sign-in", "Sign in", () => signIn()));
 }
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -62,7 +63,11 @@ class ScriptedApp(WebServer):
 
     def _listing(self, query: Mapping[str, str]) -> dict[str, Any]:
         if "state" in query:
-            found = [item for item in self.items if item["state"] == query["state"]]
+            since = datetime.fromisoformat(query.get("since", "0001-01-01T00:00:00Z"))
+            in_state = [item for item in self.items if item["state"] == query["state"]]
+            found = [
+                one for one in in_state if "since" not in one or datetime.fromisoformat(one["since"]) >= since
+            ]
         else:
             asked = (query["customerId"], query["orderId"])
             found = [item for item in self.items if (item.get("customerId"), item.get("orderId")) == asked]
@@ -86,6 +91,7 @@ class Entra(WebServer):
         super().__init__(self._answer)
         self.signed_in = True
         self.lifetime = 3600
+        self.away = False
         self.prompts: list[str] = []
         self.grants: list[str] = []
         self._challenges: dict[str, tuple[str, str]] = {}
@@ -109,6 +115,8 @@ class Entra(WebServer):
 
     def _token(self, form: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         self.grants.append(form["grant_type"])
+        if self.away:
+            return 503, {"error": "temporarily_unavailable", "error_description": "AADSTS90033: try later."}
         if form["grant_type"] == "authorization_code":
             digest = hashlib.sha256(form["code_verifier"].encode()).digest()
             challenge, redirect = self._challenges.pop(form["code"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from local.pages import Pages
 from tests.app.conftest import CUSTOMER
+from tests.local.hosts import eventually
 from tests.web.conftest import Tab, watched
 from tests.web.scripted import KEY, Entra, ScriptedApp
 
@@ -19,7 +21,12 @@ CORRELATION = "0b5e0f0e-5f0a-4b39-8f11-6a3f5f1f0001"
 STORAGE = "http://127.0.0.1:9"
 
 
+NOW = datetime.now(UTC)
 DECISIONS = {"review": ["adopt", "retry", "send-again", "give-up"], "retrying": ["retry"]}
+
+
+def days_ago(days: int) -> str:
+    return (NOW - timedelta(days=days)).isoformat()
 
 
 def item(state: str, number: int = 0, **members: Any) -> dict[str, Any]:
@@ -35,7 +42,7 @@ def item(state: str, number: int = 0, **members: Any) -> dict[str, Any]:
         "actor": "operator",
         "remedy": "look at the order in Partner Center, then decide",
         "errors": [{"pointer": "/customerPrice", "detail": "has a decimal comma; write 1.5"}],
-        "since": "2026-11-27T10:00:00+00:00",
+        "since": days_ago(1),
         "changed": "2026-11-27T10:05:00+00:00",
         "nextAttempt": "2026-11-27T11:00:00+00:00",
         "attempts": 3,
@@ -119,6 +126,18 @@ def test_each_state_has_a_list_of_its_own(app: ScriptedApp, open_board: Callable
     tab.accessible()
 
 
+@pytest.mark.parametrize("state", ["rejected", "retrying"])
+def test_a_list_that_nobody_empties_shows_the_last_14_days_and_says_so(
+    app: ScriptedApp, open_board: Callable[[str], Tab], state: str
+) -> None:
+    app.items = [item(state, 1, since=days_ago(13)), item(state, 2, since=days_ago(15))]
+    tab = open_board(f"#{state}")
+    card(tab, "Documents for order order-1").wait_for()
+
+    expect(tab.page.locator("#list article")).to_have_count(1)
+    expect(tab.page.locator("#list-title")).to_have_text(f"{state.capitalize()}, of the last 14 days")
+
+
 def test_nothing_to_do_is_told(open_board: Callable[[str], Tab]) -> None:
     tab = open_board("")
 
@@ -188,6 +207,7 @@ def test_a_decision_can_be_left_alone_before_it_is_confirmed(
 def test_what_retries_or_waits_can_be_tried_now(app: ScriptedApp, open_board: Callable[[str], Tab]) -> None:
     lonely = {"kind": "drop", "state": "retrying", "changed": "never", "drops": ["a b/PO #1.json"]}
     app.items = [item("retrying", 1), lonely]
+    app.receipts = {"known.json": {"state": "retrying", "drop": "known.json", "submission": "attachments/x"}}
     tab = open_board("#retrying")
     tab.page.get_by_role("button", name="Try now: Drop a b/PO #1.json").click()
     expect(tab.page.locator("#board-note")).to_contain_text("looks at the drop now")
@@ -195,10 +215,15 @@ def test_what_retries_or_waits_can_be_tried_now(app: ScriptedApp, open_board: Ca
     tab.page.get_by_label("Who decides").fill("Ada")
     tab.page.get_by_role("button", name="Try it now").click()
     expect(tab.page.locator("#board-note")).to_contain_text("decided")
+    tab.page.get_by_label("Path of a drop").fill("known.json")
+    tab.page.get_by_role("button", name="Find the drop").click()
+    tab.page.get_by_role("button", name="Try now: Drop known.json").click()
+    expect(tab.page.locator("#board-note")).to_contain_text("looks at the drop now")
 
     assert app.posted == [
         ("drops/a b/PO #1.json", {}),
         (f"reviews/attachments/{CUSTOMER}/order-1/{1:064x}", {"decision": "retry", "by": "Ada"}),
+        ("drops/known.json", {}),
     ]
 
 
@@ -332,8 +357,8 @@ def test_a_session_that_has_ended_asks_for_a_new_sign_in_and_not_for_ever(
     assert entra.prompts == ["", "none", ""]
 
 
-def test_a_token_that_has_expired_is_renewed_without_leaving_the_page(
-    pages: Pages, entra: Entra, tab: Tab
+def test_a_token_that_has_expired_is_renewed_once_without_leaving_the_page(
+    app: ScriptedApp, pages: Pages, entra: Entra, tab: Tab
 ) -> None:
     tab.secrets += [Entra.TOKEN, Entra.REFRESH]
     entra.lifetime = 0
@@ -342,6 +367,19 @@ def test_a_token_that_has_expired_is_renewed_without_leaving_the_page(
     expect(tab.page.locator("#board-note")).to_have_text("Nothing needs a decision.")
 
     assert entra.grants == ["authorization_code", "refresh_token"]
+    tab.page.evaluate("() => { for (const _ of [1, 2]) document.getElementById('refresh').click(); }")
+    eventually(lambda: len(app.seen) == 3)
+
+    assert entra.grants == ["authorization_code", "refresh_token", "refresh_token"]
+    entra.away = True
+    tab.page.get_by_role("button", name="Refresh").click()
+    expect(tab.page.locator("#board-note")).to_contain_text("AADSTS90033")
+    tab.accessible()
+    entra.away = False
+    tab.page.get_by_role("button", name="Refresh").click()
+    expect(tab.page.locator("#board-note")).to_have_text("Nothing needs a decision.")
+    tab.page.get_by_text("Signed in as").wait_for()
+
     assert entra.prompts == [""]
 
 

@@ -6,11 +6,12 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import FilePayload, Route, expect
+from playwright.sync_api import Dialog, FileChooser, FilePayload, Route, expect
 
 from local.stack import Plan, Stack
 from tests.app.conftest import CUSTOMER, App
@@ -116,14 +117,17 @@ def test_by_keyboard_alone_an_order_is_placed_and_gets_its_documents_once(app: A
     tab.type_into("Currency", "CAD")
     tab.tab_to("The order is part of a tender")
     tab.page.keyboard.press("Space")
-    for name, file in (
-        ("Purchase order files", pdf("PO.pdf", 50_000)),
-        ("Tender files", pdf("Tender.pdf", 40_000)),
-    ):
+    files = [pdf("PO.pdf", 50_000), pdf("Tender.pdf", 40_000)]
+
+    def choose(chooser: FileChooser) -> None:
+        chooser.set_files(files.pop(0))
+
+    tab.page.on("filechooser", choose)  # one listener: between two, a chooser can open unseen
+    for name, chosen in (("Purchase order files", "PO.pdf"), ("Tender files", "Tender.pdf")):
         tab.tab_to(name)
-        with tab.page.expect_file_chooser() as chooser:
-            tab.page.keyboard.press("Space")
-        chooser.value.set_files(file)
+        tab.page.keyboard.press("Space")
+        expect(tab.page.locator("#files")).to_contain_text(chosen)
+    tab.page.remove_listener("filechooser", choose)
     tab.accessible()
     tab.tab_to("Attach the documents")
     tab.page.keyboard.press("Enter")
@@ -198,6 +202,56 @@ def test_an_order_whose_page_is_reloaded_while_it_is_sent_is_placed_once(app: Ap
     assert len(app.seen()["orders"]) == 1
 
 
+def test_an_order_that_may_have_been_placed_is_sent_again_unchanged_unless_somebody_confirms_another(
+    app: App, at_order: Tab
+) -> None:
+    page, held, asked = at_order.page, list[Route](), list[str]()
+    another = page.get_by_role("button", name="Begin another order")
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort("connectionreset")
+
+    def decline(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.route("**/orders", lose)
+    fill_order(at_order)
+    place(at_order)
+    expect(page.locator("#order-form .summary")).to_contain_text("Send it again, unchanged")
+    expect(page.get_by_label("Quantity")).to_be_disabled()
+    at_order.accessible()
+    page.unroute("**/orders")
+    page.reload()
+    place(at_order)
+    expect(page.locator("#order-form .summary")).to_contain_text("You are not signed in")
+    expect(page.get_by_label("Quantity")).to_be_disabled()
+    page.once("dialog", decline)
+    another.click()
+    at_order.use_key(app.stack.hosts[0].key)
+    page.route("**/orders", lambda route: held.append(route))
+    place(at_order)
+    expect(page.locator("#order-note")).to_contain_text("Sending the order")
+    expect(another).to_be_hidden()
+    held[0].continue_()
+    placed(at_order)
+
+    (order,) = app.seen()["orders"]
+    expect(page.locator("#order-note")).to_contain_text(order["id"])
+    assert [str(held[0].request.headers["idempotency-key"]) in text for text in asked] == [True]
+    another.click()
+    expect(page.get_by_label("Quantity")).to_be_enabled()
+    page.unroute("**/orders")
+    page.route("**/orders", lambda route: route.abort())
+    fill_order(at_order)
+    place(at_order)
+    page.once("dialog", lambda dialog: dialog.accept())
+    another.click()
+    expect(page.locator("#order-note")).to_contain_text("may have been placed")
+    expect(page.get_by_label("Quantity")).to_have_value("")
+
+
 def test_after_a_refusal_the_corrected_order_is_a_new_request(app: App, at_order: Tab) -> None:
     refusal = {"kind": "status", "status": 400, "body": {"code": 800002, "description": "No."}}
     simulate(app, "faults", [{"on": "POST order", "do": refusal}])
@@ -238,9 +292,7 @@ def test_large_files_go_past_the_app_and_an_upload_that_breaks_off_is_resumed(
     at_order.use_key(app.stack.hosts[0].key)
     expect(page.locator("#documents-note")).to_contain_text("choose these files again: PO 2.pdf.")
     page.locator("#po-files").set_input_files([pdf("PO 2.pdf", 99)])
-    expect(page.locator("#documents-note")).to_contain_text(
-        "Not part of this upload, or changed since: PO 2.pdf"
-    )
+    expect(page.locator("#documents-note")).to_contain_text("Not what was sent, or changed since: PO 2.pdf")
     with page.expect_request(re.compile(r"/PO%202\.pdf\?")) as again:
         page.locator("#po-files").set_input_files([second])
         press(at_order, "Resume the upload")
@@ -251,12 +303,113 @@ def test_large_files_go_past_the_app_and_an_upload_that_breaks_off_is_resumed(
     assert page.evaluate("JSON.parse(sessionStorage.documents).upload") is None
 
 
+def test_a_form_that_got_no_answer_is_sent_again_unchanged_unless_somebody_confirms_another_set(
+    app: App, at_order: Tab, tmp_path: Path
+) -> None:
+    order, page = app.new_order(), at_order.page
+    note, file = page.locator("#documents-note"), tmp_path / "PO.pdf"
+    file.write_bytes(pdf("PO.pdf", 5000)["buffer"])
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort("connectionreset")
+
+    page.route("**/attachments", lose)
+    fill_documents(at_order, order)
+    page.locator("#po-files").set_input_files(file)
+    press(at_order, "Attach the documents")
+    expect(note).to_contain_text(f"The documents for order {order} may be attached")
+    expect(page.locator("#price")).to_be_disabled()
+    expect(page.get_by_role("button", name="Remove PO.pdf")).to_have_count(0)
+    at_order.accessible()
+    page.unroute("**/attachments")
+    page.reload()
+    at_order.use_key(app.stack.hosts[0].key)
+    press(at_order, "Send them again")
+    expect(note).to_contain_text("choose these files again: PO.pdf. Then send them again unchanged")
+    page.locator("#po-files").set_input_files([pdf("PO.pdf", 5000)])
+    expect(note).to_contain_text("Not what was sent, or changed since: PO.pdf")
+    page.locator("#po-files").set_input_files(file)
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    press(at_order, "Change the documents")
+    expect(page.locator("#price")).to_be_disabled()
+    press(at_order, "Send them again")
+    attached(at_order)
+
+    assert names(app, order) == [["PO.pdf"]]
+    press(at_order, "Attach other documents")
+    page.route("**/attachments", lambda route: route.abort())
+    fill_documents(at_order, order, pdf("PO.pdf", 5000))
+    press(at_order, "Attach the documents")
+    page.once("dialog", lambda dialog: dialog.accept())
+    press(at_order, "Change the documents")
+    expect(page.locator("#price")).to_be_enabled()
+    expect(page.get_by_role("button", name="Remove PO.pdf")).to_be_enabled()
+
+
+def test_an_order_that_is_placed_leaves_documents_alone_that_are_chosen_for_another(
+    app: App, at_order: Tab
+) -> None:
+    page = at_order.page
+    for quantity, files in (("5", []), ("6", [pdf("PO.pdf", 5000)])):
+        fill_order(at_order, quantity)
+        place(at_order)
+        placed(at_order)
+        expect(page.locator("#order")).to_have_value(app.seen()["orders"][-1]["id"])
+        page.locator("#po-files").set_input_files(files)
+        press(at_order, "Begin another order")
+    of_second = page.locator("#order").input_value()
+    page.locator("#po-files").set_input_files([pdf("PO.pdf", 6000)])
+    expect(page.locator("#documents-note")).to_contain_text("PO.pdf was replaced")
+    fill_order(at_order, "7")
+    place(at_order)
+    placed(at_order)
+
+    expect(page.locator("#order")).to_have_value(of_second)
+    expect(page.locator("#files li")).to_have_count(1)
+
+
+def test_an_answer_that_makes_no_sense_does_not_leave_the_form_at_work(app: App, at_order: Tab) -> None:
+    page = at_order.page
+    open_to_all = {"Access-Control-Allow-Origin": "*"}
+    page.route("**/uploads", lambda route: route.fulfill(status=201, json={}, headers=open_to_all))
+    fill_documents(at_order, app.new_order(), pdf("PO.pdf", 3_200_000))
+    press(at_order, "Attach the documents")
+
+    expect(page.locator("#documents-form .summary")).to_contain_text("This page could not go on")
+    expect(page.locator("#price")).to_be_enabled()
+
+
+def test_a_receipt_that_is_tried_again_does_not_tell_that_a_missing_file_has_arrived(
+    app: App, at_order: Tab
+) -> None:
+    order, page = app.new_order(), at_order.page
+    first, second = pdf("=?utf-8?Q?PO_=31=2Epdf?=", 2_500_000), pdf("PO 2.pdf", 2_000_000)
+    receipt = {"state": "retrying", "files": [{"fileName": "PO 1.pdf"}]}
+    open_to_all = {"Access-Control-Allow-Origin": "*"}
+    page.route(re.compile(r"/PO%202\.pdf\?"), lambda route: route.abort("connectionreset"))
+    page.route("**/drops/**", lambda route: route.fulfill(json=receipt, headers=open_to_all))
+    fill_documents(at_order, order, first, second)
+    press(at_order, "Attach the documents")
+    page.get_by_role("heading", name=f"The upload for order {order} is not complete").wait_for()
+    page.unroute_all()
+    page.reload()
+    at_order.use_key(app.stack.hosts[0].key)
+    expect(page.locator("#documents-note")).to_contain_text("choose these files again: PO 2.pdf.")
+    page.locator("#po-files").set_input_files([second])
+    press(at_order, "Resume the upload")
+    attached(at_order)
+
+    assert names(app, order) == [["PO 1.pdf", "PO 2.pdf"]]
+
+
 def test_a_page_that_is_reloaded_after_its_upload_goes_on_with_the_receipt(app: App, at_order: Tab) -> None:
     order, page = app.new_order(), at_order.page
     simulate(app, "faults", [{"on": "POST attachment", "do": {"kind": "delay", "seconds": 1}}])
     fill_documents(at_order, order, pdf("PO.pdf", 3_200_000))
     press(at_order, "Attach the documents")
     page.get_by_text("Waiting until they are attached").wait_for()
+    expect(page.locator("#po-files")).to_be_disabled()
     page.reload()
     at_order.use_key(app.stack.hosts[0].key)
     attached(at_order)
@@ -287,21 +440,24 @@ def test_what_is_wrong_with_files_is_told_before_and_after_they_are_sent(app: Ap
     assert names(app, order) == [["Whole.pdf"]]
 
 
-def test_files_can_be_dropped_on_the_page(app: App, at_order: Tab) -> None:
+def test_files_can_be_dropped_on_their_place_and_do_nothing_beside_it(app: App, at_order: Tab) -> None:
     order = app.new_order()
     fill_documents(at_order, order)
-    at_order.page.evaluate(
+    kept = at_order.page.evaluate(
         """() => {
           const moved = new DataTransfer();
           moved.items.add(new File(["%PDF-1.7 %%EOF"], "Dropped.pdf", {type: "application/pdf"}));
-          document.getElementById("po-drop").dispatchEvent(
+          const drop = (at) => !at.dispatchEvent(
             new DragEvent("drop", {dataTransfer: moved, bubbles: true, cancelable: true}));
+          drop(document.getElementById("po-drop"));
+          return drop(document.body);
         }"""
     )
     press(at_order, "Attach the documents")
     attached(at_order)
 
     assert names(app, order) == [["Dropped.pdf"]]
+    assert kept, "the browser would open a file that is dropped beside the zone"
 
 
 def test_a_wrong_key_is_explained_and_the_right_one_goes_on_with_the_same_request(app: App, tab: Tab) -> None:

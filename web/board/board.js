@@ -9,10 +9,13 @@ import { decide } from "./decisions.js";
 import { canRetry, card, keyOf } from "./item.js";
 
 const EVERY = 30_000;
+const DAY = 86_400_000;
+/** Lists that nobody empties are asked for what came to them lately. */
+const LATELY = ["retrying", "rejected"];
 const NOTHING = {
   review: "Nothing needs a decision.",
-  retrying: "Nothing is being tried again.",
-  rejected: "Nothing was rejected.",
+  retrying: "Nothing of the last 14 days is being tried again.",
+  rejected: "Nothing was rejected in the last 14 days.",
   waiting: "Nothing waits for files.",
   submitting: "Nothing is being sent just now.",
 };
@@ -29,13 +32,15 @@ function view() {
   if (state === "order") return { title: "Submissions of one order", customer: asked.get("customer") ?? "", order: asked.get("order") ?? "" };
   if (state === "drop") return { title: "One drop", drop: asked.get("drop") ?? "" };
   const known = state in NOTHING ? state : "review";
-  return { title: known[0].toUpperCase() + known.slice(1), state: known };
+  const lately = LATELY.includes(known) ? ", of the last 14 days" : "";
+  return { title: known[0].toUpperCase() + known.slice(1) + lately, state: known };
 }
 
 /** The address of the first page, and how its answer becomes items. */
 function source({ state, customer, order, drop }) {
   if (drop !== undefined) return { url: route("drops", ...drop.split("/")), items: (body) => [fromReceipt(body)] };
   const query = new URLSearchParams(state ? { state } : { customerId: customer, orderId: order });
+  if (LATELY.includes(state)) query.set("since", new Date(Date.now() - 14 * DAY).toISOString());
   return { url: `${config.api}/submissions?${query}`, items: (body) => body.items };
 }
 
@@ -46,7 +51,7 @@ function fromReceipt(receipt) {
     kind: "drop",
     drops: [receipt.drop],
     documents: (receipt.files ?? []).map((one) => one.fileName),
-    decisions: receipt.submission ? { review: ["adopt", "retry", "send-again", "give-up"], retrying: ["retry"] }[receipt.state] : [],
+    decisions: receipt.submission && receipt.state === "review" ? ["adopt", "retry", "send-again", "give-up"] : [],
   };
 }
 

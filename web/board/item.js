@@ -17,7 +17,7 @@ const OPEN = ["retrying", "waiting"];
 export const keyOf = (item) => item.submission ?? item.drops?.[0] ?? `${item.customerId}/${item.orderId}`;
 
 /** Whether the ledger has it tried now; else its drop can be looked at. @param {Item} item */
-export const canRetry = (item) => Boolean(item.submission && item.decisions?.includes("retry"));
+export const canRetry = (item) => Boolean(item.kind !== "drop" && item.submission && item.decisions?.includes("retry"));
 
 /** What an item is called. @param {Item} item */
 export function titleOf(item) {

@@ -1,18 +1,19 @@
 /**
  * The documents form: small sets go as one form through the app, larger ones file by file straight into storage.
- * An upload that was begun survives a reload, and its receipt says what has arrived.
+ * What was begun survives a reload, but for the files: they are chosen again. The receipt of an upload says what has
+ * arrived; a form that got no answer is sent again unchanged, for another set would be attached beside it.
  */
 
 import { ask, poll, route } from "../api.js";
 import { config } from "../config.js";
 import { byId, facts, fill, make, size } from "../elements.js";
-import { clearProblem, correlation, showProblem } from "../forms.js";
+import { clearProblem, correlation, lock, showProblem } from "../forms.js";
 import { keep, kept } from "../kept.js";
 import { put } from "./upload.js";
 
 /**
- * @typedef {{name: string, size: number, tender: boolean, file: File | null, sent: boolean, url?: string,
- *   headers?: Record<string, string>, bar?: any, said?: any}} Entry
+ * @typedef {{name: string, size: number, modified: number, tender: boolean, file: File | null, sent: boolean, as?: string,
+ *   url?: string, headers?: Record<string, string>, bar?: any, said?: any}} Entry `as`: its name at the app
  */
 
 const KEPT = "documents";
@@ -23,7 +24,17 @@ const FIELDS = {
   "/customerprice": "price", "/currency": "currency", "/fxrate": "rate", "/ispartoftender": "tender", "/tenderlink": "tender-link",
 };
 
-/** @type {{fields: any, upload: any, location: string, done: any}} */
+/** The same form is answered so every time, so nothing was ever recorded of it (docs/http.md). */
+const INVALID = ["invalid-input", "order-full", "too-large", "unsupported-media-type"];
+/** Nothing of it is at Partner Center. */
+const NOT_DONE = ["refused", "send-again"];
+/** This sending did nothing; of an earlier one it says nothing. */
+const TURNED_AWAY = ["sign-in", "forbidden", "order-busy", "order-not-visible", "not-sent", "throttled", "token-rejected", "no-token"];
+
+/**
+ * `suggested`: nobody has typed since the page filled in the order; `upload`, `form`: what was begun, with its files.
+ * @type {{fields: any, suggested: boolean, upload: any, form: any, location: string, done: any}}
+ */
 let state = kept(KEPT) ?? fresh();
 /** @type {Entry[]} */
 let entries = [];
@@ -33,42 +44,59 @@ const form = byId("documents-form");
 const note = byId("documents-note");
 
 function fresh(fields = {}) {
-  return { fields, upload: null, location: "", done: null };
+  return { fields, suggested: false, upload: null, form: null, location: "", done: null };
 }
+
+const begun = () => state.upload ?? state.form;
 
 function save(changes = {}) {
   Object.assign(state, changes);
-  if (state.upload) state.upload.files = entries.map(({ name, size, tender, sent, url, headers }) => ({ name, size, tender, sent, url, headers }));
+  if (begun()) begun().files = entries.map(({ file, bar, said, ...one }) => one);
   keep(KEPT, state);
 }
 
-/** Fill in the order that was just placed, unless the form is at work for another. */
+/** Fill in the order that was just placed, unless the form is in use for another. */
 export function suggest(customer, order) {
-  if (busy || state.upload || state.location) return;
-  state = fresh({ ...state.fields, customer, order });
-  save();
+  const unused = state.done || state.suggested;
+  if (busy || begun() || state.location || entries.length || (state.fields.order && !unused)) return;
+  state = fresh({ ...(unused ? {} : state.fields), customer, order });
+  save({ suggested: true });
   show();
 }
 
 /** Go on where the page was when it was left. */
 export function resume() {
-  entries = (state.upload?.files ?? []).map((one) => ({ ...one, file: null }));
+  entries = (begun()?.files ?? []).map((one) => ({ ...one, file: null }));
   show();
   if (state.done) showDone();
-  else if (state.location) follow();
+  else if (state.location) run(follow);
+  else if (state.form) unanswered();
   else if (state.upload) interrupted("Sign in at the top of the page: this page then looks what has arrived.");
 }
 
 /** Somebody has signed in: the receipt can be asked. */
 export async function signedIn() {
-  if (state.upload && !busy) await goOn();
+  if (state.upload && !busy) await run(goOn);
 }
 
-async function submit(event) {
+/** Take a step, and do not stay at work when it breaks. */
+async function run(step) {
+  try {
+    await step();
+  } catch (error) {
+    failed({ type: "", title: "This page could not go on", detail: String(error), remedy: "reload the page, then send the same again." });
+  }
+}
+
+function submit(event) {
   event.preventDefault();
-  if (busy) return;
+  if (!busy) run(attach);
+}
+
+async function attach() {
   clearProblem(form);
   if (state.upload) return sendFiles();
+  if (state.form) return missing().length ? unanswered() : sendForm();
   const large = entries.filter((one) => one.size > config.maxFileMB * MIB || one.size === 0);
   if (large.length) {
     const wrong = (one) => (one.size ? `is larger than ${config.maxFileMB} MB` : "is empty");
@@ -78,6 +106,7 @@ async function submit(event) {
   return total < config.formBelowMB * MIB ? sendForm() : beginUpload();
 }
 
+const missing = () => entries.filter((one) => !one.sent && !one.file);
 const of = (tender) => entries.filter((one) => one.tender === tender);
 const place = (one) => `/${one.tender ? "tenderFiles" : "poFiles"}/${of(one.tender).indexOf(one)}`;
 
@@ -90,6 +119,9 @@ function metadata() {
 const ofOrder = (what) => route("customers", state.fields.customer ?? "", "orders", state.fields.order ?? "", what);
 
 async function sendForm() {
+  const first = !state.form;
+  if (first) save({ form: {} });
+  show();
   const body = new FormData();
   body.append("metadata", JSON.stringify(metadata()));
   for (const one of entries) body.append(one.tender ? "tenderfiles" : "pofiles", one.file, one.name);
@@ -99,7 +131,7 @@ async function sendForm() {
     save({ location: answer.location });
     return follow();
   }
-  return settle(answer);
+  return settle(answer, first);
 }
 
 async function follow() {
@@ -112,7 +144,9 @@ async function follow() {
   settle(answer);
 }
 
-function settle(answer) {
+function settle(answer, first = false) {
+  const slug = answer.problem?.type.split(":").at(-1);
+  if ([...INVALID, ...NOT_DONE].includes(slug) || (first && TURNED_AWAY.includes(slug))) change();
   if (answer.problem) failed(answer.problem);
   else done((answer.body?.items ?? []).map((one) => one.fileName), answer.correlationId);
 }
@@ -127,12 +161,13 @@ async function beginUpload() {
   });
   if (answer.problem) return failed(answer.problem);
   const { receipt, expires, drop, files, correlationId } = answer.body;
-  for (const one of entries) Object.assign(one, pick(files.find(({ fileName }) => fileName === one.name)));
+  [...of(false), ...of(true)].forEach((one, at) => { // as they were asked for
+    const { fileName, url, headers } = files[at];
+    Object.assign(one, { as: fileName, url, headers });
+  });
   save({ upload: { receipt, expires, drop, correlationId } });
   return sendFiles();
 }
-
-const pick = ({ url, headers }) => ({ url, headers });
 
 async function sendFiles() {
   show();
@@ -155,8 +190,7 @@ async function goOn(failures = []) {
   work(true, make("p", {}, "Looking what has arrived …"));
   const answer = await ask(state.upload.receipt);
   if (answer.body?.state) {
-    const missing = answer.body.state === "waiting" ? (answer.body.waitingFor ?? []) : [];
-    for (const one of entries) one.sent ||= !missing.includes(one.name);
+    for (const one of entries) one.sent ||= hasArrived(one, answer.body);
     save();
   }
   if (entries.every((one) => one.sent)) return watch();
@@ -165,14 +199,29 @@ async function goOn(failures = []) {
   return interrupted(detail, answer.correlationId, new Date(state.upload.expires) < new Date());
 }
 
+/** What the receipt says of a file: it is looked at in `waiting`, may not have been yet in `retrying`, and was in all others. */
+function hasArrived({ as }, { state: now, waitingFor = [], files = [] }) {
+  if (now === "waiting") return !waitingFor.includes(as);
+  return now !== "retrying" || files.some(({ fileName }) => fileName === as);
+}
+
+const chooseAgain = () => (missing().length ? `choose these files again: ${missing().map((one) => one.name).join(", ")}. Then ` : "");
+
 function interrupted(detail, id = "", expired = false) {
-  const missing = entries.filter((one) => !one.sent && !one.file).map((one) => one.name);
-  let remedy = missing.length ? `choose these files again: ${missing.join(", ")}. Then resume the upload.` : "resume the upload.";
+  let remedy = `${chooseAgain()}resume the upload.`;
   if (expired) remedy = "the upload's addresses have expired: forget this upload, choose all files again and attach them.";
   work(false);
   note.className = "note wait";
   fill(note, make("h3", {}, `The upload for order ${state.fields.order} is not complete`), detail && make("p", {}, detail),
     make("p", {}, make("strong", {}, "What to do: "), remedy), correlation(id || state.upload.correlationId));
+}
+
+/** The form was sent, and nobody knows what came of it. */
+function unanswered(detail = "") {
+  const remedy = `${chooseAgain()}send them again unchanged: what is attached already is not attached a second time.`;
+  work(false, make("h3", {}, `The documents for order ${state.fields.order} may be attached`), detail && make("p", {}, detail),
+    make("p", {}, make("strong", {}, "What to do: "), remedy));
+  note.className = "note wait";
 }
 
 const ENDS = ["attached", "rejected", "review"];
@@ -201,7 +250,8 @@ async function watch() {
 }
 
 function failed(problem) {
-  work(false);
+  if (state.form) unanswered();
+  else work(false);
   const named = (problem.errors ?? []).map((one) => {
     const entry = entryOf(one.pointer);
     return { ...one, detail: entry && !one.detail.includes(entry.name) ? `${entry.name} ${one.detail}` : one.detail };
@@ -222,7 +272,7 @@ function fieldOf(pointer) {
 }
 
 function done(names, correlationId) {
-  save({ done: { names, correlationId }, upload: null, location: "" });
+  save({ done: { names, correlationId }, upload: null, form: null, location: "" });
   entries = [];
   showDone();
   note.focus();
@@ -241,23 +291,26 @@ function showDone() {
 function work(on, ...said) {
   busy = on;
   byId("attach").setAttribute("aria-disabled", String(on));
+  lock(form, on, byId("attach"));
+  for (const id of [...TEXTS, "tender"]) byId(id).disabled ||= Boolean(begun());
   note.className = on ? "note wait" : "note";
   fill(note, ...said);
 }
 
 function show() {
   const { fields, upload } = state;
+  const lacks = (tender) => missing().some((one) => one.tender === tender);
   form.hidden = false;
   byId("documents-next").hidden = true;
   for (const id of TEXTS) byId(id).value = fields[id] ?? "";
   byId("tender").checked = Boolean(fields.tender);
   byId("of-tender").hidden = !fields.tender;
-  const missing = (tender) => of(tender).some((one) => !one.sent && !one.file);
-  byId("po-drop").hidden = Boolean(upload) && !missing(false);
-  byId("tender-drop").hidden = upload ? !missing(true) : !fields.tender;
+  byId("po-drop").hidden = Boolean(begun()) && !lacks(false);
+  byId("tender-drop").hidden = begun() ? !lacks(true) : !fields.tender;
   byId("about").hidden = Boolean(upload);
-  byId("start-over").hidden = !upload;
-  byId("attach").textContent = upload ? "Resume the upload" : "Attach the documents";
+  byId("start-over").hidden = !begun();
+  byId("start-over").textContent = upload ? "Forget this upload" : "Change the documents";
+  byId("attach").textContent = upload ? "Resume the upload" : state.form ? "Send them again" : "Attach the documents";
   byId("files").replaceChildren(...entries.map(row));
   if (!busy) work(false);
 }
@@ -266,29 +319,43 @@ function row(entry) {
   const { name, sent, file, tender } = entry;
   const remove = make("button", { type: "button", class: "quiet", "aria-label": `Remove ${name}`, onclick: () => removeFile(entry) }, "Remove");
   const about = `${tender ? "Tender" : "Purchase order"}, ${size(entry.size)}`;
-  entry.said = make("span", { class: "hint" }, state.upload ? ` ${sent ? "uploaded" : file ? "not uploaded yet" : "choose it again"}` : "");
+  const stands = sent ? "uploaded" : !file ? "choose it again" : state.upload ? "not uploaded yet" : "";
+  entry.said = make("span", { class: "hint" }, begun() ? stands : "");
   entry.bar = make("progress", { max: Math.max(entry.size, 1), value: sent ? entry.size : 0, "aria-label": `Upload of ${name}` });
   return make("li", {}, make("span", {}, name, make("br"), make("span", { class: "hint" }, about)),
-    state.upload ? entry.said : remove, state.upload && entry.bar);
+    begun() ? entry.said : remove, state.upload && entry.bar);
 }
 
 const tell = (entry, text) => (entry.said.textContent = text);
 
-/** Take files that were chosen or dropped: new ones, or those that an upload still misses. */
+/** Take files that were chosen or dropped: new ones, or those that are to be chosen again. */
 function take(files, tender) {
   clearProblem(form);
-  const strange = [];
-  for (const file of files) {
-    const known = entries.find((one) => one.name === file.name && (one.tender === tender || state.upload));
-    if (!state.upload) {
-      if (known) Object.assign(known, { file, size: file.size });
-      else entries.push({ name: file.name, size: file.size, tender, file, sent: false });
-    } else if (known && known.size === file.size) known.file = file;
-    else strange.push(file.name);
-  }
+  const told = files.map((file) => (begun() ? takeAgain(file) : takeNew(file, tender))).filter(Boolean).join(" ");
   show();
-  if (!state.upload) return;
-  interrupted(strange.length ? `Not part of this upload, or changed since: ${strange.join(", ")}.` : "");
+  if (state.upload) interrupted(told);
+  else if (state.form) unanswered(told);
+  else fill(note, told && make("p", {}, told));
+}
+
+/** Returns what is to be said of it, or "". */
+function takeNew(file, tender) {
+  const { name, size, lastModified: modified } = file;
+  const known = of(tender).find((one) => one.name === name);
+  if (!known) entries.push({ name, size, modified, tender, file, sent: false });
+  else if (known.size !== size || known.modified !== modified) {
+    Object.assign(known, { file, size, modified });
+    return `${name} was replaced.`;
+  }
+  return "";
+}
+
+/** Returns what is to be said of it, or "". */
+function takeAgain(file) {
+  const same = (one) => one.name === file.name && one.size === file.size && (state.upload || one.modified === file.lastModified);
+  const known = entries.filter(same);
+  for (const one of known) one.file = file;
+  return known.length ? "" : `Not what was sent, or changed since: ${file.name}.`;
 }
 
 function removeFile(entry) {
@@ -301,12 +368,25 @@ function removeFile(entry) {
 function typed({ target }) {
   if (target.type === "file") return;
   const fields = Object.fromEntries(TEXTS.map((id) => [id, byId(id).value.trim()]));
-  save({ fields: { ...fields, tender: byId("tender").checked } });
+  save({ fields: { ...fields, tender: byId("tender").checked }, suggested: false });
   byId("of-tender").hidden = byId("tender-drop").hidden = !state.fields.tender;
 }
 
+/** What was sent is not sent again as it was: its fields and files can be changed. */
+function change() {
+  save({ form: null });
+  entries = entries.filter((one) => one.file);
+  show();
+}
+
+const ATTACHES_ALL = "These documents may be attached already. A changed set, or another price, attaches all of them again. Change them?";
+
 function startOver() {
   if (busy) return;
+  if (state.form) {
+    if (confirm(ATTACHES_ALL)) change();
+    return;
+  }
   const { customer, order, ...rest } = state.fields;
   state = fresh(state.done ? { customer, order } : { customer, order, ...rest });
   entries = [];
@@ -318,6 +398,7 @@ function startOver() {
 
 function acceptDrops(zone, tender) {
   const over = (on) => (event) => {
+    if (on && busy) return; // the window refuses it
     event.preventDefault();
     zone.classList.toggle("over", on);
   };
@@ -325,10 +406,19 @@ function acceptDrops(zone, tender) {
   zone.addEventListener("dragleave", over(false));
   zone.addEventListener("drop", (event) => {
     over(false)(event);
-    if (!busy) take(event.dataTransfer.files, tender);
+    if (!busy) take([...event.dataTransfer.files], tender);
   });
 }
 
+/** A file that is dropped where it cannot be taken would open in place of the page. */
+function refuseDrop(event) {
+  if (event.defaultPrevented || !event.dataTransfer.types.includes("Files")) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = "none";
+}
+
+window.addEventListener("dragover", refuseDrop);
+window.addEventListener("drop", refuseDrop);
 for (const [kind, tender] of [["po", false], ["tender", true]]) {
   const input = byId(`${kind}-files`);
   acceptDrops(byId(`${kind}-drop`), tender);

@@ -2,16 +2,22 @@
 
 import { ask, pause, poll, route } from "../api.js";
 import { byId, facts, fill, make } from "../elements.js";
-import { clearProblem, correlation, field, showProblem, told } from "../forms.js";
+import { clearProblem, correlation, field, lock, showProblem, told } from "../forms.js";
 import { keep, kept } from "../kept.js";
 import { start } from "../session.js";
 import * as documents from "./documents.js";
 
 const KEPT = "order";
 const FINAL = ["refused", "given-up"];
-const STUCK = ["needs-review", "key-reused", "wrong-user"];
+/** The same request is answered so every time, so nothing was ever recorded of it (docs/http.md). */
+const INVALID = ["invalid-input", "no-reseller", "too-large", "unsupported-media-type"];
+/** Nothing was recorded of this sending; of an earlier one it says nothing. */
+const TURNED_AWAY = ["sign-in", "forbidden"];
 
-/** @type {{key: string, sent: boolean, location: string, placed: any, fields: any}} */
+/**
+ * `sent` is what goes out under the key, as long as it may have been recorded: exactly that is sent again.
+ * @type {{key: string, sent: {customer: string, body: any} | null, location: string, placed: any, fields: any}}
+ */
 let state = kept(KEPT) ?? fresh();
 let busy = false;
 
@@ -19,7 +25,7 @@ const form = byId("order-form");
 const note = byId("order-note");
 
 function fresh() {
-  return { key: crypto.randomUUID(), sent: false, location: "", placed: null, fields: { lines: [{}] } };
+  return { key: crypto.randomUUID(), sent: null, location: "", placed: null, fields: { lines: [{}] } };
 }
 
 function save(changes = {}) {
@@ -45,21 +51,23 @@ async function place(event) {
   event.preventDefault();
   if (busy) return;
   clearProblem(form);
+  let first = !state.sent;
+  if (first) save({ sent: { customer: state.fields.customer ?? "", body: body() } });
   work(true, make("p", {}, "Sending the order …"));
-  save({ sent: true });
   let answer = await send();
   while (answer.problem?.type.endsWith(":in-progress")) { // what was sent before a reload is still at work
+    first = false;
     work(true, make("p", {}, "The order is being placed …"), correlation(answer.correlationId));
     await pause(answer.retryAfter);
     answer = await send();
   }
-  settle(answer);
+  settle(answer, first);
 }
 
-const send = () => ask(route("customers", state.fields.customer ?? "", "orders"), {
+const send = () => ask(route("customers", state.sent.customer, "orders"), {
   method: "POST",
   headers: { "Idempotency-Key": state.key },
-  body: body(),
+  body: state.sent.body,
 });
 
 /** Ask for the outcome until it is known; the address needs no key, so a reload goes on here. */
@@ -75,27 +83,26 @@ async function follow() {
   settle(answer);
 }
 
-function settle(answer) {
+function settle(answer, first = false) {
   if (answer.status === 202) {
     save({ location: answer.location });
     follow();
   } else if (answer.problem) {
-    refused(answer.problem);
+    refused(answer.problem, first);
   } else {
     const { id = "", status = "" } = answer.body ?? {};
-    save({ placed: { order: id, customer: state.fields.customer, status, next: answer.nextStep, correlationId: answer.correlationId } });
+    save({ placed: { order: id, customer: state.sent.customer, status, next: answer.nextStep, correlationId: answer.correlationId } });
     documents.suggest(state.placed.customer, id);
     showPlaced();
     note.focus();
   }
 }
 
-function refused(problem) {
-  work(false);
+function refused(problem, first) {
   const slug = problem.type.split(":").at(-1);
-  if (slug === "sign-in") save({ sent: false }); // nothing has left the page
-  if (FINAL.includes(slug) && !problem.retryable) save({ key: crypto.randomUUID(), sent: false });
-  byId("order-next").hidden = !STUCK.includes(slug);
+  if (FINAL.includes(slug) && !problem.retryable) save({ key: crypto.randomUUID(), sent: null });
+  else if (INVALID.includes(slug) || (first && TURNED_AWAY.includes(slug))) save({ sent: null });
+  work(false);
   showProblem(form, problem, fieldOf);
 }
 
@@ -106,13 +113,14 @@ function showPlaced() {
       ["Next", next || (status === "pending_po_upload" && "attach the purchase order")]]), correlation(correlationId));
   note.className = "note good";
   form.hidden = true;
-  byId("order-next").hidden = false;
 }
 
-/** Say what is going on, or nothing. */
+/** Say what is going on, or nothing. What may have been recorded is not changed: it would be another order. */
 function work(on, ...said) {
   busy = on;
   byId("place").setAttribute("aria-disabled", String(on));
+  lock(form, on || state.sent !== null, byId("place"));
+  byId("order-next").hidden = on || !state.sent;
   note.className = on ? "note wait" : "note";
   fill(note, ...said);
 }
@@ -171,19 +179,22 @@ function typed() {
 
 function show() {
   form.hidden = false;
-  byId("order-next").hidden = true;
-  work(false);
   byId("order-customer").value = state.fields.customer ?? "";
   byId("reseller").value = state.fields.reseller ?? "";
   byId("cycle").value = state.fields.cycle ?? "";
   showLines();
+  work(false);
 }
 
 function another() {
+  if (busy) return;
+  const open = state.sent && !state.placed && `The order with the key ${state.key} may have been placed.`;
+  if (open && !confirm(`${open} Another order is placed beside it. Begin another order?`)) return;
   state = fresh();
   save();
   clearProblem(form);
   show();
+  if (open) fill(note, make("p", {}, open));
   byId("order-customer").focus();
 }
 
@@ -194,10 +205,9 @@ function resume() {
   else if (state.location) follow();
   else if (state.sent) {
     fill(note, ...told({
-      type: "", title: "", detail: "This page was left before it had an answer to the order.",
-      remedy: "place the order again. If it arrived, it is not placed a second time.",
+      type: "", title: "", detail: "The order was sent, and this page was left before it knew what came of it.",
+      remedy: "place the order again, unchanged. If it arrived, it is not placed a second time.",
     }));
-    byId("order-next").hidden = false;
   }
 }
 
