@@ -35,15 +35,9 @@ class Listing:
     receipts: ReceiptStore
 
     def page(
-        self,
-        state: ReceiptState,
-        since: datetime,
-        after: str = "",
-        caller: Caller = ANYBODY,
-        *,
-        until: datetime | None = None,
+        self, state: ReceiptState, since: datetime, after: str = "", caller: Caller = ANYBODY
     ) -> tuple[list[Entry], str]:
-        """One page of what came to `state` in that time, as far as it is for customers of the caller, and
+        """One page of what came to `state` since then, as far as it is for customers of the caller, and
         where the next begins ("" at the end). A page may be empty and not the last.
 
         Raises InvalidInputError for an `after` that is none of ours, StorageError.
@@ -52,10 +46,10 @@ class Listing:
         store, marker = _place(after)
         try:
             if store == _RECORDS:
-                entries, marker = self._records(state, since, until, marker, caller)
+                entries, marker = self._records(state, since, marker, caller)
                 if marker:
                     return entries, _text(_RECORDS, marker)
-            receipts, marker = self.receipts.page(state, since, until, marker)
+            receipts, marker = self.receipts.page(state, since, marker)
         except MarkerRefusedError:
             raise _no_place() from None
         visible = (receipt for receipt in receipts if caller.may_act_for(receipt.body.customer_id or ""))
@@ -76,9 +70,9 @@ class Listing:
         return [entry_of(stored.record, own) for own in latest] if stored else []
 
     def _records(
-        self, state: ReceiptState, since: datetime, until: datetime | None, marker: str, caller: Caller
+        self, state: ReceiptState, since: datetime, marker: str, caller: Caller
     ) -> tuple[list[Entry], str]:
-        records, marker = self.ledger.page(state, since, until, marker)
+        records, marker = self.ledger.page(state, since, marker)
         entries = [
             entry_of(record, own)
             for record in records

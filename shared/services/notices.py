@@ -80,26 +80,34 @@ class Notices:
             return self._run(deadline)
         except StorageError as error:
             log.warning("people could not be told of what is open: %s", error)
-            return 0
+        except Exception:  # the sweep that follows must run, whatever is wrong with one record
+            log.exception("people could not be told of what is open")
+        return 0
 
     def _run(self, deadline: Deadline) -> int:
         now = self.clock()
         progress = self._progress(now)
+        try:
+            sent = self._tell(progress, now, deadline)
+        finally:
+            self._keep(progress)
+        if sent:
+            log_event("people told", count=sent)
+        return sent
+
+    def _tell(self, progress: _Progress, now: datetime, deadline: Deadline) -> int:
         sent = 0
         for state, moment, entry in self._news(progress.until - REACH_BACK, now):
             key = f"{state} {entry.get('submission') or entry['drops'][0]} {to_text(moment)}"
-            if key in progress.told:
-                continue
             if sent >= self.most or deadline.remaining() <= 0:
                 break
+            if key in progress.told:
+                continue
             self.queue.put(_message(state, entry))
             progress.told[key] = to_text(now)
             sent += 1
         else:
             progress.all_until(now)
-        self._keep(progress)
-        if sent:
-            log_event("people told", count=sent)
         return sent
 
     def _log_open_work(self) -> None:
@@ -115,7 +123,7 @@ class Notices:
             late = self.too_long if state in TOLD_LATE else timedelta()
             after, more = "", True
             while more:
-                page, after = self.listing.page(state, since - late, after, until=now - late)
+                page, after = self.listing.page(state, since - late, after)
                 more = bool(after)
                 for entry in page:
                     moment = iso_moment(entry.get("since" if state in WAITS else "changed", "")) or now
@@ -145,6 +153,7 @@ def _message(state: ReceiptState, entry: Entry) -> str:
     if len(text) <= _LONGEST:
         return text
     short = {name: value for name, value in entry.items() if name not in _LISTS}
+    short["drops"] = entry.get("drops", [])[:1]
     return json.dumps({"v": 1, "event": str(state), "item": short})
 
 

@@ -201,7 +201,7 @@ class Receipts:
                 if kept and kept.state is ReceiptState.REVIEW:
                     # a look that sees nothing takes nothing from the person
                     same = self._over(kept, path, kept.state, kept.body, now + RECHECK_AT_LEAST)
-                    return replace(same, mirrors=kept.step is not None)
+                    return replace(same, body=kept.body, mirrors=kept.step is not None)
                 since = since_of(kept, now) if kept and is_deferral(kept) else now
                 state, body, due = deferral(kept, facts, error, None, since, now)
                 if kept and kept.state is ReceiptState.ATTACHED:

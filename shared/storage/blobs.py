@@ -161,18 +161,13 @@ class BlobStore:
             for blob in found:
                 yield str((blob.tags or {}).get(tag, ""))
 
-    def tagged(
-        self, container: str, tag: str, since: datetime, until: datetime | None, marker: str = ""
-    ) -> tuple[list[str], str]:
+    def tagged(self, container: str, tag: str, since: datetime, marker: str = "") -> tuple[list[str], str]:
         """One page (up to PAGE) of the names of blobs whose index tag holds a moment that is not before
-        `since`, nor after `until`, in no order, and the marker of the next ("" at the end). A page may be
-        short of names.
+        `since`, in no order, and the marker of the next ("" at the end). A page may be short of names.
 
         Raises MarkerRefusedError when storage does not take `marker`, StorageError.
         """
         asked = f"\"{tag}\" >= '{stamp(since)}'"
-        if until is not None:
-            asked += f" AND \"{tag}\" <= '{stamp(until)}'"
         with suppress(BlobMissingError), translated(f"query {container}", marker, tagged=True):
             pages = (
                 self.account.service.get_container_client(container)

@@ -178,12 +178,11 @@ class LedgerStore:
         """Since when each of what is in that state is there. Raises StorageError."""
         return self._blobs.moments(self._container, tag_of(state))
 
-    def page(
-        self, state: ReceiptState, since: datetime, until: datetime | None, marker: str
-    ) -> tuple[list[Record], str]:
-        """Some of the records of which a submission came to `state` in that time, in no order, and the marker
+    def page(self, state: ReceiptState, since: datetime, marker: str) -> tuple[list[Record], str]:
+        """Some of the records of which a submission came to `state` since then, in no order, and the marker
         of the rest ("" at the end). Raises MarkerRefusedError, StorageError."""
-        names, following = self._blobs.tagged(self._container, tag_of(state), since, until, marker)
+        self.check_format()
+        names, following = self._blobs.tagged(self._container, tag_of(state), since, marker)
         keys = (name.removesuffix(".json") for name in names if name.startswith(_KINDS))
         found = (self._readable(key) for key in keys)
         return [stored.record for stored in found if stored], following
@@ -193,7 +192,7 @@ class LedgerStore:
         others."""
         try:
             return self.read(key)
-        except NewerRecordError as error:
+        except (NewerRecordError, NotConfiguredError) as error:
             log.warning("left out of a list: %s", error)
             return None
 

@@ -80,12 +80,10 @@ class ReceiptStore:
         """Since when each of what is in that state is there. Raises StorageError."""
         return self._blobs.moments(self._container, tag_of(state))
 
-    def page(
-        self, state: ReceiptState, since: datetime, until: datetime | None, marker: str
-    ) -> tuple[list[VersionedReceipt], str]:
-        """Some of the receipts that came to `state` in that time and tell what no record does, in no order,
+    def page(self, state: ReceiptState, since: datetime, marker: str) -> tuple[list[VersionedReceipt], str]:
+        """Some of the receipts that came to `state` since then and tell what no record does, in no order,
         and the marker of the rest ("" at the end). Raises MarkerRefusedError, StorageError."""
-        names, following = self._blobs.tagged(self._container, tag_of(state), since, until, marker)
+        names, following = self._blobs.tagged(self._container, tag_of(state), since, marker)
         found = (self.read(name) for name in names)
         return [receipt for receipt in found if receipt and receipt.state is state], following
 

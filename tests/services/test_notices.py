@@ -11,7 +11,7 @@ import pytest
 
 from local.fault_rules import Fault
 from shared.bootstrap import Services
-from tests.services.conftest import CUSTOMER, Office
+from tests.services.conftest import CUSTOMER, PDF, Office
 from tests.services.steps import behind_proxy, decide, drop_pair, fail, pair_in_review
 
 
@@ -136,3 +136,38 @@ def test_a_sweep_logs_how_much_is_open_and_how_old_the_oldest_is(
     }  # fmt: skip
     assert 7200 <= found["review"]["oldestSeconds"] < 7300
     assert found["retrying"]["oldestSeconds"] == 0
+
+
+def test_an_older_wait_is_told_although_a_younger_one_of_its_order_hides_it_in_the_index(
+    office: Office,
+) -> None:
+    order = office.order()
+    for hours, stem in ((0, "old/PO"), (6, "young/PO")):
+        office.clock.ahead += timedelta(hours=hours)
+        fail(office, "POST attachment", kind="throttle", retry_after=3000)
+        drop_pair(office, order, stem, PDF + stem.encode())
+        office.ring(f"{stem}.json")
+    soon = replace(office.services, notices=replace(office.services.notices, too_long=timedelta(hours=7)))
+    office.clock.ahead += timedelta(hours=1, minutes=5)
+
+    found = {tuple(item["drops"]) for _, item in told(office, soon)}
+
+    assert found == {("old/PO.json",)}
+
+
+def test_a_record_that_cannot_be_read_keeps_nobody_from_being_told_of_the_others(office: Office) -> None:
+    pair_in_review(office, office.order())
+    blobs, ledger = office.services.drops.blobs, office.env["LEDGER_CONTAINER"]
+    name = "attachments/c501c3c4-d776-40ef-9ecf-9cefb59442c1/damaged.json"
+    blobs.put(ledger, name, b'{"v": 2, "nonsense": 1}', match="*", tags={"in-review": "2090-01-01T00:00:00Z"})
+
+    assert events(office) == ["review"]
+
+
+def test_what_one_sweep_has_told_the_next_one_does_not_tell(office: Office) -> None:
+    for number in range(3):
+        office.drop(f"bad/{number}.json", {})
+        office.ring(f"bad/{number}.json")
+    one = replace(office.services.notices, most=1)
+    assert one.run(office.deadline()) == 1
+    assert len(told(office)) == 3
