@@ -141,11 +141,12 @@ def wait_for_key(azure: Azure, env: Mapping[str, str]) -> None:
     """Until the blob extension has its key. What it is stays with the CLI: the template reads it itself."""
     until, last = time.monotonic() + azure.patience, "it has none"
     say(f"waiting for the key of the blob extension of {env['APP_NAME']} ...")
-    words = ("functionapp", "keys", "list", "-g", env["AZURE_RESOURCE_GROUP"], "-n", env["APP_NAME"])
+    words = ["functionapp", "keys", "list", "-g", env["AZURE_RESOURCE_GROUP"], "-n", env["APP_NAME"]]
+    words += ["--query", "systemKeys"]  # not the master key
     while True:
         try:
             keys = azure.ask(*words)
-            if keys and keys["systemKeys"].get("blobs_extension"):
+            if isinstance(keys, dict) and keys.get("blobs_extension"):
                 return
         except StepError as error:  # a host that starts answers so as well
             last = str(error)

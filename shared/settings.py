@@ -286,11 +286,7 @@ class _Reader:
     def storage(self) -> StorageSettings:
         connection = self.env.get(DOCUMENT_STORAGE, "").strip()
         blobs, queues = ("", "") if connection else self.endpoints()
-        named = {"WORK_QUEUE": queue_binding(self.env), "NOTICE_QUEUE": notice_queue(self.env)}
-        for name, queue in named.items():
-            if queue != self.text(name):
-                self.problems[name] = "must be 3 to 63 lower-case letters, digits and single hyphens"
-        if len(set(named.values())) < len(named):
+        if queue_binding(self.env) == notice_queue(self.env):
             self.problems["NOTICE_QUEUE"] = "must be another queue than WORK_QUEUE"
         names = ("INCOMING_CONTAINER", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER")
         if len({self.text(name) for name in names}) < len(names):

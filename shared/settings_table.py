@@ -31,6 +31,10 @@ _GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _HTTPS = "https://[a-z0-9.-]+(:(?!443($|[ ,]))[0-9]{1,5})?"
 _LOOPBACK = r"http://(localhost|127\.0\.0\.1|\[::1\])(:(?!80($|[ ,]))[0-9]{1,5})?"
 _ORIGIN = f"({_HTTPS}|{_LOOPBACK})"
+_NAME = (
+    r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*",
+    "must be 3 to 63 lower-case letters, digits and single hyphens",
+)
 FORMS = {
     "guid": (_GUID, "must be a GUID such as c501c3c4-d776-40ef-9ecf-9cefb59442c1"),
     "tenant": (
@@ -38,10 +42,9 @@ FORMS = {
         "must be a tenant id (a GUID) or a domain such as contoso.onmicrosoft.com",
     ),
     # https://learn.microsoft.com/en-us/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
-    "container": (
-        r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*",
-        "must be 3 to 63 lower-case letters, digits and single hyphens",
-    ),
+    "container": _NAME,
+    # https://learn.microsoft.com/en-us/rest/api/storageservices/naming-queues-and-metadata#queue-names
+    "queue": _NAME,
     # https://learn.microsoft.com/en-us/azure/key-vault/general/about-keys-secrets-certificates#vault-name-and-object-name
     "vault secret": ("[0-9A-Za-z-]{1,127}", "must be 1 to 127 letters, digits and hyphens"),
     "secret": ("[!-~]+", "holds blanks or other characters that no client secret has"),
@@ -82,12 +85,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("RECEIPTS_CONTAINER", "receipts", "container for receipts", form="container"),
     Setting("LEDGER_CONTAINER", "ledger", "container for the ledger", form="container"),
-    Setting("WORK_QUEUE", "work", "queue of pending work"),
+    Setting("WORK_QUEUE", "work", "queue of pending work", form="queue"),
     Setting("BLOB_TRIGGER_SOURCE", "EventGrid", "`EventGrid`, or `LogsAndContainerScan` to poll"),
     Setting(
         "NOTICE_QUEUE",
         "notices",
         "queue on which a message tells people what is in review, was rejected or waits too long",
+        form="queue",
     ),
     Setting("NOTICE_AFTER_HOURS", "24", "after so long something that waits or is tried again is told"),
     Setting("SWEEP_SCHEDULE", "0 */5 * * * *", "when the sweep runs (NCRONTAB, six fields)"),
@@ -215,7 +219,6 @@ def queue_binding(env: Mapping[str, str]) -> str:
     """Name of the work queue, which its trigger needs while the app is being indexed.
 
     A name that no queue can have falls back to the default here and stands in `Settings.problems`.
-    https://learn.microsoft.com/en-us/rest/api/storageservices/naming-queues-and-metadata#queue-names
     """
     return _queue(env, "WORK_QUEUE")
 
@@ -227,5 +230,4 @@ def notice_queue(env: Mapping[str, str]) -> str:
 
 def _queue(env: Mapping[str, str], setting: str) -> str:
     name = env.get(setting, "").strip()
-    fits = 3 <= len(name) <= 63 and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
-    return name if fits else DEFAULTS[setting]
+    return name if re.fullmatch(_NAME[0], name) else DEFAULTS[setting]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from shared.core.ledger import Decision
+
 GUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _LABEL = r"^[^\s\x00-\x1f\x7f-\x9f].*$"
 _RATE = r"^(?=.*[1-9])[0-9]{1,15}(\.[0-9]{1,12})?$"
@@ -112,7 +114,7 @@ FIELDS: dict[str, Field] = {
     "url": Field("URL", "The address to send the file to.", {"format": "uri"}),
     "headers": Field("Headers", "The headers to send with the file."),
     # reviews
-    "decision": Field("Decision", "What was decided.", {"enum": ["adopt", "retry", "send-again", "give-up"]}),
+    "decision": Field("Decision", "What was decided.", {"enum": [str(one) for one in Decision]}),
     "by": Field("Decided By", "Who decided. Where callers sign in, it is not given.", {"pattern": _LABEL}),
     "orderId": Field(
         "Order ID", "The ID of the order at Partner Center.", {"pattern": "^[A-Za-z0-9_-]{1,128}$"}

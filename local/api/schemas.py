@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from local.api.fields import FIELDS
-from shared.core.listing import DECISIONS
+from shared.core.ledger import Decision
 from shared.core.order_request import OrderRequest
 from shared.core.receipt_parts import ReceiptBody, ReceiptState
 from shared.validation.attachments import MetadataShape
@@ -116,7 +116,7 @@ _OWN: dict[str, Schema] = {
         attempts={"type": "integer"},
         correlationId=text(),
         documents=listed(text()),
-        decisions=listed(text(enum=list(DECISIONS))),
+        decisions=listed(text(enum=list(Decision))),
     ),
     "Consent": of(
         ("state",),

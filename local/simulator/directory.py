@@ -62,6 +62,8 @@ class Policy:
     """Whether the user declines to sign in."""
     slow_device: int = 1
     """How often a device code's poll is told to wait."""
+    device_times: Mapping[str, object] = field(default_factory=lambda: {"expires_in": 900, "interval": 1})
+    """What is said of a device code's life and of how often to ask."""
     hasty: int = 0
     """How often a device code's poll is told, before that, that it came too soon."""
     user_tenant: str = ""
@@ -142,8 +144,7 @@ class Directory:
             "device_code": code,
             "user_code": "LOCAL1234",
             "verification_uri": "https://localhost/devicelogin",
-            "expires_in": 900,
-            "interval": 1,
+            **self.policy.device_times,
             "message": "To sign in, open https://localhost/devicelogin and enter the code LOCAL1234.",
         }
 

@@ -217,13 +217,16 @@ def _grant_in(answer: Mapping[str, Any], asked: float) -> Grant | None:
 def _device_code_in(answer: Mapping[str, Any], asked: float) -> DeviceCode | None:
     if "device_code" not in answer:
         return None
+    lasts, interval = float(answer["expires_in"]), int(answer["interval"])
+    if not 0 < lasts <= LONGEST_LIFE or interval > lasts:
+        raise ValueError("a device code that lasts for ever")
     return DeviceCode(
         Secret(str(answer["device_code"])),
         str(answer["user_code"]),
         str(answer["verification_uri"]),
         str(answer["message"]),
-        asked + float(answer["expires_in"]),
-        max(1, int(answer["interval"])),
+        asked + lasts,
+        max(1, interval),
     )
 
 

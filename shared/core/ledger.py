@@ -71,6 +71,15 @@ class State(StrEnum):
     REVIEW = "review"
 
 
+class Decision(StrEnum):
+    """What a person decides about a submission in review."""
+
+    ADOPT = "adopt"
+    RETRY = "retry"
+    SEND_AGAIN = "send-again"
+    GIVE_UP = "give-up"
+
+
 EDGES: Mapping[State, frozenset[State]] = {
     State.CLAIMED: frozenset(State) - {State.CLAIMED},
     State.UNKNOWN: frozenset({State.UNKNOWN, State.DONE, State.PENDING, State.REVIEW}),

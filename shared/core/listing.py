@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from shared.core.ledger import Record, State, Submission
+from shared.core.ledger import Decision, Record, State, Submission
 from shared.core.moments import LONG_AGO, iso_moment
 from shared.core.receipt_parts import Receipt, ReceiptState
 from shared.core.receipt_rules import report, state_of, to_text
@@ -19,8 +19,6 @@ WAITS = (ReceiptState.WAITING, ReceiptState.SUBMITTING, ReceiptState.RETRYING)
 """States that end without a person, or should."""
 LISTED = tuple(state for state in ReceiptState if state is not ReceiptState.ATTACHED)
 """States that can be listed; what is attached is only looked up."""
-DECISIONS = ("adopt", "retry", "send-again", "give-up")
-TRY_NOW = ("retry",)
 
 
 def tag_of(state: ReceiptState) -> str:
@@ -74,10 +72,11 @@ def entry_of(record: Record, own: Submission) -> Mapping[str, Any]:
     told = report(record, own).with_changes(since=to_text(own.since), changed=to_text(own.changed))
     if own.state is State.PENDING and own.due is None:
         told = told.with_changes(actor="caller", remedy=_SEND_AGAIN)
-    decisions = DECISIONS if own.decidable else TRY_NOW if can_be_hurried(own) else ()
+    hurry = [Decision.RETRY] if can_be_hurried(own) else []
+    decisions = [str(one) for one in (Decision if own.decidable else hurry)]
     drops = [source.drop for source in own.sources]
     documents = [document.file_name for document in own.documents]
-    more = {"orderId": record.order_id or next(iter(own.ids), ""), "decisions": list(decisions)}
+    more = {"orderId": record.order_id or next(iter(own.ids), ""), "decisions": decisions}
     return _entry(record.kind, state_of(own), drops, documents, told.to_json() | more)
 
 

@@ -136,7 +136,8 @@ class Notices:
         try:
             document = json.loads(blob.content) if blob else {}
             until = iso_moment(document.get("until", "")) or now - AT_FIRST
-            return _Progress(until, blob.etag if blob else None, dict(document.get("told", {})))
+            told = {str(key): str(when) for key, when in document.get("told", {}).items()}
+            return _Progress(until, blob.etag if blob else None, told)
         except (ValueError, AttributeError, TypeError):
             return _Progress(now - AT_FIRST, blob.etag if blob else None)
 

@@ -22,7 +22,7 @@ from shared.core.errors import (
     StateConflictError,
 )
 from shared.core.ids import segment
-from shared.core.ledger import Record, State, Submission
+from shared.core.ledger import Decision, Record, State, Submission
 from shared.core.ledger_parts import RecordedAnswer
 from shared.core.listing import can_be_hurried
 from shared.core.matching import Ambiguous
@@ -35,7 +35,7 @@ from shared.services.operation import recorded_answer
 from shared.services.orders import Orders
 from shared.services.receipts import Receipts
 from shared.storage.ledger_store import Adoption, ConflictError, LedgerStore, VersionedRecord
-from shared.validation.reviews import Decision, ReviewDecision
+from shared.validation.reviews import ReviewDecision
 
 _NOT_VERIFIED = " (not verified)"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
+from shared.core.ledger import Decision
 from shared.core.models import Label, StrictModel
 from shared.core.strict_json import loads
 from shared.validation.collecting import ViolationCollector
@@ -15,15 +15,6 @@ from shared.validation.ids import order_id as checked_order
 from shared.validation.shapes import build
 
 MAX_DECISION = 16 * 1024
-
-
-class Decision(StrEnum):
-    """What a person decides about a submission in review."""
-
-    ADOPT = "adopt"
-    RETRY = "retry"
-    SEND_AGAIN = "send-again"
-    GIVE_UP = "give-up"
 
 
 class ReviewShape(StrictModel):

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,14 +93,20 @@ class App:
             time.sleep(0.1)
 
 
-@pytest.fixture(scope="package")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    settings = {"MAX_BODY_MB": "3", "MAX_FILE_MB": "1", "ALLOWED_ORIGINS": ", ".join(ORIGINS)}
-    plan = Plan(tmp_path_factory.mktemp("stack"), settings=settings)
+@contextmanager
+def app_on(plan: Plan) -> Iterator[App]:
+    """The app on a stack of its own, called with its function key, which counts where callers show keys."""
     with Stack(plan) as stack, requests.Session() as http:
         http.trust_env = False
         http.headers["x-functions-key"] = stack.hosts[0].key
         yield App(stack, http)
+
+
+@pytest.fixture(scope="package")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    settings = {"MAX_BODY_MB": "3", "MAX_FILE_MB": "1", "ALLOWED_ORIGINS": ", ".join(ORIGINS)}
+    with app_on(Plan(tmp_path_factory.mktemp("stack"), settings=settings)) as app:
+        yield app
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from datetime import timedelta
 import pytest
 import requests
 
-from local.stack import Plan, Stack
-from tests.app.conftest import CUSTOMER, ORIGINS, App
+from local.stack import Plan
+from tests.app.conftest import CUSTOMER, ORIGINS, App, app_on
 
 OTHER = "d0000000-0000-4000-8000-000000000002"
 BINDINGS = {"roles": {"Team": [CUSTOMER], "Operators": ["*"]}, "folders": {"team/": [CUSTOMER]}}
@@ -24,9 +24,8 @@ ALL = ("Orders.Create", "Documents.Attach", "Receipts.Read", "Reviews.Decide", "
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     settings = {"CUSTOMER_BINDINGS": json.dumps(BINDINGS), "ALLOWED_ORIGINS": ", ".join(ORIGINS)}
     plan = Plan(tmp_path_factory.mktemp("guarded"), settings=settings, sign_in=True)
-    with Stack(plan) as stack, requests.Session() as http:
-        http.trust_env = False
-        yield App(stack, http)
+    with app_on(plan) as app:
+        yield app
 
 
 def bearer(app: App, *roles: str, lasts: timedelta = timedelta(hours=1)) -> dict[str, str]:

@@ -140,6 +140,31 @@ def test_who_asks_too_soon_is_told_to_wait_longer_from_then_on(app: App, entra: 
     assert app.complete(started.key).user == USER
 
 
+def test_where_entra_names_no_interval_it_is_that_of_the_protocol(app: App, entra: TokenService) -> None:
+    entra.directory.policy.device_times = {"expires_in": "900"}
+    assert app.instance().start().device.interval == 5
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"expires_in": float("inf"), "interval": 5},
+        {"expires_in": 10**30, "interval": 5},
+        {"expires_in": float("nan"), "interval": 5},
+        {"expires_in": 900, "interval": 10**9},
+        {"expires_in": -1, "interval": 5},
+        {"expires_in": "soon"},
+    ],
+)
+def test_a_code_whose_times_make_no_sense_is_none_and_leaves_nothing_behind(
+    app: App, entra: TokenService, times: dict[str, object]
+) -> None:
+    entra.directory.policy.device_times = times
+    with pytest.raises(TokenError):
+        app.instance().start()
+    assert app.kept() == []
+
+
 def test_a_user_who_declines_ends_it(app: App, entra: TokenService) -> None:
     entra.directory.policy.declined = True
     key = app.instance().start().key

@@ -55,7 +55,7 @@ sys.exit(1 if "error" in answer else 0)
 """
 GOOD: dict[str, list[dict[str, Any]]] = {
     "account show": [{"out": {"id": AZD["AZURE_SUBSCRIPTION_ID"]}}],
-    "functionapp keys list": [{"out": {"systemKeys": {"blobs_extension": KEY}, "functionKeys": {}}}],
+    "functionapp keys list": [{"out": {"blobs_extension": KEY}}],
     "deployment group create": [{"out": "Succeeded"}],
     "rest --method get": [{"out": {"value": []}}],
 }
@@ -151,8 +151,8 @@ def test_the_second_run_does_the_same_and_writes_no_secret(tmp_path: Path) -> No
 def test_a_key_that_comes_late_is_waited_for(tmp_path: Path) -> None:
     late: list[dict[str, Any]] = [
         {"error": "Operation returned an invalid status 'Bad Request'"},
-        {"out": {"systemKeys": {}}},
-        {"out": {"systemKeys": {"blobs_extension": KEY}}},
+        {"out": {}},
+        {"out": {"blobs_extension": KEY}},
     ]
     cloud = Cloud(tmp_path, functionapp_keys_list=late)
 

@@ -100,8 +100,10 @@ def test_when_the_queue_does_not_take_it_the_next_sweep_tells_it(office: Office)
 def test_a_progress_that_cannot_be_read_begins_anew_and_loses_nothing(office: Office) -> None:
     pair_in_review(office, office.order())
     assert events(office) == ["review"]
-    office.services.drops.blobs.put(office.env["LEDGER_CONTAINER"], "notices.json", b"[7]", match="*")
-    assert events(office) == ["review"]
+    for damaged in (b"[7]", b'{"told": {"x": 7}}'):
+        office.services.drops.blobs.put(office.env["LEDGER_CONTAINER"], "notices.json", damaged, match="*")
+        assert events(office) == ["review"]
+        assert told(office) == []
 
 
 def test_of_a_flood_each_sweep_tells_some_until_all_are_told_once(office: Office) -> None:

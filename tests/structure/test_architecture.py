@@ -16,6 +16,8 @@ from shared.services.sweep import DUE_SHARE
 from shared.settings_table import DEFAULTS
 
 ROOT = Path(__file__).parents[2]
+OPEN = {"health", "get_openapi", "get_status", "preflight"}
+"""Functions that anybody may call."""
 FUNCTIONS = {
     "create_order": "customers/{customerId}/orders",
     "get_order": "customers/{customerId}/orders/{orderId}",
@@ -66,12 +68,28 @@ def test_an_empty_environment_indexes_every_function() -> None:
     routes = {name: trigger(f).get("route") for name, f in functions.items()}
     assert {name: route for name, route in routes.items() if route} == FUNCTIONS
     assert set(functions) == {*FUNCTIONS, "blob_trigger", "sweep", "poisoned", "work", "work_poisoned"}
-    anonymous = {"health", "get_openapi", "get_status", "preflight"}
-    assert {trigger(functions[name])["authLevel"] for name in anonymous} == {"anonymous"}
+    assert {trigger(functions[name])["authLevel"] for name in OPEN} == {"anonymous"}
     operators = {"decide_review", "consent", "doctor"}
     assert {trigger(functions[name])["authLevel"] for name in operators} == {"admin"}
-    others = set(FUNCTIONS) - anonymous - operators
+    others = set(FUNCTIONS) - OPEN - operators
     assert {str(trigger(functions[name])["authLevel"]) for name in others} == {"function"}
+
+
+def test_where_callers_sign_in_every_other_route_asks_who_calls() -> None:
+    script = (
+        "import json, azure.functions as func, function_app\n"
+        "request = func.HttpRequest('GET', '/api/x', body=b'')\n"
+        "functions = [f for f in function_app.app.get_functions() if f.is_http_function()]\n"
+        f"guarded = [f for f in functions if f.get_function_name() not in {sorted(OPEN)}]\n"
+        "answers = {f.get_function_name(): f.get_user_function()(request).status_code for f in guarded}\n"
+        "print(json.dumps(answers))"
+    )
+    env = {"AUTHENTICATION": "entra", "WEBSITE_AUTH_ENABLED": "True"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=env, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert json.loads(done.stdout) == dict.fromkeys(set(FUNCTIONS) - OPEN, 401)
 
 
 @pytest.mark.parametrize(("authentication", "opened"), [("entra", True), ("Entra", False)])

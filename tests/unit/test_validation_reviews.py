@@ -7,7 +7,8 @@ import json
 import pytest
 
 from shared.core.errors import InvalidInputError
-from shared.validation.reviews import Decision, ReviewDecision, review_decision
+from shared.core.ledger import Decision
+from shared.validation.reviews import ReviewDecision, review_decision
 
 
 def decided(**members: object) -> ReviewDecision:

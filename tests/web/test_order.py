@@ -13,8 +13,8 @@ import pytest
 import requests
 from playwright.sync_api import Dialog, FileChooser, FilePayload, Route, expect
 
-from local.stack import Plan, Stack
-from tests.app.conftest import CUSTOMER, App
+from local.stack import Plan
+from tests.app.conftest import CUSTOMER, App, app_on
 from tests.local.hosts import eventually
 from tests.web.conftest import Tab
 
@@ -29,13 +29,8 @@ def pdf(name: str, size: int) -> FilePayload:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    with (
-        Stack(Plan(tmp_path_factory.mktemp("stack"), web_port=0)) as stack,
-        requests.Session() as http,
-    ):
-        http.trust_env = False
-        http.headers["x-functions-key"] = stack.hosts[0].key
-        yield App(stack, http)
+    with app_on(Plan(tmp_path_factory.mktemp("stack"), web_port=0)) as app:
+        yield app
 
 
 @pytest.fixture
