@@ -1,4 +1,4 @@
-"""HTTP functions that place an order, show one, and tell what became of a request to place one."""
+"""HTTP functions that place an order or check out a cart, show an order, and tell of a request."""
 
 from __future__ import annotations
 
@@ -19,6 +19,17 @@ def create_order(req: func.HttpRequest) -> func.HttpResponse:
     from create_order import handlers
 
     return handlers.place(req)
+
+
+@bp.function_name("create_checkout")
+@bp.route("customers/{customerId}/checkouts", methods=["POST"], auth_level=access.level())
+@problems(Role.CREATE)
+def create_checkout(req: func.HttpRequest) -> func.HttpResponse:
+    """Buy through a cart what the Idempotency-Key stands for; 201 when any order came of it, or 202 while
+    that is unknown."""
+    from create_order import handlers
+
+    return handlers.check_out(req)
 
 
 @bp.function_name("get_order")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 import azure.functions as func
 
+from shared.clock import Deadline
 from shared.container import services
 from shared.core.errors import StorageUnknownError
 from shared.core.ledger import State
 from shared.partner_center.wire import CUSTOMER_USER, RequestIds
-from shared.services.orders import order_key
+from shared.services.operation import Outcome
+from shared.services.orders import Orders, order_key
 from shared.validation import ids
+from shared.validation.checkouts import checkout_request
 from shared.validation.collecting import ViolationCollector
 from shared.validation.orders import order_request
 from shared.web import responses
@@ -21,19 +25,51 @@ from shared.web.problem import correlation_id
 def place(req: func.HttpRequest) -> func.HttpResponse:
     """Answer `create_order`."""
     with ViolationCollector() as faults:
-        customer = faults.check(lambda: ids.customer_id(req.route_params["customerId"]))
-        key = faults.check(lambda: ids.idempotency_key(req.headers.get("idempotency-key")))
+        customer, key = _customer_and_key(req, faults)
         upn = faults.check(lambda: ids.customer_user(req.headers.get(CUSTOMER_USER)))
         order = faults.check(lambda: order_request(responses.json_body(req), req.route_params["customerId"]))
     assert customer
     assert key
     assert order
+    user = upn or ""
+
+    def buy(orders: Orders, deadline: Deadline) -> Outcome:
+        return orders.place(customer, order, key, correlation_id(), deadline, customer_user=user)
+
+    return _bought(req, customer, key, buy)
+
+
+def check_out(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer `create_checkout`."""
+    with ViolationCollector() as faults:
+        customer, key = _customer_and_key(req, faults)
+        if req.headers.get(CUSTOMER_USER):
+            faults.add(f"header:{CUSTOMER_USER}", "applies to direct orders only; leave it out")
+        request = faults.check(lambda: checkout_request(responses.json_body(req)))
+    assert customer
+    assert key
+    assert request
+
+    def buy(orders: Orders, deadline: Deadline) -> Outcome:
+        return orders.check_out(customer, request, key, correlation_id(), deadline)
+
+    return _bought(req, customer, key, buy)
+
+
+def _customer_and_key(req: func.HttpRequest, faults: ViolationCollector) -> tuple[str | None, str | None]:
+    customer = faults.check(lambda: ids.customer_id(req.route_params["customerId"]))
+    return customer, faults.check(lambda: ids.idempotency_key(req.headers.get("idempotency-key")))
+
+
+def _bought(
+    req: func.HttpRequest, customer: str, key: str, buy: Callable[[Orders, Deadline], Outcome]
+) -> func.HttpResponse:
+    """Buy, and answer with what came of it: 201, 202, or what `require_done` raises."""
     s = services()
     base = s.settings.public_base_url
     location = responses.status_url(req, s.statuses.token(order_key(customer, key)), base)
     try:
-        orders = s.orders_for(responses.user_token(req))
-        outcome = orders.place(customer, order, key, correlation_id(), s.deadline(), customer_user=upn or "")
+        outcome = buy(s.orders_for(responses.user_token(req)), s.deadline())
     except StorageUnknownError:
         return responses.unconfirmed(location, correlation_id())
     own = responses.require_done(outcome)

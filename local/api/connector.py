@@ -15,6 +15,7 @@ from local.api.routes import CUSTOMER, JSON, ORDER, ROUTES, Parameter, Route
 
 _OPERATIONS = (
     "CreateOrder",
+    "CreateCheckout",
     "GetOrder",
     "GetOrderRequest",
     "AttachDocuments",

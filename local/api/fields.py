@@ -79,6 +79,20 @@ FIELDS: dict[str, Field] = {
         "The tenant ID of the indirect reseller. The app writes its PartnerID on every line.",
         {"pattern": GUID},
     ),
+    # a cart
+    "catalogItemId": Field(
+        "Catalog Item ID",
+        "The product, SKU and availability, such as CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P.",
+        {"pattern": "^[!-~]{1,128}$", "example": "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P"},
+    ),
+    "addonItems": Field("Add-Ons", "What is bought with the line; new commerce takes lines instead."),
+    "cartId": Field("Cart ID", "The ID of the cart at Partner Center."),
+    "orders": Field("Orders", "The orders that came of it, as Partner Center has them."),
+    "orderErrors": Field("Order Errors", "What was not ordered."),
+    "orderGroupId": Field("Order Group ID", "The lines that Partner Center orders together."),
+    "lines": Field("Lines", "What became of each line."),
+    "line": Field("Line", "The number of the line, from 0."),
+    "error": Field("Error", "Why the line was not ordered."),
     # documents
     "metadata": Field("Metadata", "What is said about the documents."),
     "isPartOfTender": Field("Is Part of Tender", "Whether the order is part of a tender."),
@@ -164,7 +178,7 @@ FIELDS: dict[str, Field] = {
     "newer": Field("Newer Files", "Files that changed after the sidecar was used, and were not sent."),
     "changed": Field("Changed", "When this was written.", {"format": "date-time"}),
     "previous": Field("Previous", "What was attached from the drop before."),
-    "id": Field("ID", "The ID of the order."),
+    "id": Field("ID", "The ID of the order; of the line of a cart, its place."),
     "v": Field("Version", "The format of the receipt."),
     # an administrator's consent
     "consent": Field("Consent", "Stands for a sign-in that is pending: what completes it."),

@@ -138,6 +138,9 @@ def _media(kind: str, schema: str) -> dict[str, Any]:
     return made
 
 
+_REPLAYED = ("create_order", "create_checkout", "get_order_request", "attach_po")
+
+
 def _answer(route: Route, status: int, schema: str) -> dict[str, Any]:
     names = ["x-correlation-id"]
     if status == HTTPStatus.ACCEPTED:
@@ -146,9 +149,9 @@ def _answer(route: Route, status: int, schema: str) -> dict[str, Any]:
         names.append("Location")
     elif route.function == "get_order":
         names += ["X-Order-Status", "X-Next-Step"]
-    if status == HTTPStatus.CREATED and route.function == "create_order":
+    if status == HTTPStatus.CREATED and route.function in ("create_order", "create_checkout"):
         names += ["X-Order-Status", "X-Next-Step"]
-    if status < HTTPStatus.ACCEPTED and route.function in ("create_order", "get_order_request", "attach_po"):
+    if status < HTTPStatus.ACCEPTED and route.function in _REPLAYED:
         names.append("Idempotency-Replayed")
     return {
         "description": HTTPStatus(status).phrase + ".",

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from local.api.fields import FIELDS
+from shared.core.checkout_request import CheckoutRequest
 from shared.core.ledger import Decision
 from shared.core.order_request import OrderRequest
 from shared.core.receipt_parts import ReceiptBody, ReceiptState
@@ -19,6 +20,7 @@ Schema = dict[str, Any]
 
 _NAMES = {
     "OrderRequest": "Order",
+    "CheckoutRequest": "Checkout",
     "UploadShape": "UploadRequest",
     "ReviewShape": "Decision",
     "ConsentShape": "ConsentRequest",
@@ -54,6 +56,15 @@ def of(required: tuple[str, ...] = (), *, closed: bool = False, **properties: Sc
     return members
 
 
+_PLACED: dict[str, Schema] = {"id": text(), "status": text(), "lineItems": listed({"type": "object"})}
+_CHECKED_OUT: dict[str, Schema] = {
+    "cartId": text(),
+    "orders": listed(ref("PlacedOrder")),
+    "orderErrors": listed(ref("OrderError")),
+    "lines": listed(ref("CheckedOutLine")),
+    "remedy": text(),
+}
+
 _OWN: dict[str, Schema] = {
     "Documents": of(
         ("metadata", "poFiles"),
@@ -81,7 +92,19 @@ _OWN: dict[str, Schema] = {
         url=text(),
         headers={"type": "object", "additionalProperties": text()},
     ),
-    "PlacedOrder": of(("id",), id=text(), status=text(), lineItems=listed({"type": "object"})),
+    "PlacedOrder": {**of(("id",)), "properties": _PLACED},
+    "CheckedOut": {**of(("cartId", "orders", "orderErrors", "lines")), "properties": _CHECKED_OUT},
+    "OrderOutcome": {**of(), "properties": _PLACED | _CHECKED_OUT},
+    "CheckedOutLine": of(
+        ("line", "catalogItemId"),
+        line={"type": "integer"},
+        catalogItemId=text(),
+        orderId=text(),
+        error=ref("OrderError"),
+    ),
+    "OrderError": of(
+        ("orderGroupId", "code", "description"), orderGroupId=text(), code=text(), description=text()
+    ),
     "Attachments": of(("items",), totalCount={"type": "integer"}, items=listed(ref("Attachment"))),
     "Accepted": of(
         ("status", "detail", "location"), status=text(), detail=text(), location=text(), correlationId=text()
@@ -160,6 +183,7 @@ def schemas() -> dict[str, Schema]:
     _, made = models_json_schema(
         [
             (OrderRequest, "validation"),
+            (CheckoutRequest, "validation"),
             (MetadataShape, "validation"),
             (UploadShape, "validation"),
             (ReviewShape, "validation"),

@@ -5,7 +5,8 @@ Whose turn is it, and is it known that nothing happened at Partner Center?
     AppError
     ├── InvalidInputError            the caller's: every violation, each with a JSON pointer
     │   ├── ResellerError            … of which: no such indirect reseller, so no order
-    │   └── OrderFullError           … of which: the order has had as many submissions as it may have
+    │   ├── OrderFullError           … of which: the order has had as many submissions as it may have
+    │   └── LinesRefusedError        … of which: Partner Center does not sell a line; nothing was bought
     ├── TooLargeError                the caller's: a file or a body beyond the limit
     ├── UnsupportedMediaTypeError    the caller's: not a content type that the route reads
     ├── KeyReusedError               the caller's: an Idempotency-Key that stands for another body
@@ -38,6 +39,7 @@ Whose turn is it, and is it known that nothing happened at Partner Center?
         │   ├── NotVisibleYetError   … because Partner Center does not show the order yet
         │   └── TokenError           … because no access token could be obtained
         ├── RefusedError             known: an answer that says that it was not done
+        │   ├── NothingOrderedError  … a checkout that made no order
         │   ├── ThrottledError       … because of the rate limit (429)
         │   └── TokenRejectedError   … because of the token (401)
         └── OutcomeUnknownError      sent, and the answer shows neither success nor failure
@@ -86,6 +88,13 @@ class ResellerError(InvalidInputError):
 
 class OrderFullError(InvalidInputError):
     """The order has had as many submissions of documents as are kept."""
+
+
+class LinesRefusedError(InvalidInputError):
+    """Partner Center names what is wrong with lines of a cart; it was not checked out."""
+
+    actor = "caller"
+    remedy = "correct the lines and send the request again; the same Idempotency-Key can be used"
 
 
 class TooLargeError(AppError):
@@ -382,6 +391,17 @@ class RefusedError(PartnerCenterError):
         self.from_service = from_service
         suffix = f" {description}" if description else ""
         super().__init__(f"Partner Center answered {status}{f' (code {code})' if code else ''}.{suffix}")
+
+
+class NothingOrderedError(RefusedError):
+    """A checkout made no order: `violations` say why, line by line; `body` is what the ledger keeps of it."""
+
+    def __init__(
+        self, status: int, violations: Sequence[Violation], body: str, advice: Advice, ids: SupportIds
+    ) -> None:
+        super().__init__(status, "", "", advice, ids, from_service=True)
+        self.violations, self.body = tuple(violations), body
+        self.args = (f"Partner Center ordered nothing: {'; '.join(v.detail for v in self.violations)}",)
 
 
 class ThrottledError(RefusedError):

@@ -52,14 +52,24 @@ class Source(StoredModel):
     files: Mapping[str, str]
 
 
+class CartNote(StoredModel):
+    """The cart that a purchase goes through: `id` is "" until there is one; `groups` tells for each line, in
+    the order of the lines that were sent, in which order group Partner Center put it."""
+
+    id: str = ""
+    groups: tuple[str, ...] = ()
+
+
 class OrderContent(StoredModel):
     """An order as it is sent: `mode` is how to sign in; `user` the signed-in user (object id),
-    `customer_user` the UPN of the customer's user whom it is for; "" for none."""
+    `customer_user` the UPN of the customer's user whom it is for; "" for none. With a `cart` the body is that
+    of the cart, and what is sent is its checkout."""
 
     mode: str
     body: str
     user: str = ""
     customer_user: str = ""
+    cart: CartNote | None = None
 
 
 class PartnerIds(StoredModel):
@@ -77,7 +87,8 @@ class PartnerIds(StoredModel):
 
 
 class RecordedAnswer(StoredModel):
-    """What Partner Center answered: the body of a success, or `code` and `description` of a refusal."""
+    """What Partner Center answered: the body of a success, or `code` and `description` of a refusal. A
+    checkout that ordered nothing keeps both."""
 
     status: int
     body: str = ""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from shared.core.models import Label, StrictModel, compact_json, digest_of
 from shared.core.strict_json import Number
+
+Line = TypeVar("Line")
 
 
 def _term(text: str) -> str:
@@ -46,7 +48,8 @@ def _token(text: str) -> str:
     return text
 
 
-def _some(lines: tuple[LineItem, ...]) -> tuple[LineItem, ...]:
+def some(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """The lines, if there are any."""
     if not lines:
         raise ValueError("must contain at least one line")
     return lines
@@ -122,7 +125,7 @@ class OrderRequest(StrictModel):
     https://learn.microsoft.com/en-us/partner-center/developer/create-an-order
     """
 
-    line_items: Annotated[tuple[LineItem, ...], Field(strict=False), AfterValidator(_some)]
+    line_items: Annotated[tuple[LineItem, ...], Field(strict=False), AfterValidator(some)]
     reference_customer_id: Lower | None = None
     billing_cycle: Cycle | None = None
     currency_code: Upper | None = None

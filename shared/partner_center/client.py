@@ -1,4 +1,4 @@
-"""Partner Center as methods: orders, attachments, indirect resellers.
+"""Partner Center as methods: orders, carts, attachments, indirect resellers.
 
 1. A POST that writes goes out once per call. What became of it is told by the kind of the error:
    NotAppliedError and RefusedError (known: nothing was done), OutcomeUnknownError (ask before repeating).
@@ -22,7 +22,14 @@ from typing import Any, TypeVar
 
 from shared.auth.mode import Mode, TokenSource
 from shared.clock import Deadline
-from shared.core.errors import NotAppliedError, RefusedError, ThrottledError, TokenError, TokenRejectedError
+from shared.core.errors import (
+    NotAppliedError,
+    OutcomeUnknownError,
+    RefusedError,
+    ThrottledError,
+    TokenError,
+    TokenRejectedError,
+)
 from shared.core.strict_json import dumps
 from shared.partner_center.body import BytesBody
 from shared.partner_center.listing import MAX_LIST, Keep, Page, read_list, read_page
@@ -37,6 +44,7 @@ from shared.partner_center.wire import (
     Listing,
     RawResponse,
     RequestIds,
+    cart_path,
     order_path,
 )
 
@@ -64,7 +72,7 @@ class PartnerCenter:
     """The client. One for the process; safe to use from many threads.
 
     Every method raises RefusedError and its kinds, NotAppliedError and its kinds (TokenError among them), and
-    NotConfiguredError when the mode that it needs has no credentials; the two that write may raise
+    NotConfiguredError when the mode that it needs has no credentials; those that buy or attach may raise
     OutcomeUnknownError as well. An id that would change the path raises InvalidInputError.
     """
 
@@ -140,6 +148,54 @@ class PartnerCenter:
         """
         call = Call("GET", order_path(customer_id), "items", customer_id)
         return self._list(call, ids, deadline, keep, MAX_LIST)
+
+    def create_cart(
+        self, customer_id: str, body: bytes, mode: Mode, ids: RequestIds, deadline: Deadline
+    ) -> Answer:
+        """Make a cart; the answer is the cart, with what is wrong with its lines. It buys nothing, and a cart
+        that is left alone expires after seven days: so it is tried as a read is, and is never unknown.
+
+        https://learn.microsoft.com/en-us/partner-center/developer/create-a-cart
+        """
+
+        def attempt() -> Answer:
+            # a new id each time: what was answered under it before is no cart of this request
+            own = RequestIds(str(uuid.uuid4()), ids.correlation_id)
+            call = Call("POST", cart_path(customer_id), "id", customer_id, writes=True, body=BytesBody(body))
+            try:
+                return self._once(call, mode, own, deadline)
+            except OutcomeUnknownError as error:
+                raise NotAppliedError(f"No cart was made, and so nothing was bought: {error}") from None
+
+        return self._patiently(attempt, deadline)
+
+    def get_cart(
+        self, customer_id: str, cart_id: str, mode: Mode, ids: RequestIds, deadline: Deadline
+    ) -> Answer:
+        """Read a cart. https://learn.microsoft.com/en-us/dotnet/api/microsoft.store.partnercenter.carts.icart"""
+        call = Call("GET", cart_path(customer_id, _given(cart_id)), "id", customer_id)
+        return self._read(call, mode, ids, deadline)
+
+    def check_out(
+        self,
+        customer_id: str,
+        cart_id: str,
+        mode: Mode,
+        ids: RequestIds,
+        deadline: Deadline,
+        *,
+        resent: bool = False,
+        check: Callable[[], None] | None = None,
+    ) -> Answer:
+        """Buy what is in a cart; the answer tells the orders that came of it and the errors.
+
+        It may be repeated for the same cart: after a failure it is tried anew, after a success it answers
+        what it answered first. `resent` and `check` as for `create_order`; there is no body.
+        https://learn.microsoft.com/en-us/partner-center/developer/checkout-a-cart
+        """
+        path = cart_path(customer_id, _given(cart_id), "checkout")
+        call = Call("POST", path, "orders", customer_id, writes=True, resent=resent, check=check)
+        return self._once(call, mode, ids, deadline)
 
     def attach(
         self,
@@ -299,8 +355,8 @@ def _to_the_end(response: OpenResponse) -> Iterator[bytes]:
         raise NotAppliedError("Partner Center's list ended early or took too long.")
 
 
-def _given(order_id: str) -> str:
-    return order_id or "."  # refused by order_path; "" would mean the collection
+def _given(item_id: str) -> str:
+    return item_id or "."  # refused by the path; "" would mean the collection
 
 
 def _check(item: dict[str, Any]) -> PartnerIdCheck:

@@ -170,6 +170,30 @@ def _rows() -> Iterator[tuple[tuple[int, str], Advice]]:
 
 TABLE: Mapping[tuple[int, str], Advice] = dict(_rows())
 
+CART_LINES: Mapping[str, str] = {
+    "10000": "use the partner's or the customer's currency",
+    "10001": "read the catalogue again: there is no such catalogItemId",
+    "10002": "order fewer: the quota for it is reached",
+    "10003": "order fewer, or later: it is not in stock",
+    "10004": "check the reseller: it may not take part in this sale",
+    "10006": "ask Microsoft's support: the line cannot be processed as it is",
+    "10007": "check the subscription that the line names",
+    "10008": "enable the customer's Azure subscription for reservations first",
+    "10009": "use another tenant or remove old purchases: the sandbox's limit is reached",
+    "10010": "correct the value that the description names",
+    "10011": "check the subscription that the line names",
+    "10012": "set attestationAccepted on the line",
+    "10015": "order fewer: the limit of seats is reached",
+}
+"""What to do about the error of a cart's line.
+https://learn.microsoft.com/en-us/partner-center/developer/cart-resources"""
+
+
+def cart_line_remedy(code: str) -> str:
+    """What to do about a line of a cart, "" for a code that is not documented."""
+    return CART_LINES.get(code, "")
+
+
 _BY_CODE: Mapping[str, Advice] = {
     code: advice
     for (_, code), advice in reversed(list(_rows()))
@@ -244,6 +268,13 @@ By status, for all other codes:
 | Status | Who acts | Again | Outcome | What to do |
 | --- | --- | --- | --- | --- |
 {statuses}
+
+Of a line of a cart. A cart with such a line is not checked out; source:
+<https://learn.microsoft.com/en-us/partner-center/developer/cart-resources>.
+
+| Code | What to do |
+| --- | --- |
+{lines}
 """
 
 
@@ -263,7 +294,10 @@ def markdown() -> str:
         for name, row in {**named, "other": _UNDOCUMENTED}.items()
     ]
     listed = ", ".join(map(str, sorted(REFUSING)))
-    return _PAGE.format(refusing=listed, codes="\n".join(codes), statuses="\n".join(statuses))
+    lines = [f"| {code} | {remedy[0].upper()}{remedy[1:]}. |" for code, remedy in CART_LINES.items()]
+    return _PAGE.format(
+        refusing=listed, codes="\n".join(codes), statuses="\n".join(statuses), lines="\n".join(lines)
+    )
 
 
 def _again(row: Advice) -> str:

@@ -32,6 +32,7 @@ from shared.core.errors import (
     TokenRejectedError,
 )
 from shared.core.moments import LONGEST_RETRY_AFTER, http_date, retry_after
+from shared.core.resources import by_lower_name
 from shared.partner_center import codes
 from shared.partner_center.paging import more_follows, total_of
 from shared.partner_center.wire import Answer, Call, RawResponse, RequestIds, parse_object
@@ -79,10 +80,20 @@ def _is_success(call: Call, raw: RawResponse) -> bool:
     if not (200 <= raw.status < 300 if call.writes else raw.status == 200):
         return False
     content = parse_object(raw.body) or {}
+    if call.member == "orders":
+        return _is_checked_out(by_lower_name(content))
     value = content.get(call.member)
     if call.member == "id":
         return isinstance(value, str) and value.strip() != ""
     return isinstance(value, list) and not (call.entire and _is_page(content, raw.headers, len(value)))
+
+
+def _is_checked_out(members: Mapping[str, Any]) -> bool:
+    """Whether an answer tells of orders or of errors; the documents' example for licences is an order itself.
+    https://learn.microsoft.com/en-us/partner-center/developer/checkout-a-cart"""
+    told = any(isinstance(members.get(name), list) for name in ("orders", "ordererrors"))
+    order_id = members.get("id")
+    return told or (isinstance(order_id, str) and order_id.strip() != "")
 
 
 def _is_page(collection: Mapping[str, Any], headers: Mapping[str, str], items: int) -> bool:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from traceback import clear_frames
 
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.response import BaseHTTPResponse, HTTPResponse
 from urllib3.util import Timeout
 
@@ -24,6 +25,9 @@ MAX_REPLY = 8 * 1024 * 1024
 
 _CONNECT_SECONDS = 10.0
 """Most time for connecting, and for the server to take one piece of the body."""
+
+_NOT_CONNECTED = (ConnectTimeoutError, NewConnectionError)
+"""No byte went out."""
 
 _READ_SIZE = 64 * 1024
 _REDACTED = "[token]"
@@ -118,14 +122,14 @@ class Transport:
         except AppError:
             raise
         except Exception as error:
-            kind = _root(error)
+            kind, connected = _root(error), not isinstance(error, _NOT_CONNECTED)
             clear_frames(error.__traceback__)  # urllib3's hold the error and the body, as a cycle
         finally:
             if call.body is not None:
                 call.body.close()
         # raised out here so that no network error, with what it quotes, hangs on it as context
         # a body shorter than its Content-Length is no request; from the last byte on it may be carried out
-        if call.body is not None and not call.body.finished:
+        if not connected or (call.body is not None and not call.body.finished):
             raise NotAppliedError(f"The request was not fully sent to Partner Center ({kind}).")
         if call.writes:
             sent = SupportIds(ids.request_id, ids.correlation_id)

@@ -71,7 +71,8 @@ class Listing:
 class Call:
     """One request, and what a success must hold.
 
-    `member` names the member that every success has; `entire`: a list that is only a page is no success.
+    `member` names the member that every success has ("orders" for a checkout, whose answer may be an order
+    itself); `entire`: a list that is only a page is no success.
     `customer` is whose rate limit it counts against, "" for the partner's own. `writes`: repeating it may do
     a thing twice. `resent`: it is sent again after a silence, so that a conflict may be with our own first
     sending. `check` runs before every piece of the body and may raise NotAppliedError. `more_headers` are
@@ -120,9 +121,18 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 def order_path(customer_id: str, order_id: str = "", *rest: str) -> str:
     """Return the path of a customer's orders, of one order, or of what is below it."""
-    given = [_segment("customerId", customer_id), "orders"]
-    if order_id:
-        given.append(_segment("orderId", order_id))
+    return _path(customer_id, "orders", "orderId", order_id, *rest)
+
+
+def cart_path(customer_id: str, cart_id: str = "", *rest: str) -> str:
+    """Return the path of a customer's carts, of one cart, or of what is below it."""
+    return _path(customer_id, "carts", "cartId", cart_id, *rest)
+
+
+def _path(customer_id: str, collection: str, name: str, item_id: str, *rest: str) -> str:
+    given = [_segment("customerId", customer_id), collection]
+    if item_id:
+        given.append(_segment(name, item_id))
     return "/".join([f"{API_ROOT}/customers", *given, *rest])
 
 

@@ -85,7 +85,7 @@ class AttachmentOperation:
         """At the line rate."""
         return seconds_to_send(sum(d.size for d in self.content.documents)) if self.content else 0.0
 
-    def describe(self, claim: Submission) -> Submission:
+    def describe(self, claim: Submission, deadline: Deadline) -> Submission:
         """The claim with what is sent, and from where."""
         return claim.model_copy(
             update={"documents": self._documents(), "sources": merged(claim.sources, self.source)}

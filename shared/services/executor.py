@@ -287,7 +287,7 @@ class _Run:
                 since=now,
                 **changes,
             )
-            return self.op.describe(first)
+            return self.op.describe(first, self.deadline)
         # after silence the id stays: the POST that was silent may have been carried out under it (rule 7)
         request_id = own.request_id if own.same_id else new_id()
         attempt = own.attempt + 1
@@ -300,7 +300,7 @@ class _Run:
             request_id=request_id,
             **changes,
         )
-        return self.op.describe(again)
+        return self.op.describe(again, self.deadline)
 
 
 def _unexplained(own: Submission, record: Record, snapshot: Snapshot) -> bool:

@@ -14,6 +14,7 @@ from shared.core.errors import (
     AppError,
     BlobBlockedError,
     NotConfiguredError,
+    NothingOrderedError,
     PartnerCenterError,
     RefusedError,
     StorageError,
@@ -74,8 +75,9 @@ class Operation(Protocol):
         """How long a POST of it may take; with less time left it is not begun."""
         ...
 
-    def describe(self, claim: Submission) -> Submission:
-        """Put what is sent into a claim. Raises WrongUserError when whoever asks may not send it again."""
+    def describe(self, claim: Submission, deadline: Deadline) -> Submission:
+        """Put what is sent into a claim that is about to be written. Raises WrongUserError when whoever asks
+        may not send it again, and what keeps it from being sent at all: then nothing is recorded."""
         ...
 
     def retries_refused(self, submission: Submission) -> bool:
@@ -141,6 +143,7 @@ def recorded_refusal(error: RefusedError) -> RecordedAnswer:
     """A refusal as the record keeps it."""
     return RecordedAnswer(
         status=error.status,
+        body=error.body if isinstance(error, NothingOrderedError) else "",
         code=error.code,
         description=error.description,
         retryable=error.passes or error.advice.actor != "caller",

@@ -64,11 +64,7 @@ class Resellers:
         found out.
         """
         if request.indirect_reseller_id:
-            tenant = request.indirect_reseller_id.lower()
-            found = self._lookup(partner, lambda known: known.by_tenant.get(tenant, ()), ids, deadline)
-            partner_id = _usable_id(found)
-            fault = _fault(found) or self._disapproval(partner, partner_id, ids, deadline)
-            self._refuse([("/indirectResellerId", fault)])
+            partner_id = self.of_tenant(partner, request.indirect_reseller_id, ids, deadline)
             self._refuse(_contradictions(request, partner_id))
             return partner_id
         given = [(n, line.partner_id_on_record) for n, line in enumerate(request.line_items)]
@@ -80,6 +76,15 @@ class Resellers:
             ]
         )
         return None
+
+    def of_tenant(self, partner: PartnerCenter, tenant: str, ids: RequestIds, deadline: Deadline) -> str:
+        """The PartnerID of the indirect reseller with that tenant id. Raises what `partner_id` raises."""
+        key = tenant.lower()
+        found = self._lookup(partner, lambda known: known.by_tenant.get(key, ()), ids, deadline)
+        partner_id = _usable_id(found)
+        fault = _fault(found) or self._disapproval(partner, partner_id, ids, deadline)
+        self._refuse([("/indirectResellerId", fault)])
+        return partner_id
 
     @staticmethod
     def _refuse(faults: list[tuple[str, str]]) -> None:

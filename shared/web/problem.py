@@ -32,10 +32,12 @@ from shared.core.errors import (
     InProgressError,
     InvalidInputError,
     KeyReusedError,
+    LinesRefusedError,
     NeedsReviewError,
     NotAppliedError,
     NotConfiguredError,
     NotFoundError,
+    NothingOrderedError,
     NotSentError,
     NotVisibleYetError,
     OrderBusyError,
@@ -92,6 +94,12 @@ PROBLEMS: tuple[ProblemType, ...] = (
         "no-reseller",
         "The indirect reseller cannot be put on the order; no order was placed",
     ),
+    ProblemType(
+        LinesRefusedError,
+        422,
+        "lines-refused",
+        "Partner Center does not sell lines of this cart as they are; nothing was bought",
+    ),
     ProblemType(SignInError, 401, "sign-in", "Nobody is signed in"),
     ProblemType(ForbiddenError, 403, "forbidden", "The caller may not do this"),
     ProblemType(OrderFullError, 409, "order-full", "The order has had as many submissions as it may have"),
@@ -127,6 +135,7 @@ PROBLEMS: tuple[ProblemType, ...] = (
     ProblemType(ConsentError, 409, "no-consent", "No refresh token was stored"),
     ProblemType(NotConfiguredError, 500, "not-configured", "The application is not configured"),
     ProblemType(RefusedError, 424, "refused", "Partner Center refused the request"),
+    ProblemType(NothingOrderedError, 422, "nothing-ordered", "The checkout made no order"),
     ProblemType(ThrottledError, 503, "throttled", "Partner Center is throttling requests", retryable=True),
     ProblemType(TokenRejectedError, 502, "token-rejected", "Partner Center did not accept the access token"),
     ProblemType(TokenError, 502, "no-token", "Could not obtain an access token"),
@@ -183,7 +192,7 @@ def problem_of(error: Exception, correlation: str = "") -> dict[str, Any]:
         "correlationId": correlation or correlation_id(),
         "retryable": _retryable(error, row),
     }
-    if isinstance(error, InvalidInputError):
+    if isinstance(error, InvalidInputError | NothingOrderedError):
         members["errors"] = [{"pointer": v.pointer, "detail": v.detail} for v in error.violations]
     if isinstance(error, NeedsReviewError):
         members["submission"] = error.submission

@@ -30,6 +30,7 @@ from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import RecordedAnswer
 from shared.partner_center.statuses import next_step, normalize
 from shared.partner_center.wire import Answer, parse_object
+from shared.services.checkout_operation import nothing_ordered
 from shared.services.operation import Outcome
 from shared.validation import ids
 from shared.validation.collecting import ViolationCollector
@@ -115,13 +116,12 @@ def refusal_of(record: Record, own: Submission) -> AppError:
     answer = own.answer
     if answer is None:
         return NotAppliedError(own.detail)
-    refusal = RefusedError(
-        answer.status,
-        answer.code,
-        answer.description,
-        Advice(own.actor, answer.retryable, own.remedy),
-        SupportIds(answer.ids.request_id, answer.ids.correlation_id, answer.ids.cv, answer.ids.server_id),
-    )
+    ids = SupportIds(answer.ids.request_id, answer.ids.correlation_id, answer.ids.cv, answer.ids.server_id)
+    if answer.body:
+        refusal: RefusedError = nothing_ordered(answer.status, answer.body, ids)
+    else:
+        advice = Advice(own.actor, answer.retryable, own.remedy)
+        refusal = RefusedError(answer.status, answer.code, answer.description, advice, ids)
     refusal.replayed = True
     return refusal
 
@@ -226,21 +226,23 @@ def order_of(req: func.HttpRequest) -> tuple[str, str]:
 
 
 def location_of_order(req: func.HttpRequest, customer_id: str, own: Submission, base: str) -> dict[str, str]:
-    """`Location` of the order that was placed; nothing when Partner Center gave it an id that no path of ours
-    takes."""
+    """`Location` of the one order that was placed; nothing for several, or when Partner Center gave it an id
+    that no path of ours takes."""
     try:
-        order = ids.opaque_id(next(iter(own.ids), ""))
+        order = ids.opaque_id(own.ids[0] if len(own.ids) == 1 else "")
     except ValueError:
         return {}
     return {"Location": absolute_url(req, f"customers/{customer_id}/orders/{order}", base)}
 
 
 def _status_headers(body: bytes) -> dict[str, str]:
-    """An order's status and what it asks for, beside the body that is passed on as it came."""
-    status = str((parse_object(body) or {}).get("status") or "")
-    if not re.fullmatch(r"[ -~]{1,64}", status):
-        return {}
-    headers = {"X-Order-Status": normalize(status), "X-Next-Step": next_step(status)}
+    """The status of an order, or of those of a checkout, and what they ask for, beside the body."""
+    content = parse_object(body) or {}
+    orders = content["orders"] if isinstance(content.get("orders"), list) else [content]
+    told = [str(order.get("status") or "") for order in orders if isinstance(order, dict)]
+    statuses = [status for status in dict.fromkeys(told) if re.fullmatch(r"[ -~]{1,64}", status)]
+    steps = dict.fromkeys(filter(None, map(next_step, statuses)))
+    headers = {"X-Order-Status": ", ".join(map(normalize, statuses)), "X-Next-Step": "; ".join(steps)}
     return {name: value for name, value in headers.items() if value}
 
 

@@ -20,7 +20,8 @@ from attach_po.body import read
 from shared.core.errors import AppError
 from shared.settings import Limits
 from shared.validation.attachments import MAX_SIDECAR, named_files, sidecar
-from shared.validation.orders import MAX_ORDER, order_request
+from shared.validation.lines import MAX_ORDER
+from shared.validation.orders import order_request
 from shared.validation.reviews import MAX_DECISION, review_decision
 
 MIB = 1024 * 1024

@@ -20,6 +20,7 @@ OPEN = {"health", "get_openapi", "get_status", "preflight"}
 """Functions that anybody may call."""
 FUNCTIONS = {
     "create_order": "customers/{customerId}/orders",
+    "create_checkout": "customers/{customerId}/checkouts",
     "get_order": "customers/{customerId}/orders/{orderId}",
     "get_order_request": "customers/{customerId}/order-requests",
     "attach_po": "customers/{customerId}/orders/{orderId}/attachments",

@@ -139,7 +139,7 @@ def test_what_a_record_does_not_tell_means_what_it_meant() -> None:
 @pytest.mark.parametrize(
     ("part", "least", "meant"),
     [
-        (OrderContent, {"mode": "app-only", "body": "{}"}, {"user": "", "customer_user": ""}),
+        (OrderContent, {"mode": "app-only", "body": "{}"}, {"user": "", "customer_user": "", "cart": None}),
         (PartnerIds, {}, {"request_id": "", "correlation_id": "", "cv": "", "server_id": ""}),
         (
             RecordedAnswer,

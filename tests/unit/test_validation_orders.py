@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from shared.core.errors import MAX_VIOLATIONS, AppError, InvalidInputError, TooLargeError
 from shared.validation.collecting import ViolationCollector
-from shared.validation.orders import MAX_LINES, MAX_ORDER, order_request
+from shared.validation.lines import MAX_LINES, MAX_ORDER
+from shared.validation.orders import order_request
 
 CUSTOMER = "c501c3c4-d776-40ef-9ecf-9cefb59442c1"
 LINE = {"offerId": "DB2E705F-B82A-4024-A3D5-D88E12F2DB35", "quantity": 5}

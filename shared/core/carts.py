@@ -1,0 +1,225 @@
+"""What carts and their checkouts contain, as far as it is read, and what a checkout is answered with.
+
+Members are found whatever their case. A cart's lines come back with the order group that Partner Center put
+each in; a checkout makes an order of each group, or an error of it.
+https://learn.microsoft.com/en-us/partner-center/developer/cart-resources
+https://learn.microsoft.com/en-us/partner-center/developer/checkout-a-cart
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.core.ledger_parts import CartNote, OrderContent
+from shared.core.moments import iso_moment
+from shared.core.resources import Json, PartnerOrder, by_lower_name, id_of, read_order
+from shared.core.strict_json import dumps
+
+ALMOST = timedelta(minutes=10)
+"""A cart that expires so soon counts as expired."""
+
+_LONGEST_TEXT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LineFault:
+    """What Partner Center says of a line that it does not sell: `pointer` is where the line stands in the
+    request (RFC 6901)."""
+
+    pointer: str
+    code: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """A cart of Partner Center's. `status` is in lower case; `groups` by the id of a line."""
+
+    id: str
+    status: str
+    expires: datetime | None
+    faults: tuple[LineFault, ...]
+    groups: Mapping[str, str]
+
+    def note(self, lines: int) -> CartNote:
+        """What the ledger keeps of it."""
+        return CartNote(id=self.id, groups=tuple(self.groups.get(str(n), "") for n in range(lines)))
+
+    def is_spent(self, now: datetime) -> bool:
+        """Whether it expired, or is about to. It says so by its own clock: the margin is for that."""
+        return self.expires is not None and self.expires - ALMOST < now
+
+
+def read_cart(cart: Json) -> Cart:
+    """Read a cart; nothing that it may hold is an error."""
+    members = by_lower_name(cart)
+    lines = [by_lower_name(line) for line in _objects(members.get("lineitems"))]
+    expires = members.get("expirationtimestamp")
+    moment = iso_moment(expires) if isinstance(expires, str) else None
+    return Cart(
+        id=id_of(cart).strip(),
+        status=str(members.get("status")).strip().lower(),
+        expires=moment if moment is None or moment.tzinfo else None,
+        faults=tuple(fault for n, line in enumerate(lines) for fault in _faults(line, n)),
+        groups={_text(line.get("id", n)): _text(line.get("ordergroup")) for n, line in enumerate(lines)},
+    )
+
+
+def _faults(line: Json, place: int) -> Iterator[LineFault]:
+    number = _text(line.get("id", place))
+    pointer = f"/lineItems/{number if number.isdecimal() else place}"
+    found = _fault(line, pointer)
+    if found:
+        yield found
+    for n, item in enumerate(_objects(line.get("addonitems"))):
+        found = _fault(by_lower_name(item), f"{pointer}/addonItems/{n}")
+        if found:
+            yield found
+
+
+def _fault(line: Json, pointer: str) -> LineFault | None:
+    """The fault of a line; anything that stands in its place is one, whatever it is."""
+    error = line.get("error")
+    if error in (None, {}, [], ""):
+        return None
+    members = by_lower_name(error) if isinstance(error, Mapping) else {}
+    description = _text(members.get("errordescription") or members.get("description"))
+    return LineFault(pointer, _text(members.get("errorcode") or members.get("code")), description)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOut:
+    """What a checkout came to: the ids of the orders that it made, and what the caller is answered."""
+
+    ids: tuple[str, ...]
+    body: str
+
+
+def checked_out(result: Json, content: OrderContent) -> CheckedOut | None:
+    """Read the answer to a checkout; None when it tells of no order and of no error, or of an order without
+    an id. The example for licences shows an order in its place: that is one order, and no error."""
+    members = by_lower_name(result)
+    orders = [result] if id_of(result) and "orders" not in members else _objects(members.get("orders"))
+    errors = [_error(item) for item in _objects(members.get("ordererrors"))]
+    ids = tuple(id_of(order) for order in orders)
+    if not (orders or errors) or not all(ids):
+        return None
+    return CheckedOut(ids, _body(content, orders, errors))
+
+
+def faults_of(body: str) -> tuple[LineFault, ...]:
+    """Why lines were not ordered, from the answer that the ledger keeps: one for each line, and for each
+    error that stands for no line."""
+    answer = json.loads(body)
+    lines = [line for line in answer["lines"] if "error" in line]
+    told = [line["error"]["orderGroupId"] for line in lines]
+    placed = [(f"/lineItems/{line['line']}", line["error"]) for line in lines]
+    placed += [("", error) for error in answer["orderErrors"] if error["orderGroupId"] not in told]
+    return tuple(LineFault(pointer, error["code"], error["description"]) for pointer, error in placed)
+
+
+AGAIN = "send these lines again, corrected, as a new checkout with a new Idempotency-Key"
+"""What to do about lines that were not ordered; what was ordered stays so."""
+
+
+def _body(content: OrderContent, orders: Sequence[Json], errors: Sequence[Mapping[str, str]]) -> str:
+    cart = content.cart or CartNote()
+    lines = _lines(content, orders, errors)
+    told = {"cartId": cart.id, "orders": orders, "orderErrors": errors, "lines": lines}
+    return dumps(told | ({"remedy": AGAIN} if errors else {}))
+
+
+def _error(item: Json) -> dict[str, str]:
+    members = by_lower_name(item)
+    return {
+        "orderGroupId": _text(members.get("ordergroupid")),
+        "code": _text(members.get("code")),
+        "description": _text(members.get("description")),
+    }
+
+
+def _lines(
+    content: OrderContent, orders: Sequence[Json], errors: Sequence[Mapping[str, str]]
+) -> list[dict[str, Any]]:
+    """For each line that was sent the order that it became part of, or the error; neither where what came
+    back does not tell."""
+    sent = _sent_lines(content)
+    groups = _groups(content, sent)
+    failed = {error["orderGroupId"]: error for error in errors}
+    left = {name: group for name, group in groups.items() if name not in failed}
+    ordered = _ordered(left, orders, is_whole=failed.keys() <= groups.keys())
+    told = []
+    for group, lines in groups.items():
+        for n in lines:
+            line: dict[str, Any] = {"line": n, "catalogItemId": sent[n].get("catalogItemId", "")}
+            if group in failed:
+                line["error"] = failed[group]
+            elif group in ordered:
+                line["orderId"] = ordered[group]
+            told.append(line)
+    return sorted(told, key=lambda line: int(line["line"]))
+
+
+def _ordered(
+    groups: Mapping[str, Mapping[int, Json]], orders: Sequence[Json], *, is_whole: bool
+) -> dict[str, str]:
+    """Which group became which order: the one that is left when all groups are known, or the one that holds
+    just its items."""
+    if is_whole and len(groups) == 1 == len(orders):
+        return {name: id_of(orders[0]) for name in groups}
+    items = {id_of(order): _items(read_order(order).lines, "offerid") for order in orders}
+    found: dict[str, str] = {}
+    for name, lines in groups.items():
+        wanted = _items([by_lower_name(item) for line in lines.values() for item in _all(line)])
+        fits = [order for order, held in items.items() if held == wanted]
+        if len(fits) == 1:
+            found[name] = fits[0]
+    return {name: order for name, order in found.items() if list(found.values()).count(order) == 1}
+
+
+def _items(lines: Sequence[Json], name: str = "catalogitemid") -> list[tuple[str, str]]:
+    return sorted((_text(line.get(name)).casefold(), _text(line.get("quantity"))) for line in lines)
+
+
+def orders_to_come(content: OrderContent) -> list[PartnerOrder]:
+    """The orders that the checkout of a cart makes, as far as its lines tell, one for each group."""
+    sent = _sent_lines(content)
+    return [
+        read_order({"lineItems": [_as_order_line(item) for line in lines.values() for item in _all(line)]})
+        for lines in _groups(content, sent).values()
+    ]
+
+
+def _as_order_line(item: Json) -> Json:
+    return {"offerId": item.get("catalogItemId"), "quantity": item.get("quantity")}
+
+
+def _all(line: Json) -> list[Json]:
+    """A line and the add-ons that are bought with it."""
+    return [line, *_objects(line.get("addonItems"))]
+
+
+def _groups(content: OrderContent, sent: Sequence[Json]) -> dict[str, dict[int, Json]]:
+    """The lines that were sent, by order group and number."""
+    named = content.cart.groups if content.cart else ()
+    groups: dict[str, dict[int, Json]] = {}
+    for n, line in enumerate(sent):
+        groups.setdefault(named[n] if n < len(named) else "", {})[n] = line
+    return groups
+
+
+def _sent_lines(content: OrderContent) -> list[Json]:
+    return _objects(json.loads(content.body)["lineItems"])
+
+
+def _objects(value: object) -> list[Json]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    text = "" if value is None else str(value)[:_LONGEST_TEXT]
+    return "".join(letter if letter.isprintable() else " " for letter in text)

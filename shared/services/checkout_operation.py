@@ -1,0 +1,218 @@
+"""The checkout of one cart, and what became of it.
+
+Checking out is documented as idempotent: after a success another call for the same cart answers what the
+first one did, after a failure it tries anew. So a lost reply is mended by asking again, at once; there is no
+list that lags, and no order that looks alike.
+https://learn.microsoft.com/en-us/partner-center/developer/checkout-a-cart
+
+1. The cart is made before the claim that names it. It buys nothing; one that nobody checks out expires.
+2. A cart with a faulty line is not checked out: no claim is written, and the caller learns which lines.
+3. What was claimed is checked out with the cart of its claim, however often. A new cart takes its place only
+   when Partner Center shows that the old one was not ordered and has expired, or does not know it and no
+   checkout of it was ever silent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.auth.mode import Mode
+from shared.clock import Deadline
+from shared.core.carts import AGAIN, Cart, CheckedOut, LineFault, checked_out, faults_of, read_cart
+from shared.core.conclusions import Found, Reconciliation, Unproved
+from shared.core.errors import (
+    Advice,
+    LinesRefusedError,
+    NotAppliedError,
+    NothingOrderedError,
+    OutcomeUnknownError,
+    PartnerCenterError,
+    RefusedError,
+    SupportIds,
+    Violation,
+)
+from shared.core.ledger import Record, Submission
+from shared.core.ledger_parts import CartNote, OrderContent, PartnerIds, RecordedAnswer
+from shared.core.matching import Absent, Ambiguous
+from shared.partner_center.codes import CALLER, cart_line_remedy
+from shared.partner_center.wire import Answer, RequestIds
+from shared.services.keyed_operation import KeyedOperation
+from shared.services.operation import Snapshot
+
+SETTLES = timedelta(seconds=15)
+"""How long after a silence a cart that is not ordered may still become so by the call that was silent."""
+
+_WAITS = (0.5, 1.5)
+"""Seconds before the second and the third call."""
+_GONE = (404, 410)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutOperation(KeyedOperation):
+    """A purchase through a cart. Its record holds the body and the id of the cart."""
+
+    sleep: Callable[[float], None]
+
+    @property
+    def visibility(self) -> timedelta:
+        """A cart shows at once that it is ordered."""
+        return SETTLES
+
+    def describe(self, claim: Submission, deadline: Deadline) -> Submission:
+        """The claim with what is sent, and a cart.
+
+        Raises LinesRefusedError when Partner Center does not sell a line, PartnerCenterError when no cart
+        could be made: then nothing was bought.
+        """
+        described = KeyedOperation.describe(self, claim, deadline)
+        content = described.order
+        assert content is not None
+        assert content.cart is not None
+        if content.cart.id and not self._is_replaceable(claim, content, deadline):
+            return described
+        made = content.model_copy(update={"cart": self._new_cart(claim, content, deadline)})
+        return described.model_copy(update={"order": made})
+
+    def take_snapshot(self, ids: RequestIds, deadline: Deadline) -> Snapshot:
+        """There is no difference to judge: checking out the same cart again harms nothing."""
+        return Snapshot(self.clock(), ())
+
+    def send(self, submission: Submission, deadline: Deadline, check: Callable[[], None]) -> Answer:
+        """Check the cart out. A reply that is lost is asked for again, at once; what was ever silent here is
+        unknown until it answers."""
+        lost: OutcomeUnknownError | None = None
+        for wait in (*_WAITS, None):
+            try:
+                return self._check_out(submission, deadline, check, resent=lost is not None)
+            except OutcomeUnknownError as error:
+                lost = error
+            except PartnerCenterError as error:
+                if lost is not None:
+                    raise lost from None
+                raise self._unless_gone(error, submission, deadline) from None
+            if wait is None or deadline.remaining() <= wait:
+                break
+            self.sleep(wait)
+        assert lost is not None
+        raise lost
+
+    def accepted(self, record: Record, submission: Submission, answer: Answer) -> Found | None:
+        """An answer that tells orders is those orders. Raises NothingOrderedError for one without any."""
+        assert submission.order is not None
+        result = checked_out(answer.json(), submission.order)
+        if result is None:
+            return None
+        if not result.ids:
+            raise nothing_ordered(answer.status, result.body, answer.ids)
+        return _found(result, answer)
+
+    def reconcile(self, record: Record, submission: Submission, deadline: Deadline) -> Reconciliation:
+        """Read the cart. One that is ordered is checked out again, which buys nothing and tells what came of
+        it."""
+        content = submission.order
+        assert content is not None
+        try:
+            cart = self._read(content, submission.correlation_id, deadline)
+        except RefusedError as error:
+            if error.status in _GONE:
+                return Unproved("Partner Center does not know the cart any more; it may be ordered")
+            raise
+        if cart.status == "active":
+            return Absent()
+        if cart.status != "ordered":
+            return Unproved("Partner Center shows the cart in a state that is not documented")
+        try:
+            answer = self._check_out(submission, deadline, None, resent=True)
+        except RefusedError as error:
+            if error.passes or error.status in (401, 429):
+                raise
+            return Ambiguous("the cart was ordered, but Partner Center does not tell what came of it")
+        result = checked_out(answer.json(), content)
+        if result is None:
+            return Unproved("the cart was ordered, and the answer does not tell what came of it")
+        # what ordered nothing may be checked out again, and is refused then
+        return _found(result, answer) if result.ids else Absent()
+
+    def _check_out(
+        self, submission: Submission, deadline: Deadline, check: Callable[[], None] | None, *, resent: bool
+    ) -> Answer:
+        content = submission.order
+        assert content is not None
+        assert content.cart is not None
+        return self.partner.check_out(
+            self.blank.customer_id,
+            content.cart.id,
+            Mode(content.mode),
+            RequestIds(submission.request_id, submission.correlation_id),
+            deadline,
+            resent=resent,
+            check=check,
+        )
+
+    def _unless_gone(
+        self, error: PartnerCenterError, submission: Submission, deadline: Deadline
+    ) -> PartnerCenterError:
+        """The error of a checkout. That Partner Center does not know the cart is no refusal: another cart is
+        made, unless a checkout of this one was silent before."""
+        if not (isinstance(error, RefusedError) and error.status in _GONE):
+            return error
+        assert submission.order is not None
+        if not self._is_gone(submission.order, submission.correlation_id, deadline):
+            return error
+        if submission.first_silent is not None:
+            return OutcomeUnknownError("Partner Center does not know the cart any more.", status=error.status)
+        return NotAppliedError("Partner Center does not know the cart any more. Nothing was bought.")
+
+    def _is_replaceable(self, claim: Submission, content: OrderContent, deadline: Deadline) -> bool:
+        """Rule 3."""
+        try:
+            cart = self._read(content, claim.correlation_id, deadline)
+        except RefusedError as error:
+            return error.status in _GONE and claim.first_silent is None
+        except PartnerCenterError:
+            return False
+        return cart.status == "active" and cart.is_spent(self.clock())
+
+    def _is_gone(self, content: OrderContent, correlation_id: str, deadline: Deadline) -> bool:
+        try:
+            self._read(content, correlation_id, deadline)
+        except PartnerCenterError as error:
+            return isinstance(error, RefusedError) and error.status in _GONE
+        return False
+
+    def _read(self, content: OrderContent, correlation_id: str, deadline: Deadline) -> Cart:
+        assert content.cart is not None
+        ids = RequestIds(self.new_id(), correlation_id)
+        customer = self.blank.customer_id
+        answer = self.partner.get_cart(customer, content.cart.id, Mode(content.mode), ids, deadline)
+        return read_cart(answer.json())
+
+    def _new_cart(self, claim: Submission, content: OrderContent, deadline: Deadline) -> CartNote:
+        ids = RequestIds(self.new_id(), claim.correlation_id)
+        body = content.body.encode()
+        answer = self.partner.create_cart(self.blank.customer_id, body, Mode(content.mode), ids, deadline)
+        cart = read_cart(answer.json())
+        if cart.faults:
+            raise LinesRefusedError([_violation(fault) for fault in cart.faults])
+        return cart.note(len(json.loads(content.body)["lineItems"]))
+
+
+def _found(result: CheckedOut, answer: Answer) -> Found:
+    kept = RecordedAnswer(status=201, body=result.body, ids=PartnerIds.of(answer.ids))
+    return Found(kept, result.ids)
+
+
+def nothing_ordered(status: int, body: str, ids: SupportIds) -> NothingOrderedError:
+    """The error of a checkout that made no order, from the answer that the ledger keeps of it."""
+    advice = Advice(CALLER, retryable=False, remedy=AGAIN)
+    return NothingOrderedError(status, [_violation(fault) for fault in faults_of(body)], body, advice, ids)
+
+
+def _violation(fault: LineFault) -> Violation:
+    code = f" (code {fault.code})" if fault.code else ""
+    said = f"{fault.description or 'Partner Center does not say why'}{code}"
+    remedy = cart_line_remedy(fault.code)
+    return Violation(fault.pointer, f"{said}: {remedy}" if remedy else said)

@@ -1,0 +1,52 @@
+"""A request to check out: the documents' own cart passes, what cannot work is refused by name."""
+
+from __future__ import annotations
+
+from shared.core.checkout_request import CartLine, CheckoutRequest
+from shared.core.strict_json import Json, join_pointer, loads
+from shared.validation.collecting import ViolationCollector
+from shared.validation.currencies import iso_currency
+from shared.validation.ids import guid
+from shared.validation.lines import MAX_ORDER, SERVER, check_size, client_side, follows, lines_of, with_lines
+from shared.validation.shapes import build, member, without_empty
+
+_ANY_LINE = CartLine.model_construct(catalog_item_id="", quantity=1)
+
+# https://learn.microsoft.com/en-us/partner-center/developer/cart-resources
+_NOT_SENT = {
+    **dict.fromkeys(
+        (
+            "creationTimeStamp", "creationTimestamp", "lastModifiedTimeStamp", "lastModifiedTimestamp",
+            "expirationTimeStamp", "expirationTimestamp", "lastModifiedUser", "status", "links", "orderGroup",
+            "error",
+        ),
+        SERVER,
+    ),
+    "participants": "is written by the application; give the reseller's tenant as indirectResellerId",
+}  # fmt: skip
+
+
+def checkout_request(raw: bytes) -> CheckoutRequest:
+    """The purchase in `raw`; raises TooLargeError beyond MAX_ORDER bytes."""
+    check_size(raw)
+    with ViolationCollector() as faults:
+        document = loads(raw, MAX_ORDER)
+        faults.add_final(document)
+        tree = client_side(without_empty(document.value, CheckoutRequest), _NOT_SENT, faults)
+        request = build(CheckoutRequest, with_lines(tree, CartLine, _ANY_LINE, faults), "", faults)
+        follows(guid, tree, "indirectResellerId", "", faults)
+        pointer, lines = lines_of(tree)
+        for place, line in enumerate(lines):
+            _check_line(line, place, join_pointer(pointer, place), faults)
+    assert request is not None
+    return request
+
+
+def _check_line(line: Json, place: int, pointer: str, faults: ViolationCollector) -> None:
+    follows(iso_currency, line, "currencyCode", pointer, faults)
+    name, number = member(line, "id")
+    if isinstance(number, int) and not isinstance(number, bool) and number != place:
+        faults.add(join_pointer(pointer, name), f"must be {place}, the line's place, or be left out")
+    written, items = member(line, "addonItems")
+    for n, item in enumerate(items if isinstance(items, list) else ()):
+        follows(iso_currency, item, "currencyCode", join_pointer(join_pointer(pointer, written), n), faults)
