@@ -16,6 +16,7 @@ import secrets
 import uuid
 from collections.abc import Callable, Mapping
 
+from local.simulator.behaviour import DAY
 from local.simulator.orders import own_link, shown_line
 from local.simulator.shapes import documented_date
 from local.simulator.state import (
@@ -31,7 +32,6 @@ from local.simulator.state import (
 )
 
 _HOUR = 3_600
-_DAY = 24 * _HOUR
 
 
 class Portal:
@@ -103,7 +103,7 @@ class Portal:
         now = self.clock()
         with self.state.lock:
             for nth in range(count, 0, -1):
-                order = self._padding(customer, now - _DAY - nth * _HOUR, lines)
+                order = self._padding(customer, now - DAY - nth * _HOUR, lines)
                 self.state.orders[order.id] = order
 
     def _padding(self, customer: str, created: float, lines: int) -> Order:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from local.simulator.access import identify
 from local.simulator.attachments import Upload
+from local.simulator.carts import Carts
 from local.simulator.lists import list_attachments, list_orders, upload_reply
 from local.simulator.multipart_reader import Part
 from local.simulator.orders import check_resellers, place, read_order
@@ -29,7 +30,7 @@ ORDER_LIMIT = 1024 * 1024
 """Most bytes of an order request; Microsoft publishes no limit."""
 
 _GUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
-_WRITES = ("POST order", "POST attachment")
+_WRITES = ("POST order", "POST attachment", "POST cart", "POST checkout")
 _NOT_KEPT = (401, 429)
 _OF_THE_PARTNER = ("GET relationships", "POST validateresellers", "GET customers")
 
@@ -67,6 +68,7 @@ class Service:
         self.state = state
         self.clock = clock
         self._key = token_key
+        self._carts = Carts(state, clock)
         self._calls: Mapping[str, Callable[[Call, Head, Body], Reply]] = {
             "POST order": self._create,
             "GET orders": self._list,
@@ -74,6 +76,10 @@ class Service:
             "POST attachment": self._attach,
             "GET attachments": self._attachments,
             "GET attachment": self._download,
+            "POST cart": self._create_cart,
+            "GET cart": self._get_cart,
+            "PUT cart": self._change_cart,
+            "POST checkout": self._check_out,
             "GET relationships": self._relationships,
             "POST validateresellers": self._validate,
             "GET customers": self._customers,
@@ -204,6 +210,22 @@ class Service:
         found = [item for item in self._order(call).attachments if item.id == call.attachment]
         return download(found[0] if found else None)
 
+    def _create_cart(self, call: Call, head: Head, body: Body) -> Reply:
+        _check_json(body)
+        return self._carts.create(call.customer, body.data, head.caller)
+
+    def _get_cart(self, call: Call, head: Head, body: Body) -> Reply:
+        return self._carts.get(call.customer, call.cart)
+
+    def _change_cart(self, call: Call, head: Head, body: Body) -> Reply:
+        _check_json(body)
+        return self._carts.change(call.customer, call.cart, body.data, head.caller)
+
+    def _check_out(self, call: Call, head: Head, body: Body) -> Reply:
+        if body.data:
+            raise refused("800002", "A checkout has no body.")
+        return self._carts.check_out(call.customer, call.cart, head.caller)
+
     def _relationships(self, call: Call, head: Head, body: Body) -> Reply:
         found = related(call.query.get("relationship_type", ""), self.state.resellers)
         return json_reply(200, _collection(found))
@@ -222,7 +244,7 @@ class Service:
 
 
 def _place_of_answer(call: Call, request_id: str) -> tuple[str, str]:
-    return request_id.lower(), f"{call.operation}/{call.customer}/{call.order}".lower()
+    return request_id.lower(), f"{call.operation}/{call.customer}/{call.order}{call.cart}".lower()
 
 
 def _check_json(body: Body) -> None:
