@@ -69,6 +69,12 @@ class Behaviour:
     po_products: tuple[str, ...] = ("DG7GMGF0D7FV", "DG7GMGF0D7FT")
     """Products, or whole offer ids, whose orders wait for a purchase order.
     https://learn.microsoft.com/en-us/partner-center/developer/pending-po-upload"""
+    po_review: str = _one_of("waits", "approves", "rejects")
+    """What becomes of an order once documents were uploaded: it waits for ever with po_upload_complete; it
+    becomes pending and then completed; or po_review_rejected (review). A portal action sets any other status.
+    https://learn.microsoft.com/en-us/partner-center/developer/po-upload-complete-status"""
+    po_review_seconds: float = 0.0
+    """How long after the last upload the first of these steps is, and again how long until the second."""
     po_part_names: tuple[str, ...] = ("POFiles",)
     """Names of purchase-order parts, compared without regard to case."""
     tender_part_names: tuple[str, ...] = ("TenderFiles",)
@@ -138,7 +144,8 @@ class Behaviour:
     """Product, or whole catalogue id, to the code with which its order group fails at a checkout."""
     order_groups: str = _one_of("product", "cycle")
     """What makes an order group of a cart: the same product, billing cycle and term; or the billing cycle
-    alone, as in the example of create-a-cart."""
+    alone, as in the examples. What no product has (an offer's GUID) is in groups of its own, named OMS-0.
+    https://learn.microsoft.com/en-us/partner-center/developer/create-a-cart"""
     partial_cart: str = _one_of("ordered", "active")
     """What a cart is after a checkout that placed only some of its order groups: Ordered, and a repeat says
     the same again; or Active, and a repeat tries the groups that failed once more, and only those."""

@@ -47,7 +47,7 @@ def read_cart(body: bytes, behaviour: Behaviour, resellers: Sequence[Reseller]) 
     groups: dict[tuple[str, ...], str] = {}
     lines = []
     for item in items:
-        group = groups.setdefault(_group(item.fields, behaviour), str(len(groups)))
+        group = _group(item.fields, groups, behaviour)
         lines.append(_line(item, group, numbers, behaviour, resellers))
     return tuple(lines)
 
@@ -108,11 +108,15 @@ def _number(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
 
-def _group(fields: Mapping[str, object], behaviour: Behaviour) -> tuple[str, ...]:
-    cycle = str(fields["billingCycle"])
-    if behaviour.order_groups == "cycle":
-        return (cycle,)
-    return (product_of(str(fields["catalogItemId"])), cycle, str(fields.get("termDuration")))
+def _group(fields: Mapping[str, object], groups: dict[tuple[str, ...], str], behaviour: Behaviour) -> str:
+    """Return the order group of a line, and note it in `groups` when it is new."""
+    item, cycle = str(fields["catalogItemId"]), str(fields["billingCycle"])
+    prefix = "" if ":" in item else "OMS-"
+    found = [prefix, cycle]
+    if behaviour.order_groups == "product":
+        found += [product_of(item), str(fields.get("termDuration"))]
+    number = sum(known[0] == prefix for known in groups)
+    return groups.setdefault(tuple(found), f"{prefix}{number}")
 
 
 def _line(

@@ -4,6 +4,7 @@
     partner_center.portal.change_order(order_id, {"lineItems": [{"lineItemNumber": 0, "quantity": 7}]})
     partner_center.portal.place_order(customer, {"lineItems": [{"lineItemNumber": 0, "offerId": "…"}]})
     partner_center.portal.pad_orders(customer, 10_000)
+    partner_center.portal.expire_cart(cart_id)
 
 In answers all of it looks like what came over the API; the state keeps it apart (state.Order).
 """
@@ -25,6 +26,7 @@ from local.simulator.state import (
     STATUSES,
     UPLOADED,
     Attachment,
+    Cart,
     Order,
     Origin,
     State,
@@ -97,6 +99,15 @@ class Portal:
         order_id, now = order_id or str(uuid.uuid4()), self.clock()
         usual = self._usual(customer, order_id, now)
         return self.state.seed_order(customer, order_id, now, status, {**usual, **(body or {})})
+
+    def expire_cart(self, cart_id: str) -> Cart:
+        """Let a cart expire now, and return it. Raises ValueError."""
+        with self.state.lock:
+            cart = self.state.carts.get(cart_id)
+            if cart is None:
+                raise ValueError(f"there is no cart {cart_id!r}")
+            cart.expires = self.clock()
+            return cart
 
     def pad_orders(self, customer: str, count: int, lines: int = 1) -> None:
         """Give a customer `count` completed orders of earlier days, one an hour, of `lines` lines each."""

@@ -22,6 +22,7 @@ from local.simulator.orders import check_resellers, place, read_order
 from local.simulator.paging import TOKEN_HEADER
 from local.simulator.replies import Refused, Reply, json_reply, refused, throttled
 from local.simulator.resellers import related, validate
+from local.simulator.review import move_on
 from local.simulator.routes import Call
 from local.simulator.shapes import pascal, shown_order
 from local.simulator.state import UPLOADED, Attachment, Order, State, Submission
@@ -157,6 +158,8 @@ class Service:
     def _order(self, call: Call) -> Order:
         with self.state.lock:
             order = self.state.orders.get(call.order)
+            if order is not None:
+                move_on(order, self.clock(), self.state.behaviour)
         if order is None or order.customer.lower() != call.customer.lower():
             raise refused("20000")
         if order.created + self.state.behaviour.order_visible_after > self.clock():
@@ -174,7 +177,9 @@ class Service:
         return json_reply(201, self._shown(order), committed=True)
 
     def _list(self, call: Call, head: Head, body: Body) -> Reply:
-        theirs = (o for o in self.state.orders.values() if o.customer.lower() == call.customer.lower())
+        theirs = [o for o in self.state.orders.values() if o.customer.lower() == call.customer.lower()]
+        for order in theirs:
+            move_on(order, self.clock(), self.state.behaviour)
         url = f"{head.base_url}/v1/customers/{quote(call.customer, safe='')}/orders"
         return list_orders(theirs, self.clock(), head.continuation, url, self.state.behaviour)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -126,6 +127,27 @@ def test_a_checkout_makes_one_order_of_each_group(client: Client) -> None:
     assert client.get(orders_path()).json()["items"] == orders
     assert client.get(f"{CARTS}/{cart}").json()["status"] == "Ordered"
     assert client.attach(orders[0]["id"]).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [("product", ["OMS-0", "0", "1", "2", "0", "OMS-1"]), ("cycle", ["OMS-0", "0", "1", "0", "0", "OMS-0"])],
+)
+def test_the_groups_of_a_cart_are_those_of_products_or_of_billing_cycles(
+    client: Client, groups: str, told: list[str]
+) -> None:
+    client.partner_center.configure(order_groups=groups)
+    lines = [
+        item(catalogItemId="MS-AZR-0145P"),
+        item(),
+        item(billingCycle="one_time"),
+        item(termDuration="P1Y"),
+        item(catalogItemId="cfq7ttc0lh0z:0002:B"),
+        item(catalogItemId="91FD106F-4B2C-4938-95AC-F54F74E9A239"),
+    ]
+    answer = create(client, *lines).json()
+    assert [line["orderGroup"] for line in answer["lineItems"]] == told
+    assert len(check_out(client, answer["id"]).json()["orders"]) == len(set(told))
 
 
 def test_the_participants_of_a_line_stand_in_the_order_as_partner_ids(client: Client) -> None:
@@ -368,6 +390,15 @@ def test_an_expired_cart_is_gone_or_can_still_be_read(client: Client) -> None:
     assert client.get(f"{CARTS}/{cart}").json()["status"] == "Active"
 
 
+def test_one_cart_expires_by_hand_and_no_other(client: Client) -> None:
+    cart, other = cart_of(client), cart_of(client)
+    assert sim(client, "POST", "/expiries", {"cartId": cart}).status_code == 204
+    assert check_out(client, cart).status_code == 404
+    assert check_out(client, other).status_code == 201
+    answer = sim(client, "POST", "/expiries", {"cartId": "none"})
+    assert (answer.status_code, answer.json()) == (400, {"error": "there is no cart 'none'"})
+
+
 def test_an_ordered_cart_expires_only_where_the_option_says_so(client: Client, clock: Clock) -> None:
     client.partner_center.configure(cart_lifetime=60)
     cart = cart_of(client)
@@ -517,3 +548,24 @@ def test_reset_forgets_carts(client: Client) -> None:
     cart_of(client)
     sim(client, "POST", "/reset")
     assert client.partner_center.state.carts == {}
+
+
+def test_the_page_shows_carts_with_their_lines_orders_and_failures(client: Client) -> None:
+    client.partner_center.configure(checkout_failures={"BAD": 900103})
+    order = check_out(client, cart_of(client, item(), item("BAD"))).json()["orders"][0]["id"]
+    cart_of(client, item("<b>", attestationAccepted=False, termDuration=None))
+    client.partner_center.portal.expire_cart(cart_of(client))
+    page = sim(client, "GET", "").text
+    assert "Carts (3)" in page
+    assert re.findall('data-label="Status">(Active|Ordered|expired)<', page) == [
+        "expired",
+        "Active",
+        "Ordered",
+    ]
+    assert "<code>5 of &lt;b&gt;:0001:A, monthly, no term</code>, group <code>0</code>, error 10012" in page
+    assert (
+        f"group <code>0</code>: <code>{order}</code></p><p>group <code>1</code>: failed with 900103" in page
+    )
+    assert "checkouts: 1" in page
+    assert "<br>of the cart <code>" in page
+    assert "<b>" not in page
