@@ -105,6 +105,8 @@ class Behaviour:
     """Members that no order and no line of one has in an answer."""
     order_nulls: bool = False
     """Whether documented members that an order or a line lacks are there as null."""
+    order_status: str = _one_of("documented", "pascal")
+    """How the status of an order is told: pending_po_upload, or PendingPoUpload."""
     line_order: str = _one_of("sent", "reversed", "shuffled")
     """Order of the lines of an order; they keep their numbers."""
     quantity_as: str = _one_of("number", "text", "decimal")
@@ -167,6 +169,9 @@ class Behaviour:
     """Letter case of member names in carts and in what a checkout answers."""
     cart_stamps: str = _one_of("TimeStamp", "Timestamp")
     """How the names of a cart's times end: the tables say TimeStamp, the examples Timestamp."""
+    cart_dates: str = _one_of("z", "offset", "no_zone", "missing", "unset")
+    """How these times are told, as `creation_date` tells that of an order; `unset` is in an example too.
+    https://learn.microsoft.com/en-us/partner-center/developer/update-a-cart"""
     cart_status: str = _one_of("documented", "lower", "upper")
     """Letter case of a cart's status."""
     cart_line_ids: str = _one_of("number", "text")
@@ -213,6 +218,7 @@ _OTHER: Mapping[str, object] = {
     "no_order_errors": "null",
     "cart_casing": "pascal",
     "cart_stamps": "Timestamp",
+    "cart_dates": "unset",
     "cart_status": "lower",
     "cart_line_ids": "text",
     "cart_fault_codes": "text",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from local.simulator.behaviour import Behaviour
 from local.simulator.orders import own_link
 from local.simulator.replies import CART_FAULTS, Reply, json_reply
-from local.simulator.shapes import documented_date, pascal, shown_order
+from local.simulator.shapes import DATES, documented_date, pascal, shown_order
 from local.simulator.state import Cart, CartLine, Order
 
 _USER = "2713ccd7-ea3b-470a-9cfb-451d5d0482cc"
@@ -30,7 +30,9 @@ def cart_reply(status: int, cart: Cart, behaviour: Behaviour, *, committed: bool
     told: dict[str, object] = {"id": cart.id}
     times = {"creation": cart.created, "lastModified": cart.modified, "expiration": cart.expires}
     for name, seconds in times.items():
-        told[name + behaviour.cart_stamps] = documented_date(seconds + behaviour.clock_skew)
+        if behaviour.cart_dates != "missing":
+            shown = DATES[behaviour.cart_dates](documented_date(seconds + behaviour.clock_skew))
+            told[name + behaviour.cart_stamps] = shown
     told |= {
         "lastModifiedUser": _USER,
         "status": _STATUSES[behaviour.cart_status][cart.ordered],

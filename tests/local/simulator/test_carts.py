@@ -83,6 +83,7 @@ def test_the_documents_own_cart_comes_back_as_the_documents_show_it(client: Clie
     answer = client.call("POST", CARTS, json=DOCUMENTED)
     cart = answer.json()
     assert answer.status_code == 201
+    assert cart["creationTimeStamp"].endswith("0Z")
     created, modified, expires = (
         datetime.fromisoformat(cart.pop(f"{name}TimeStamp"))
         for name in ("creation", "lastModified", "expiration")
@@ -474,6 +475,26 @@ def test_carts_have_other_shapes_where_asked(client: Client) -> None:
         "Description": "",
         "Attributes": {"ObjectType": "OrderError"},
     }
+
+
+@pytest.mark.parametrize(
+    ("dates", "told"),
+    [("offset", ".+[+]00:00"), ("no_zone", ".+[.][0-9]{3}"), ("unset", "0001-.+"), ("missing", "None")],
+)
+def test_the_times_of_a_cart_are_told_in_other_ways(client: Client, dates: str, told: str) -> None:
+    client.partner_center.configure(cart_dates=dates)
+    assert re.fullmatch(told, str(create(client).json().get("expirationTimeStamp")))
+
+
+def test_the_other_profile_tells_of_carts_in_its_own_way(client: Client) -> None:
+    client.partner_center.configure(profile="other")
+    made = create(client)
+    made.encoding = "utf-8-sig"
+    assert (made.json()["Status"], made.json()["ExpirationTimestamp"]) == ("active", "0001-01-01T00:00:00")
+    first, again = (check_out(client, made.json()["Id"]) for _ in range(2))
+    first.encoding = "utf-8-sig"
+    assert (first.status_code, again.status_code, first.content) == (201, 200, again.content)
+    assert first.json()["Id"] == next(iter(client.partner_center.state.orders))
 
 
 def test_orders_in_the_answer_of_a_checkout_have_the_shape_of_orders(client: Client) -> None:
