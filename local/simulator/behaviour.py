@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -18,8 +18,11 @@ from local.simulator.members import (
     LIST_FIELDS,
     ORDER_FIELDS,
 )
+from local.simulator.replies import CART_FAULTS
 
 MIB = 1024 * 1024
+
+DAY = 86_400
 
 _Known = TypeVar("_Known", str, int)
 
@@ -45,9 +48,9 @@ class Behaviour:
     it without saying for which calls or how long, so the usual value is the harsher one.
     https://learn.microsoft.com/en-us/partner-center/developer/headers"""
     repeats_first_error: bool = False
-    """Whether each POST of an order or of attachments gets the first answer that its MS-RequestId got, for
-    ever and without doing anything, an error too, be it a fault's. Only a 401 and a 429 are not kept: they
-    come from what stands before the service. It needs no `honours_request_id`."""
+    """Whether each POST of an order, of attachments, of a cart or of a checkout gets the first answer that
+    its MS-RequestId got, for ever and without doing anything, an error too, be it a fault's. Only a 401 and a
+    429 are not kept: they come from what stands before the service. It needs no `honours_request_id`."""
     clock_skew: float = _may_be_negative(0.0)
     """How far the service's clock is ahead (below zero: behind). The Date of every answer and the
     creationDate of a new order show it; lags and tokens go by the right time."""
@@ -66,6 +69,12 @@ class Behaviour:
     po_products: tuple[str, ...] = ("DG7GMGF0D7FV", "DG7GMGF0D7FT")
     """Products, or whole offer ids, whose orders wait for a purchase order.
     https://learn.microsoft.com/en-us/partner-center/developer/pending-po-upload"""
+    po_review: str = _one_of("waits", "approves", "rejects")
+    """What becomes of an order once documents were uploaded: it waits for ever with po_upload_complete; it
+    becomes pending and then completed; or po_review_rejected (review). A portal action sets any other status.
+    https://learn.microsoft.com/en-us/partner-center/developer/po-upload-complete-status"""
+    po_review_seconds: float = 0.0
+    """How long after the last upload the first of these steps is, and again how long until the second."""
     po_part_names: tuple[str, ...] = ("POFiles",)
     """Names of purchase-order parts, compared without regard to case."""
     tender_part_names: tuple[str, ...] = ("TenderFiles",)
@@ -96,6 +105,8 @@ class Behaviour:
     """Members that no order and no line of one has in an answer."""
     order_nulls: bool = False
     """Whether documented members that an order or a line lacks are there as null."""
+    order_status: str = _one_of("documented", "pascal")
+    """How the status of an order is told: pending_po_upload, or PendingPoUpload."""
     line_order: str = _one_of("sent", "reversed", "shuffled")
     """Order of the lines of an order; they keep their numbers."""
     quantity_as: str = _one_of("number", "text", "decimal")
@@ -125,6 +136,51 @@ class Behaviour:
     total_counts: str = _one_of("all", "page")
     """Whether totalCount counts the whole list or the items of this answer."""
 
+    cart_lifetime: float = 7 * DAY
+    """How long after its creation a new cart expires.
+    https://learn.microsoft.com/en-us/partner-center/developer/create-a-cart"""
+    cart_faults: Mapping[str, float] = field(default_factory=dict, metadata={"values": tuple(CART_FAULTS)})
+    """Product, or whole catalogue id, to the error (CART_FAULTS) that a cart's line of it gets. What a line
+    says itself can be wrong too (carts)."""
+    checkout_failures: Mapping[str, float] = field(default_factory=dict)
+    """Product, or whole catalogue id, to the code with which its order group fails at a checkout."""
+    order_groups: str = _one_of("product", "cycle")
+    """What makes an order group of a cart: the same product, billing cycle and term; or the billing cycle
+    alone, as in the examples. What no product has (an offer's GUID) is in groups of its own, named OMS-0.
+    https://learn.microsoft.com/en-us/partner-center/developer/create-a-cart"""
+    partial_cart: str = _one_of("ordered", "active")
+    """What a cart is after a checkout that placed only some of its order groups: Ordered, and a repeat says
+    the same again; or Active, and a repeat tries the groups that failed once more, and only those."""
+    repeated_checkout: int = _one_of(201, 200, 400, 409)
+    """The status of each further checkout of an ordered cart. 201 and 200 repeat what the first one said, as
+    the documents promise; 400 and 409 refuse.
+    https://learn.microsoft.com/en-us/partner-center/developer/checkout-a-cart"""
+    expired_checkout: int = _one_of(404, 400, 409, 410)
+    """The status of the checkout, and of the change, of a cart that has expired; not documented."""
+    expired_cart: int = _one_of(404, 200)
+    """The status of reading a cart that has expired."""
+    ordered_carts_expire: bool = False
+    """Whether an ordered cart expires as well, for its reader and for a repeated checkout."""
+    checkout_reply: str = _one_of("result", "order")
+    """What a checkout answers for a cart of a single line: a CartCheckoutResult, or the Order alone."""
+    no_order_errors: str = _one_of("absent", "null", "empty")
+    """How a CartCheckoutResult tells that no order failed."""
+    cart_casing: str = _one_of("documented", "pascal")
+    """Letter case of member names in carts and in what a checkout answers."""
+    cart_stamps: str = _one_of("TimeStamp", "Timestamp")
+    """How the names of a cart's times end: the tables say TimeStamp, the examples Timestamp."""
+    cart_dates: str = _one_of("z", "offset", "no_zone", "missing", "unset")
+    """How these times are told, as `creation_date` tells that of an order; `unset` is in an example too.
+    https://learn.microsoft.com/en-us/partner-center/developer/update-a-cart"""
+    cart_status: str = _one_of("documented", "lower", "upper")
+    """Letter case of a cart's status."""
+    cart_line_ids: str = _one_of("number", "text")
+    """How the ids of a cart's lines are told: the examples show numbers, the tables say string."""
+    cart_fault_codes: str = _one_of("number", "text")
+    """How the errorCode of a line and the code of an order error are told."""
+    cart_bom: bool = False
+    """Whether the answers about carts and checkouts begin with a byte order mark."""
+
     validates_resellers: bool = True
     """Whether the check of PartnerIDs (2025) is there yet.
     https://learn.microsoft.com/en-us/partner-center/developer/validate-reseller-partner-of-record"""
@@ -153,6 +209,20 @@ _OTHER: Mapping[str, object] = {
     "creation_date": "z",
     "honours_request_id": True,
     "repeats_first_error": True,
+    "order_groups": "cycle",
+    "partial_cart": "active",
+    "repeated_checkout": 200,
+    "expired_checkout": 400,
+    "expired_cart": 200,
+    "checkout_reply": "order",
+    "no_order_errors": "null",
+    "cart_casing": "pascal",
+    "cart_stamps": "Timestamp",
+    "cart_dates": "unset",
+    "cart_status": "lower",
+    "cart_line_ids": "text",
+    "cart_fault_codes": "text",
+    "cart_bom": True,
 }
 PROFILES: Mapping[str, Mapping[str, object]] = {
     "usual": {name: getattr(Behaviour(), name) for name in _OTHER},
@@ -193,7 +263,7 @@ def _fitting(name: str, value: object) -> object:
         good = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
         value = tuple(value) if isinstance(value, list | tuple) else value
     elif isinstance(usual, Mapping):
-        good = isinstance(value, Mapping) and all(_is_number(item, 0.0) for item in value.values())
+        good = isinstance(value, Mapping) and _are_numbers(value.values(), limits.get("values"))
     elif isinstance(usual, str):
         good = isinstance(value, str)
     else:
@@ -204,6 +274,10 @@ def _fitting(name: str, value: object) -> object:
         there_are = f"; there are {', '.join(map(str, known))}" if known else ""
         raise ValueError(f"{name} does not take {value!r}{there_are}")
     return value
+
+
+def _are_numbers(values: Collection[object], known: Collection[int] | None) -> bool:
+    return all(_is_number(item, 0.0) and (known is None or item in known) for item in values)
 
 
 def _is_number(value: object, usual: float, *, negative: bool = False) -> bool:

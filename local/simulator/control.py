@@ -1,7 +1,7 @@
 """The simulator's own routes under /_sim: what a test or a person sees and changes. No token needed.
 
 GET  /_sim                     the dashboard, for people
-GET  /_sim/state               orders, submissions, resellers, behaviour, faults in force
+GET  /_sim/state               orders, submissions, carts, resellers, behaviour, faults in force
 GET  /_sim/requests            every request with its outcome, counts by operation, connections
 GET  /_sim/attachments/{id}    a file that was attached, where its content was kept
 POST /_sim/reset               forget everything
@@ -11,6 +11,7 @@ DELETE /_sim/faults            end every fault
 POST /_sim/orders              {"customerId": …, "id": …, "status": …, "body": {…}}: an order placed by hand
 POST /_sim/changes             {"orderId": …, "changes": {…}}: an order changed by hand (portal.Portal)
 POST /_sim/uploads             {"orderId": …, "fileName": …, "kind": …, "content": base64}: a file by hand
+POST /_sim/expiries            {"cartId": …}: a cart expires now
 POST /_sim/padding             {"customerId": …, "orders": N, "lines": N}: orders of earlier days
 POST /_sim/resellers           [{"id": …, "name": …, "mpnId": …, "state": …, "location": …}, …]
 """
@@ -48,6 +49,7 @@ def control(simulation: Simulation, method: str, target: str, body: bytes) -> Re
 
 def state_json(simulation: Simulation) -> dict[str, object]:
     """Return all that GET /_sim/state shows."""
+    simulation.review()
     return {
         **simulation.state.as_json(),
         "behaviour": asdict(simulation.state.behaviour),
@@ -120,6 +122,11 @@ def _upload(simulation: Simulation, value: object) -> Reply:
     return json_reply(201, attachment_json(item))
 
 
+def _expire(simulation: Simulation, value: object) -> Reply:
+    simulation.portal.expire_cart(_texts(value, {"cartId": None})["cartId"])
+    return Reply(204)
+
+
 def _padding(simulation: Simulation, value: object) -> Reply:
     given = dict(_object(value))
     orders, lines = given.pop("orders", None), given.pop("lines", 1)
@@ -183,6 +190,7 @@ _ROUTES: Mapping[tuple[str, str], Callable[[Simulation, object], Reply]] = {
     ("POST", "/_sim/orders"): _order,
     ("POST", "/_sim/changes"): _change,
     ("POST", "/_sim/uploads"): _upload,
+    ("POST", "/_sim/expiries"): _expire,
     ("POST", "/_sim/padding"): _padding,
     ("POST", "/_sim/resellers"): _resellers,
 }

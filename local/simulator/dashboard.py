@@ -1,4 +1,4 @@
-"""The page that shows the orders, requests and faults of the simulated Partner Center."""
+"""The page that shows the orders, carts, requests and faults of the simulated Partner Center."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from html import escape
 from local.simulator.faults import KINDS, OPERATIONS, Faults
 from local.simulator.journal import Entry
 from local.simulator.simulation import Simulation
-from local.simulator.state import Attachment, Order, Origin, Submission
+from local.simulator.state import Attachment, Cart, CartLine, Order, Origin, Submission
 
 SHOWN_ORDERS = 100
+SHOWN_CARTS = 100
 SHOWN_REQUESTS = 50
 
 _STYLE = """
@@ -38,11 +39,15 @@ _EXAMPLE = '[{"on": "POST order", "do": {"kind": "lose_reply"}}]'
 
 
 def dashboard(simulation: Simulation) -> str:
-    """Return the page: newest orders with what was attached to them, the last requests, the faults."""
+    """Return the page: newest orders with what was attached to them, carts, last requests, faults."""
+    simulation.review()
     with simulation.state.lock:
         there = simulation.state.orders.values()
         orders = [order for order in there if order.origin is not Origin.PADDING]
         padding = len(there) - len(orders)
+        carts = list(simulation.state.carts.values())
+        now = simulation.clock()
+        cart_rows = [_cart_row(cart, now) for cart in reversed(carts[-SHOWN_CARTS:])]
         order_rows = [_order_row(order) for order in reversed(orders[-SHOWN_ORDERS:])]
     requests = [_request_row(entry) for entry in reversed(simulation.journal.entries()[-SHOWN_REQUESTS:])]
     return (
@@ -53,6 +58,8 @@ def dashboard(simulation: Simulation) -> str:
         f"All times are UTC.</p>"
         f"<h2>Orders ({len(orders)}, and {padding} of earlier days)</h2>"
         f"{_table(('Created', 'Customer', 'Order', 'Status', 'Attached'), order_rows)}"
+        f"<h2>Carts ({len(carts)})</h2>"
+        f"{_table(('Created', 'Customer', 'Cart', 'Status', 'Lines', 'Orders'), cart_rows)}"
         f"<h2>Last requests</h2>"
         f"{_table(('Time', 'Request', 'Token', 'Answer', 'Fault', 'Bytes in', 'Seconds'), requests)}"
         f"<h2>Faults</h2>{_faults(simulation.faults)}</html>"
@@ -73,8 +80,32 @@ def _order_row(order: Order) -> Sequence[str]:
     attached = "".join(_submission(upload, upload in order.by_hand) for upload in order.uploads)
     changed = "".join(f"<br>changed by hand: {_code(json.dumps(change))}" for change in order.changes)
     placed = "<br>placed by hand" if order.origin is Origin.PORTAL else ""
-    shown = f"{_code(order.id)}{placed}{changed}"
+    bought = f"<br>of the cart {_code(order.cart)}" if order.cart else ""
+    shown = f"{_code(order.id)}{bought}{placed}{changed}"
     return (_time(order.created), _code(order.customer), shown, escape(order.status), attached)
+
+
+def _cart_row(cart: Cart, now: float) -> Sequence[str]:
+    status = "Ordered" if cart.ordered else "expired" if cart.expires <= now else "Active"
+    lines = "".join(f"<li>{_cart_line(line)}</li>" for line in cart.all_lines)
+    orders = [f"group {_code(group)}: {_code(order.id)}" for group, order in cart.placed.items()]
+    orders += [f"group {_code(group)}: failed with {code}" for group, code in cart.failed.items()]
+    return (
+        _time(cart.created),
+        _code(cart.customer),
+        f"{_code(cart.id)}<br>expires {_time(cart.expires)}",
+        status,
+        f"<ul>{lines}</ul>",
+        "".join(f"<p>{order}</p>" for order in (*orders, f"checkouts: {cart.checkouts}")),
+    )
+
+
+def _cart_line(line: CartLine) -> str:
+    fields = line.fields
+    term = fields.get("termDuration", "no term")
+    said = f"{fields['quantity']} of {line.item}, {fields['billingCycle']}, {term}"
+    fault = f", error {line.fault}" if line.fault else ""
+    return f"{_code(said)}, group {_code(line.group)}{fault}"
 
 
 def _submission(submission: Submission, by_hand: bool) -> str:

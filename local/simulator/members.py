@@ -1,6 +1,7 @@
-"""The members of an order and of its lines as the documents name them, and what each one takes.
+"""The members of an order, of a cart and of their lines as the documents name them, and what each one takes.
 
 https://learn.microsoft.com/en-us/partner-center/developer/order-resources
+https://learn.microsoft.com/en-us/partner-center/developer/cart-resources
 """
 
 from __future__ import annotations
@@ -81,6 +82,39 @@ LINE_FIELDS: Members = {
     "links": _is_object,
     "attributes": _is_object,
 }
+CART_FIELDS: Members = {
+    "id": _is_text,
+    "creationTimeStamp": _is_text,
+    "lastModifiedTimeStamp": _is_text,
+    "expirationTimeStamp": _is_text,
+    "lastModifiedUser": _is_text,
+    "status": _is_text,
+    "lineItems": _is_list,
+    "partnerOnRecordAttestationAccepted": _is_flag,
+    "links": _is_object,
+    "attributes": _is_object,
+}
+CART_LINE_FIELDS: Members = {
+    "id": _is_anything,
+    "catalogItemId": _is_text,
+    "quantity": _is_whole,
+    "billingCycle": _is_anything,
+    "termDuration": _is_text,
+    "friendlyName": _is_text,
+    "currencyCode": _is_text,
+    "participants": _is_list,
+    "provisioningContext": _is_text_map,
+    "orderGroup": _is_text,
+    "addonItems": _is_list,
+    "renewsTo": _is_object,
+    "attestationAccepted": _is_flag,
+    "promotionId": _is_text,
+    "customTermEndDate": _is_text,
+    "error": _is_object,
+    "attributes": _is_object,
+}
+PARTICIPANT_FIELDS: Members = {"key": _is_text, "value": _is_text}
+RENEWS_TO_FIELDS: Members = {"termDuration": _is_text}
 ATTACHMENT_FIELDS = ("attachmentId", "fileName", "sizeInKB", "attachmentType")
 """https://learn.microsoft.com/en-us/partner-center/developer/attaching-purchase-order-and-completing-po-details"""
 LIST_FIELDS = ("totalCount", "attributes")

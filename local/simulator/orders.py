@@ -7,7 +7,7 @@ https://learn.microsoft.com/en-us/partner-center/developer/order-resources
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from local.simulator.behaviour import Behaviour
@@ -68,14 +68,14 @@ def read_order(body: bytes, customer: str, max_quantity: int) -> OrderRequest:
         given = read_object(body)
     except StrictJsonError as error:
         raise refused("800002", str(error)) from None
-    order = _fields(given, ORDER_FIELDS)
+    order = read_members(given, ORDER_FIELDS)
     reference = order.get("referenceCustomerId", customer)
     if str(reference).lower() != customer.lower():
         raise refused("800002", "ReferenceCustomerId is not the customer of the path.")
     status = order.get("status")
     if status is not None and (not isinstance(status, str) or status.lower() not in STATUSES):
         raise refused("900126", "Status.")
-    cycle = _billing_cycle(order.get("billingCycle", "unknown"))
+    cycle = read_cycle(order.get("billingCycle", "unknown"))
     lines = _lines(order.get("lineItems", []))
     for line in lines:
         _check_line(line, cycle, max_quantity)
@@ -105,11 +105,14 @@ def place(request: OrderRequest, customer: str, now: float, behaviour: Behaviour
     body["lineItems"] = [shown_line(line, customer) for line in request.lines]
     body["creationDate"] = documented_date(now + behaviour.clock_skew)
     body["links"] = own_link(customer, order_id)
-    waits = behaviour.every_order_needs_po or any(_needs_po(line, behaviour) for line in request.lines)
+    waits = behaviour.every_order_needs_po or any(
+        named(str(line["offerId"]), behaviour.po_products) for line in request.lines
+    )
     return Order(order_id, customer, now, body, PENDING if waits else "completed")
 
 
-def _fields(given: object, known: Members) -> dict[str, object]:
+def read_members(given: object, known: Members) -> dict[str, object]:
+    """Return the members of one JSON object under their documented names, nulls left out; raises Refused."""
     if not isinstance(given, dict):
         raise refused("3000", "A line item is not an object.")
     try:
@@ -122,7 +125,8 @@ def _fields(given: object, known: Members) -> dict[str, object]:
     return value
 
 
-def _billing_cycle(value: object) -> str:
+def read_cycle(value: object) -> str:
+    """Return a billing cycle as answers spell it; raises Refused."""
     if not isinstance(value, str):
         raise refused("900126", "BillingCycle.")
     cycle = value.lower()
@@ -132,7 +136,7 @@ def _billing_cycle(value: object) -> str:
 
 
 def _lines(items: object) -> list[dict[str, object]]:
-    lines = [_fields(item, LINE_FIELDS) for item in items] if isinstance(items, list) else []
+    lines = [read_members(item, LINE_FIELDS) for item in items] if isinstance(items, list) else []
     if not lines:
         raise refused("800002", "An order needs at least one line item.")
     numbers = [line.get("lineItemNumber") for line in lines]
@@ -168,16 +172,21 @@ def shown_line(line: Mapping[str, object], customer: str) -> dict[str, object]:
     return shown
 
 
-def own_link(customer: str, order_id: str) -> dict[str, object]:
-    """Return the links of an order."""
-    return {"self": _link(f"/customers/{customer}/orders/{order_id}")}
+def own_link(customer: str, own_id: str, kind: str = "orders") -> dict[str, object]:
+    """Return the links of an order, or of another kind of resource of a customer."""
+    return {"self": _link(f"/customers/{customer}/{kind}/{own_id}")}
 
 
 def _link(uri: str) -> dict[str, object]:
     return {"uri": uri, "method": "GET", "headers": []}
 
 
-def _needs_po(line: Mapping[str, object], behaviour: Behaviour) -> bool:
-    offer = str(line["offerId"]).upper()
-    waiting = {name.upper() for name in behaviour.po_products}
-    return offer in waiting or offer.partition(":")[0] in waiting
+def named(item: str, names: Iterable[str]) -> bool:
+    """Return whether `names` has the product of an offer or catalogue id, or the whole id; in any case."""
+    known = {name.upper() for name in names}
+    return item.upper() in known or product_of(item) in known
+
+
+def product_of(item: str) -> str:
+    """Return the product of an offer or catalogue id, in upper case: what stands before the first colon."""
+    return item.upper().partition(":")[0]

@@ -4,6 +4,7 @@
     partner_center.portal.change_order(order_id, {"lineItems": [{"lineItemNumber": 0, "quantity": 7}]})
     partner_center.portal.place_order(customer, {"lineItems": [{"lineItemNumber": 0, "offerId": "…"}]})
     partner_center.portal.pad_orders(customer, 10_000)
+    partner_center.portal.expire_cart(cart_id)
 
 In answers all of it looks like what came over the API; the state keeps it apart (state.Order).
 """
@@ -16,6 +17,7 @@ import secrets
 import uuid
 from collections.abc import Callable, Mapping
 
+from local.simulator.behaviour import DAY
 from local.simulator.orders import own_link, shown_line
 from local.simulator.shapes import documented_date
 from local.simulator.state import (
@@ -24,6 +26,7 @@ from local.simulator.state import (
     STATUSES,
     UPLOADED,
     Attachment,
+    Cart,
     Order,
     Origin,
     State,
@@ -31,7 +34,6 @@ from local.simulator.state import (
 )
 
 _HOUR = 3_600
-_DAY = 24 * _HOUR
 
 
 class Portal:
@@ -98,12 +100,21 @@ class Portal:
         usual = self._usual(customer, order_id, now)
         return self.state.seed_order(customer, order_id, now, status, {**usual, **(body or {})})
 
+    def expire_cart(self, cart_id: str) -> Cart:
+        """Let a cart expire now, and return it. Raises ValueError."""
+        with self.state.lock:
+            cart = self.state.carts.get(cart_id)
+            if cart is None:
+                raise ValueError(f"there is no cart {cart_id!r}")
+            cart.expires = self.clock()
+            return cart
+
     def pad_orders(self, customer: str, count: int, lines: int = 1) -> None:
         """Give a customer `count` completed orders of earlier days, one an hour, of `lines` lines each."""
         now = self.clock()
         with self.state.lock:
             for nth in range(count, 0, -1):
-                order = self._padding(customer, now - _DAY - nth * _HOUR, lines)
+                order = self._padding(customer, now - DAY - nth * _HOUR, lines)
                 self.state.orders[order.id] = order
 
     def _padding(self, customer: str, created: float, lines: int) -> Order:

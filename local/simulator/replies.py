@@ -36,6 +36,23 @@ ERRORS: Mapping[str, tuple[int, str]] = {
     "900421": (401, "The user's token must come from a sign-in with multifactor authentication."),
 }
 """Code to HTTP status and meaning, in our words, of all errors that the simulator gives by itself."""
+CART_FAULTS: Mapping[int, str] = {
+    10000: "The currency is not supported in this market.",
+    10001: "The catalogue item id is not valid.",
+    10002: "There is not enough quota.",
+    10003: "There is no inventory for this offer.",
+    10004: "These participants are not supported.",
+    10006: "The line item cannot be processed.",
+    10007: "The subscription is not valid.",
+    10008: "The subscription is not enabled for reservations.",
+    10009: "The limit of the sandbox is exceeded.",
+    10010: "The input is not valid.",
+    10011: "The subscription is not registered.",
+    10012: "The attestation was not accepted.",
+    10015: "The number of seats is not available.",
+}
+"""Code to meaning, in our words, of what a line of a cart can have as its error.
+https://learn.microsoft.com/en-us/partner-center/developer/cart-resources"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
-_ONE = "/v1/customers/([^/]+)/orders/([^/]+)"
+_CUSTOMER = "/v1/customers/(?P<customer>[^/]+)"
+_ORDER = f"{_CUSTOMER}/orders/(?P<order>[^/]+)"
+_CART = f"{_CUSTOMER}/carts/(?P<cart>[^/]+)"
 _ROUTES: Sequence[tuple[str, re.Pattern[str], str]] = [
     (method, re.compile(path, re.I), operation)
     for method, path, operation in (
-        ("POST", "/v1/customers/([^/]+)/orders", "POST order"),
-        ("GET", "/v1/customers/([^/]+)/orders", "GET orders"),
-        ("GET", _ONE, "GET order"),
+        ("POST", f"{_CUSTOMER}/orders", "POST order"),
+        ("GET", f"{_CUSTOMER}/orders", "GET orders"),
+        ("GET", _ORDER, "GET order"),
         # the upload and the download say `attachment`, the list says `attachments`
-        ("POST", f"{_ONE}/attachment", "POST attachment"),
-        ("GET", f"{_ONE}/attachments", "GET attachments"),
-        ("GET", f"{_ONE}/attachment/([^/]+)", "GET attachment"),
+        ("POST", f"{_ORDER}/attachment", "POST attachment"),
+        ("GET", f"{_ORDER}/attachments", "GET attachments"),
+        ("GET", f"{_ORDER}/attachment/(?P<attachment>[^/]+)", "GET attachment"),
+        ("POST", f"{_CUSTOMER}/carts", "POST cart"),
+        ("GET", _CART, "GET cart"),
+        ("PUT", _CART, "PUT cart"),
+        ("POST", f"{_CART}/checkout", "POST checkout"),
         ("GET", "/v1/relationships", "GET relationships"),
         ("POST", "/v1/partners/validateresellers", "POST validateresellers"),
         ("GET", "/v1/customers", "GET customers"),
@@ -33,6 +39,7 @@ class Call:
     customer: str = ""
     order: str = ""
     attachment: str = ""
+    cart: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
     """By lower-case name."""
 
@@ -50,8 +57,7 @@ def route(method: str, target: str) -> Call:
         match = pattern.fullmatch(url.path)
         known_path = known_path or match is not None
         if match and verb == method:
-            ids = [unquote(item) for item in match.groups()]
+            ids = {name: unquote(item) for name, item in match.groupdict().items()}
             query = {name.lower(): values[0] for name, values in parse_qs(url.query).items()}
-            customer, order, attachment = (*ids, "", "", "")[:3]
-            return Call(operation, customer, order, attachment, query)
+            return Call(operation, **ids, query=query)
     return Call("method" if known_path else "")

@@ -15,12 +15,14 @@ from urllib.parse import quote
 
 from local.simulator.access import identify
 from local.simulator.attachments import Upload
+from local.simulator.carts import Carts
 from local.simulator.lists import list_attachments, list_orders, upload_reply
 from local.simulator.multipart_reader import Part
 from local.simulator.orders import check_resellers, place, read_order
 from local.simulator.paging import TOKEN_HEADER
 from local.simulator.replies import Refused, Reply, json_reply, refused, throttled
 from local.simulator.resellers import related, validate
+from local.simulator.review import move_on
 from local.simulator.routes import Call
 from local.simulator.shapes import pascal, shown_order
 from local.simulator.state import UPLOADED, Attachment, Order, State, Submission
@@ -29,7 +31,7 @@ ORDER_LIMIT = 1024 * 1024
 """Most bytes of an order request; Microsoft publishes no limit."""
 
 _GUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
-_WRITES = ("POST order", "POST attachment")
+_WRITES = ("POST order", "POST attachment", "POST cart", "POST checkout")
 _NOT_KEPT = (401, 429)
 _OF_THE_PARTNER = ("GET relationships", "POST validateresellers", "GET customers")
 
@@ -67,6 +69,7 @@ class Service:
         self.state = state
         self.clock = clock
         self._key = token_key
+        self._carts = Carts(state, clock)
         self._calls: Mapping[str, Callable[[Call, Head, Body], Reply]] = {
             "POST order": self._create,
             "GET orders": self._list,
@@ -74,6 +77,10 @@ class Service:
             "POST attachment": self._attach,
             "GET attachments": self._attachments,
             "GET attachment": self._download,
+            "POST cart": self._create_cart,
+            "GET cart": self._get_cart,
+            "PUT cart": self._change_cart,
+            "POST checkout": self._check_out,
             "GET relationships": self._relationships,
             "POST validateresellers": self._validate,
             "GET customers": self._customers,
@@ -151,6 +158,8 @@ class Service:
     def _order(self, call: Call) -> Order:
         with self.state.lock:
             order = self.state.orders.get(call.order)
+            if order is not None:
+                move_on(order, self.clock(), self.state.behaviour)
         if order is None or order.customer.lower() != call.customer.lower():
             raise refused("20000")
         if order.created + self.state.behaviour.order_visible_after > self.clock():
@@ -168,7 +177,9 @@ class Service:
         return json_reply(201, self._shown(order), committed=True)
 
     def _list(self, call: Call, head: Head, body: Body) -> Reply:
-        theirs = (o for o in self.state.orders.values() if o.customer.lower() == call.customer.lower())
+        theirs = [o for o in self.state.orders.values() if o.customer.lower() == call.customer.lower()]
+        for order in theirs:
+            move_on(order, self.clock(), self.state.behaviour)
         url = f"{head.base_url}/v1/customers/{quote(call.customer, safe='')}/orders"
         return list_orders(theirs, self.clock(), head.continuation, url, self.state.behaviour)
 
@@ -204,6 +215,22 @@ class Service:
         found = [item for item in self._order(call).attachments if item.id == call.attachment]
         return download(found[0] if found else None)
 
+    def _create_cart(self, call: Call, head: Head, body: Body) -> Reply:
+        _check_json(body)
+        return self._carts.create(call.customer, body.data, head.caller)
+
+    def _get_cart(self, call: Call, head: Head, body: Body) -> Reply:
+        return self._carts.get(call.customer, call.cart)
+
+    def _change_cart(self, call: Call, head: Head, body: Body) -> Reply:
+        _check_json(body)
+        return self._carts.change(call.customer, call.cart, body.data, head.caller)
+
+    def _check_out(self, call: Call, head: Head, body: Body) -> Reply:
+        if body.data:
+            raise refused("800002", "A checkout has no body.")
+        return self._carts.check_out(call.customer, call.cart, head.caller)
+
     def _relationships(self, call: Call, head: Head, body: Body) -> Reply:
         found = related(call.query.get("relationship_type", ""), self.state.resellers)
         return json_reply(200, _collection(found))
@@ -222,7 +249,7 @@ class Service:
 
 
 def _place_of_answer(call: Call, request_id: str) -> tuple[str, str]:
-    return request_id.lower(), f"{call.operation}/{call.customer}/{call.order}".lower()
+    return request_id.lower(), f"{call.operation}/{call.customer}/{call.order}{call.cart}".lower()
 
 
 def _check_json(body: Body) -> None:

@@ -54,9 +54,11 @@ def shown_order(order: Order, behaviour: Behaviour) -> dict[str, object]:
     lines = shown.get("lineItems")
     if isinstance(lines, list):
         shown["lineItems"] = [_line(line, behaviour) for line in in_order(lines, behaviour.line_order)]
+    if behaviour.order_status == "pascal":
+        shown["status"] = order.status.title().replace("_", "")
     created = shown.get("creationDate")
     if isinstance(created, str):
-        shown["creationDate"] = _DATES[behaviour.creation_date](created)
+        shown["creationDate"] = DATES[behaviour.creation_date](created)
     if behaviour.creation_date == "missing":
         shown.pop("creationDate", None)
     return _members(shown, behaviour, ORDER_FIELDS)
@@ -139,7 +141,7 @@ _SIZES: Mapping[str, Callable[[int], object]] = {
 }
 _QUANTITIES: Mapping[str, Callable[[int], object]] = {"number": int, "text": str, "decimal": float}
 _OFFERS: Mapping[str, Callable[[str], str]] = {"sent": str, "lower": str.lower, "upper": str.upper}
-_DATES: Mapping[str, Callable[[str], str]] = {
+DATES: Mapping[str, Callable[[str], str]] = {
     "offset": str,
     "z": _utc(lambda moment: f"{moment:%Y-%m-%dT%H:%M:%S.%f}0Z"),
     "no_zone": _utc(lambda moment: moment.replace(tzinfo=None).isoformat(timespec="milliseconds")),

@@ -8,6 +8,7 @@ from local.simulator.behaviour import Behaviour, changed
 from local.simulator.faults import Faults
 from local.simulator.journal import Journal
 from local.simulator.portal import Portal
+from local.simulator.review import move_on
 from local.simulator.service import Service
 from local.simulator.state import State
 
@@ -26,6 +27,12 @@ class Simulation:
     def now(self) -> float:
         """Return what the service takes for the time, in seconds since 1970."""
         return self.clock() + self.state.behaviour.clock_skew
+
+    def review(self) -> None:
+        """Bring the status of every order up to this moment, for whoever looks at the state itself."""
+        with self.state.lock:
+            for order in self.state.orders.values():
+                move_on(order, self.clock(), self.state.behaviour)
 
     def configure(self, **changes: object) -> None:
         """Change options by name; raises ValueError when one does not exist or does not take the value."""

@@ -1,4 +1,4 @@
-"""What the simulated Partner Center remembers: orders, what was attached to them, resellers.
+"""What the simulated Partner Center remembers: orders, what was attached to them, carts, resellers.
 
 Nothing is ever merged: two uploads of the same documents are two submissions, because that is what those
 who test for doubles look for. Whoever reads or changes it holds `lock`.
@@ -111,6 +111,8 @@ class Order:
     changes: list[Mapping[str, object]] = field(default_factory=list)
     """What a person changed in the portal."""
     origin: Origin = Origin.API
+    cart: str = ""
+    """The id of the cart whose checkout placed it, or empty."""
 
     @property
     def uploads(self) -> list[Submission]:
@@ -132,6 +134,52 @@ class Order:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """One line of a cart: `fields` under their documented names, `fault` 0 or its documented error code."""
+
+    number: int
+    fields: Mapping[str, object]
+    group: str
+    """The order group; an add-on has that of its base."""
+    fault: int = 0
+    addons: tuple[CartLine, ...] = ()
+
+    @property
+    def all(self) -> tuple[CartLine, ...]:
+        """The line and its add-ons."""
+        return (self, *self.addons)
+
+    @property
+    def item(self) -> str:
+        """The catalogue id."""
+        return str(self.fields["catalogItemId"])
+
+
+@dataclass(slots=True)
+class Cart:
+    """One cart; times in seconds since 1970."""
+
+    id: str
+    customer: str
+    created: float
+    expires: float
+    lines: tuple[CartLine, ...]
+    modified: float
+    checkouts: int = 0
+    """How many checkouts of it were asked for, whatever they got."""
+    ordered: bool = False
+    placed: dict[str, Order] = field(default_factory=dict)
+    """Order group to its order as it was when it was placed."""
+    failed: dict[str, int] = field(default_factory=dict)
+    """Order group to the code that its last checkout ended with."""
+
+    @property
+    def all_lines(self) -> list[CartLine]:
+        """All lines, each followed by its add-ons."""
+        return [line for base in self.lines for line in base.all]
+
+
 class State:
     """Everything that is remembered, and the lock that guards it."""
 
@@ -145,6 +193,7 @@ class State:
         with self.lock:
             self.behaviour, self.resellers = self._start
             self.orders: dict[str, Order] = {}
+            self.carts: dict[str, Cart] = {}
             self.answers: dict[tuple[str, str], Reply] = {}
             self.kept_bytes = 0
 
@@ -169,11 +218,12 @@ class State:
         return order
 
     def as_json(self) -> dict[str, object]:
-        """Return orders with their submissions, without file contents; of the padding only how much."""
+        """Return orders with their submissions, without file contents, and carts; of the padding how much."""
         with self.lock:
             shown = [order for order in self.orders.values() if order.origin is not Origin.PADDING]
             return {
                 "orders": [_order_json(order) for order in shown],
+                "carts": [_cart_json(cart) for cart in self.carts.values()],
                 "padding": len(self.orders) - len(shown),
                 "resellers": [reseller_json(reseller) for reseller in self.resellers],
             }
@@ -211,11 +261,29 @@ def _order_json(order: Order) -> dict[str, object]:
         "customerId": order.customer,
         "status": order.status,
         "origin": order.origin,
+        "cartId": order.cart,
         "created": datetime.fromtimestamp(order.created, UTC).isoformat(),
         "order": order.resource(),
         "submissions": [_submission_json(submission) for submission in order.submissions],
         "byHand": [_submission_json(upload) for upload in order.by_hand],
         "changes": order.changes,
+    }
+
+
+def _cart_json(cart: Cart) -> dict[str, object]:
+    return {
+        "id": cart.id,
+        "customerId": cart.customer,
+        "ordered": cart.ordered,
+        "created": datetime.fromtimestamp(cart.created, UTC).isoformat(),
+        "expires": datetime.fromtimestamp(cart.expires, UTC).isoformat(),
+        "lines": [
+            {"id": line.number, "orderGroup": line.group, "fault": line.fault, **line.fields}
+            for line in cart.all_lines
+        ],
+        "checkouts": cart.checkouts,
+        "orders": {group: order.id for group, order in cart.placed.items()},
+        "failed": dict(cart.failed),
     }
 
 

@@ -167,3 +167,9 @@ def test_an_upload_that_waits_for_100_continue_is_not_asked_for_a_hidden_order(c
 def _lines(order: dict[str, Any]) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = order.get("lineItems") or order["LineItems"]
     return lines
+
+
+def test_a_status_is_told_in_words_with_underscores_or_in_one_word(client: Client) -> None:
+    client.partner_center.configure(order_status="pascal", every_order_needs_po=True)
+    assert [order["status"] for order in told(client)] == ["PendingPoUpload"] * 3
+    assert next(iter(client.partner_center.state.orders.values())).status == "pending_po_upload"
