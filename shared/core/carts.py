@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.core.ledger_parts import CartNote, OrderContent
-from shared.core.moments import iso_moment
+from shared.core.moments import YEARS, iso_moment
 from shared.core.resources import Json, PartnerOrder, by_lower_name, id_of, read_order
 from shared.core.strict_json import dumps
 
@@ -49,7 +49,7 @@ class Cart:
         """What the ledger keeps of it."""
         return CartNote(id=self.id, groups=tuple(self.groups.get(str(n), "") for n in range(lines)))
 
-    def is_spent(self, now: datetime) -> bool:
+    def has_expired(self, now: datetime) -> bool:
         """Whether it expired, or is about to. It says so by its own clock: the margin is for that."""
         return self.expires is not None and self.expires - ALMOST < now
 
@@ -63,7 +63,7 @@ def read_cart(cart: Json) -> Cart:
     return Cart(
         id=id_of(cart).strip(),
         status=str(members.get("status")).strip().lower(),
-        expires=moment if moment is None or moment.tzinfo else None,
+        expires=moment if moment and moment.tzinfo and moment.year in YEARS else None,
         faults=tuple(fault for n, line in enumerate(lines) for fault in _faults(line, n)),
         groups={_text(line.get("id", n)): _text(line.get("ordergroup")) for n, line in enumerate(lines)},
     )

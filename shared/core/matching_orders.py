@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from shared.core.matching import Absent, Ambiguous, Ours, Verdict, pairing
-from shared.core.moments import iso_moment
+from shared.core.moments import YEARS, iso_moment
 from shared.core.resources import Json, PartnerOrder, by_lower_name, number
 
 DATE_MARGIN = timedelta(hours=1)
@@ -23,9 +23,6 @@ EARLY = timedelta(minutes=5)
 """What was created so long before the silence is not ours, and not provably another's."""
 _ZONES = timedelta(hours=14)
 """A date without a zone may lie so far west or east."""
-_YEARS = range(2010, 9999)
-"""No order is older than the programme. An earlier year, and the last, is the default of some type, as
-0001-01-01 is: https://learn.microsoft.com/en-us/dotnet/api/system.datetime.minvalue"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +169,7 @@ def _latest(created: str) -> datetime | None:
     """The latest moment that a date can mean; None when it cannot be read. A full quarter of an hour may
     stand for the whole day: in some zone it is midnight."""
     moment = iso_moment(created)
-    if moment is None or moment.year not in _YEARS:
+    if moment is None or moment.year not in YEARS:
         return None
     if moment.minute % 15 == moment.second == moment.microsecond == 0:
         moment += timedelta(days=1)

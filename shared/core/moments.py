@@ -9,6 +9,10 @@ from email.utils import parsedate_to_datetime
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 """Before anything that this application deals with."""
 
+YEARS = range(2010, 9999)
+"""Nothing at Partner Center is older than the programme. An earlier year, and the last, is some type's
+default, as 0001-01-01 is: https://learn.microsoft.com/en-us/dotnet/api/system.datetime.minvalue"""
+
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds. Whoever says that a longer time must pass is asked again after this one."""
 

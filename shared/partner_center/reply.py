@@ -80,11 +80,11 @@ def _is_success(call: Call, raw: RawResponse) -> bool:
     if not (200 <= raw.status < 300 if call.writes else raw.status == 200):
         return False
     content = parse_object(raw.body) or {}
+    if call.member == "id":
+        return _has_id(by_lower_name(content))
     if call.member == "orders":
         return _is_checked_out(by_lower_name(content))
     value = content.get(call.member)
-    if call.member == "id":
-        return isinstance(value, str) and value.strip() != ""
     return isinstance(value, list) and not (call.entire and _is_page(content, raw.headers, len(value)))
 
 
@@ -92,8 +92,12 @@ def _is_checked_out(members: Mapping[str, Any]) -> bool:
     """Whether an answer tells of orders or of errors; the documents' example for licences is an order itself.
     https://learn.microsoft.com/en-us/partner-center/developer/checkout-a-cart"""
     told = any(isinstance(members.get(name), list) for name in ("orders", "ordererrors"))
-    order_id = members.get("id")
-    return told or (isinstance(order_id, str) and order_id.strip() != "")
+    return told or _has_id(members)
+
+
+def _has_id(members: Mapping[str, Any]) -> bool:
+    value = members.get("id")
+    return isinstance(value, str) and value.strip() != ""
 
 
 def _is_page(collection: Mapping[str, Any], headers: Mapping[str, str], items: int) -> bool:

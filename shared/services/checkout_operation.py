@@ -8,8 +8,8 @@ https://learn.microsoft.com/en-us/partner-center/developer/checkout-a-cart
 1. The cart is made before the claim that names it. It buys nothing; one that nobody checks out expires.
 2. A cart with a faulty line is not checked out: no claim is written, and the caller learns which lines.
 3. What was claimed is checked out with the cart of its claim, however often. A new cart takes its place only
-   when Partner Center shows that the old one was not ordered and has expired, or does not know it and no
-   checkout of it was ever silent.
+   when no checkout of the old one was ever silent, and Partner Center shows that it has expired or is gone.
+   After a silence such a cart is a person's: part of it may have been ordered.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ SETTLES = timedelta(seconds=15)
 _WAITS = (0.5, 1.5)
 """Seconds before the second and the third call."""
 _GONE = (404, 410)
+_ASK_AGAIN = (401, 408, 429)
+"""Answers that are about the token, the time or the rate, and not about the cart."""
+_EXPIRED = "the cart has expired, and it may have been ordered before"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,9 @@ class CheckoutOperation(KeyedOperation):
         content = described.order
         assert content is not None
         assert content.cart is not None
-        if content.cart.id and not self._is_replaceable(claim, content, deadline):
+        if content.cart.id and (
+            claim.first_silent or not self._has_lapsed(content, claim.correlation_id, deadline)
+        ):
             return described
         made = content.model_copy(update={"cart": self._new_cart(claim, content, deadline)})
         return described.model_copy(update={"order": made})
@@ -92,7 +97,7 @@ class CheckoutOperation(KeyedOperation):
             except PartnerCenterError as error:
                 if lost is not None:
                     raise lost from None
-                raise self._unless_gone(error, submission, deadline) from None
+                raise self._unless_lapsed(error, submission, deadline) from None
             if wait is None or deadline.remaining() <= wait:
                 break
             self.sleep(wait)
@@ -118,16 +123,16 @@ class CheckoutOperation(KeyedOperation):
             cart = self._read(content, submission.correlation_id, deadline)
         except RefusedError as error:
             if error.status in _GONE:
-                return Unproved("Partner Center does not know the cart any more; it may be ordered")
+                return Unproved(_EXPIRED)
             raise
         if cart.status == "active":
-            return Absent()
+            return Ambiguous(_EXPIRED) if cart.has_expired(self.clock()) else Absent()
         if cart.status != "ordered":
             return Unproved("Partner Center shows the cart in a state that is not documented")
         try:
             answer = self._check_out(submission, deadline, None, resent=True)
-        except RefusedError as error:
-            if error.passes or error.status in (401, 429):
+        except (RefusedError, OutcomeUnknownError) as error:
+            if error.status in _ASK_AGAIN or not 400 <= error.status < 500:
                 raise
             return Ambiguous("the cart was ordered, but Partner Center does not tell what came of it")
         result = checked_out(answer.json(), content)
@@ -139,6 +144,8 @@ class CheckoutOperation(KeyedOperation):
     def _check_out(
         self, submission: Submission, deadline: Deadline, check: Callable[[], None] | None, *, resent: bool
     ) -> Answer:
+        """Call once. It is the cart that makes a repeated call harmless: that gets an id of its own, because a
+        server may answer the first one for ever with the first error."""
         content = submission.order
         assert content is not None
         assert content.cart is not None
@@ -146,42 +153,33 @@ class CheckoutOperation(KeyedOperation):
             self.blank.customer_id,
             content.cart.id,
             Mode(content.mode),
-            RequestIds(submission.request_id, submission.correlation_id),
+            RequestIds(self.new_id() if resent else submission.request_id, submission.correlation_id),
             deadline,
             resent=resent,
             check=check,
         )
 
-    def _unless_gone(
+    def _unless_lapsed(
         self, error: PartnerCenterError, submission: Submission, deadline: Deadline
     ) -> PartnerCenterError:
-        """The error of a checkout. That Partner Center does not know the cart is no refusal: another cart is
-        made, unless a checkout of this one was silent before."""
-        if not (isinstance(error, RefusedError) and error.status in _GONE):
+        """The error of a checkout. It is no refusal when it is the cart that is not there any more."""
+        content = submission.order
+        assert content is not None
+        if not isinstance(error, RefusedError) or error.status in _ASK_AGAIN:
             return error
-        assert submission.order is not None
-        if not self._is_gone(submission.order, submission.correlation_id, deadline):
+        if not self._has_lapsed(content, submission.correlation_id, deadline):
             return error
         if submission.first_silent is not None:
-            return OutcomeUnknownError("Partner Center does not know the cart any more.", status=error.status)
-        return NotAppliedError("Partner Center does not know the cart any more. Nothing was bought.")
+            return OutcomeUnknownError(_EXPIRED, status=error.status)
+        return NotAppliedError("The cart has expired. Nothing was bought; another one is made.")
 
-    def _is_replaceable(self, claim: Submission, content: OrderContent, deadline: Deadline) -> bool:
-        """Rule 3."""
+    def _has_lapsed(self, content: OrderContent, correlation_id: str, deadline: Deadline) -> bool:
+        """Whether Partner Center shows that a cart has expired, or that there is none."""
         try:
-            cart = self._read(content, claim.correlation_id, deadline)
-        except RefusedError as error:
-            return error.status in _GONE and claim.first_silent is None
-        except PartnerCenterError:
-            return False
-        return cart.status == "active" and cart.is_spent(self.clock())
-
-    def _is_gone(self, content: OrderContent, correlation_id: str, deadline: Deadline) -> bool:
-        try:
-            self._read(content, correlation_id, deadline)
+            cart = self._read(content, correlation_id, deadline)
         except PartnerCenterError as error:
             return isinstance(error, RefusedError) and error.status in _GONE
-        return False
+        return cart.status == "active" and cart.has_expired(self.clock())
 
     def _read(self, content: OrderContent, correlation_id: str, deadline: Deadline) -> Cart:
         assert content.cart is not None
