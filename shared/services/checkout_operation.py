@@ -144,7 +144,7 @@ class CheckoutOperation(KeyedOperation):
     def _check_out(
         self, submission: Submission, deadline: Deadline, check: Callable[[], None] | None, *, resent: bool
     ) -> Answer:
-        """Call once. It is the cart that makes a repeated call harmless: that gets an id of its own, because a
+        """Call once. The cart makes a repeated call harmless: it gets an id of its own, because a
         server may answer the first one for ever with the first error."""
         content = submission.order
         assert content is not None
