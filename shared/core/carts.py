@@ -37,17 +37,33 @@ class LineFault:
 
 @dataclass(frozen=True, slots=True)
 class Cart:
-    """A cart of Partner Center's. `status` is in lower case; `groups` by the id of a line."""
+    """A cart of Partner Center's: `status` is in lower case, `lines` are as they came."""
 
     id: str
     status: str
     expires: datetime | None
-    faults: tuple[LineFault, ...]
-    groups: Mapping[str, str]
+    lines: tuple[Json, ...]
 
-    def note(self, lines: int) -> CartNote:
-        """What the ledger keeps of it."""
-        return CartNote(id=self.id, groups=tuple(self.groups.get(str(n), "") for n in range(lines)))
+    def note(self, sent: OrderContent) -> CartNote:
+        """What the ledger keeps of the cart that was made of `sent`."""
+        came = self._lines_by_id()
+        ids = [_text(line.get("id")) for line in _sent_lines(sent)]
+        return CartNote(id=self.id, groups=tuple(_text(came.get(i, {}).get("ordergroup")) for i in ids))
+
+    def faults(self, sent: OrderContent) -> tuple[LineFault, ...]:
+        """What is wrong with the lines that were sent: what Partner Center says of them, and that they are
+        not in the cart as they were sent. A fault of a line that nobody sent has no pointer."""
+        came, found = self._lines_by_id(), list[LineFault]()
+        for n, line in enumerate(_sent_lines(sent)):
+            pointer, there = f"/lineItems/{n}", came.pop(_text(line.get("id")), {})
+            named = list(_faults(there, pointer))
+            if not named and _items([there]) != _items([by_lower_name(line)]):
+                named = [LineFault(pointer, "", "the cart does not hold this line as it was sent")]
+            found += named
+        return (*found, *(fault for line in came.values() for fault in _faults(line, "")))
+
+    def _lines_by_id(self) -> dict[str, Json]:
+        return {_text(line.get("id", n)): line for n, line in enumerate(map(by_lower_name, self.lines))}
 
     def has_expired(self, now: datetime) -> bool:
         """Whether it expired, or is about to. It says so by its own clock: the margin is for that."""
@@ -57,26 +73,22 @@ class Cart:
 def read_cart(cart: Json) -> Cart:
     """Read a cart; nothing that it may hold is an error."""
     members = by_lower_name(cart)
-    lines = [by_lower_name(line) for line in _objects(members.get("lineitems"))]
     expires = members.get("expirationtimestamp")
     moment = iso_moment(expires) if isinstance(expires, str) else None
     return Cart(
         id=id_of(cart).strip(),
         status=str(members.get("status")).strip().lower(),
         expires=moment if moment and moment.tzinfo and moment.year in YEARS else None,
-        faults=tuple(fault for n, line in enumerate(lines) for fault in _faults(line, n)),
-        groups={_text(line.get("id", n)): _text(line.get("ordergroup")) for n, line in enumerate(lines)},
+        lines=tuple(_objects(members.get("lineitems"))),
     )
 
 
-def _faults(line: Json, place: int) -> Iterator[LineFault]:
-    number = _text(line.get("id", place))
-    pointer = f"/lineItems/{number if number.isdecimal() else place}"
+def _faults(line: Json, pointer: str) -> Iterator[LineFault]:
     found = _fault(line, pointer)
     if found:
         yield found
     for n, item in enumerate(_objects(line.get("addonitems"))):
-        found = _fault(by_lower_name(item), f"{pointer}/addonItems/{n}")
+        found = _fault(by_lower_name(item), f"{pointer}/addonItems/{n}" if pointer else "")
         if found:
             yield found
 

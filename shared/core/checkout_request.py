@@ -6,7 +6,7 @@ https://learn.microsoft.com/en-us/partner-center/developer/create-a-cart
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -18,6 +18,7 @@ from shared.core.order_request import Cycle, EndDate, Lower, RenewsTo, Term, Tok
 class AddOn(StrictModel):
     """An item of a cart, as it stands below the line that it belongs to."""
 
+    id: int | None = Field(default=None, ge=0)
     catalog_item_id: Token
     quantity: int = Field(ge=1, le=10_000_000)
     friendly_name: Label | None = None
@@ -39,14 +40,14 @@ class CartLine(AddOn):
     """A line of a cart. New commerce takes add-ons as lines of their own; `addon_items` are for the offers
     before it. https://learn.microsoft.com/en-us/partner-center/developer/create-a-cart-with-add-ons"""
 
-    id: int | None = Field(default=None, ge=0)
     addon_items: Annotated[tuple[AddOn, ...], Field(max_length=MOST_ADD_ONS, strict=False)] | None = None
 
 
 class CheckoutRequest(StrictModel):
     """A purchase that is to be made, as shared.validation.checkouts.checkout_request lets it through.
 
-    The `id` of a line, where one is given, is its place; `indirect_reseller_id` is a lower-case GUID.
+    The `id` of an item, where one is given, is its place among all items, each line's add-ons following it;
+    `indirect_reseller_id` is a lower-case GUID.
     """
 
     line_items: Annotated[tuple[CartLine, ...], Field(strict=False), AfterValidator(some)]
@@ -60,17 +61,10 @@ class CheckoutRequest(StrictModel):
         return bool(self.indirect_reseller_id)
 
     def to_wire(self, partner_id: str | None) -> bytes:
-        """The cart as JSON; `partner_id` (the reseller's PartnerID) takes part in every line.
-
-        Add-ons are numbered after the lines, since each item of a cart has an id of its own.
-        """
+        """The cart as JSON; `partner_id` (the reseller's PartnerID) takes part in every line."""
         body = self._body()
-        ids: Iterator[int] = iter(range(len(self.line_items), 1_000_000))
-        for line in body["lineItems"]:
-            if partner_id is not None:
-                line["participants"] = [{"key": "transaction_reseller", "value": partner_id}]
-            if "addonItems" in line:
-                line["addonItems"] = [{"id": next(ids), **item} for item in line["addonItems"]]
+        for line in body["lineItems"] if partner_id is not None else ():
+            line["participants"] = [{"key": "transaction_reseller", "value": partner_id}]
         return compact_json(body)
 
     def digest(self, customer_id: str) -> str:
@@ -81,4 +75,9 @@ class CheckoutRequest(StrictModel):
 
     def _body(self) -> dict[str, Any]:
         body = self.model_dump(by_alias=True, exclude_none=True, exclude={"indirect_reseller_id"})
-        return {**body, "lineItems": [{**line, "id": n} for n, line in enumerate(body["lineItems"])]}
+        ids = itertools.count()
+        for line in body["lineItems"]:
+            line["id"] = next(ids)
+            for item in line.get("addonItems", ()):
+                item["id"] = next(ids)
+        return body

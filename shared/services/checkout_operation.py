@@ -14,7 +14,6 @@ https://learn.microsoft.com/en-us/partner-center/developer/checkout-a-cart
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -193,9 +192,10 @@ class CheckoutOperation(KeyedOperation):
         body = content.body.encode()
         answer = self.partner.create_cart(self.blank.customer_id, body, Mode(content.mode), ids, deadline)
         cart = read_cart(answer.json())
-        if cart.faults:
-            raise LinesRefusedError([_violation(fault) for fault in cart.faults])
-        return cart.note(len(json.loads(content.body)["lineItems"]))
+        faults = cart.faults(content)
+        if faults:
+            raise LinesRefusedError([_violation(fault) for fault in faults])
+        return cart.note(content)
 
 
 def _found(result: CheckedOut, answer: Answer) -> Found:

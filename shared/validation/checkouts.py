@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from shared.core.checkout_request import CartLine, CheckoutRequest
 from shared.core.strict_json import Json, join_pointer, loads
 from shared.validation.collecting import ViolationCollector
@@ -35,18 +37,26 @@ def checkout_request(raw: bytes) -> CheckoutRequest:
         tree = client_side(without_empty(document.value, CheckoutRequest), _NOT_SENT, faults)
         request = build(CheckoutRequest, with_lines(tree, CartLine, _ANY_LINE, faults), "", faults)
         follows(guid, tree, "indirectResellerId", "", faults)
-        pointer, lines = lines_of(tree)
-        for place, line in enumerate(lines):
-            _check_line(line, place, join_pointer(pointer, place), faults)
+        for number, (place, item) in enumerate(_items(tree)):
+            _check_item(item, number, place, faults)
     assert request is not None
     return request
 
 
-def _check_line(line: Json, place: int, pointer: str, faults: ViolationCollector) -> None:
-    follows(iso_currency, line, "currencyCode", pointer, faults)
-    name, number = member(line, "id")
-    if isinstance(number, int) and not isinstance(number, bool) and number != place:
-        faults.add(join_pointer(pointer, name), f"must be {place}, the line's place, or be left out")
-    written, items = member(line, "addonItems")
-    for n, item in enumerate(items if isinstance(items, list) else ()):
-        follows(iso_currency, item, "currencyCode", join_pointer(join_pointer(pointer, written), n), faults)
+def _items(tree: Json) -> Iterator[tuple[str, Json]]:
+    """Each line, followed by its add-ons, and where it stands."""
+    pointer, lines = lines_of(tree)
+    for n, line in enumerate(lines):
+        place = join_pointer(pointer, n)
+        yield place, line
+        written, items = member(line, "addonItems")
+        for m, item in enumerate(items if isinstance(items, list) else ()):
+            yield join_pointer(join_pointer(place, written), m), item
+
+
+def _check_item(item: Json, number: int, place: str, faults: ViolationCollector) -> None:
+    follows(iso_currency, item, "currencyCode", place, faults)
+    name, given = member(item, "id")
+    if isinstance(given, int) and not isinstance(given, bool) and given != number:
+        why = f"must be {number}, its place among lines and add-ons, or be left out"
+        faults.add(join_pointer(place, name), why)
