@@ -11,18 +11,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from shared.core.ledger_parts import CartNote, OrderContent
 from shared.core.moments import YEARS, iso_moment
-from shared.core.resources import Json, PartnerOrder, by_lower_name, id_of, read_order
+from shared.core.resources import Json, PartnerOrder, by_lower_name, number, read_order
 from shared.core.strict_json import dumps
 
 ALMOST = timedelta(minutes=10)
 """A cart that expires so soon counts as expired."""
 
 _LONGEST_TEXT = 1024
+_MANY = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Cart:
 
     def faults(self, sent: OrderContent) -> tuple[LineFault, ...]:
         """What is wrong with the lines that were sent: what Partner Center says of them, and that they are
-        not in the cart as they were sent. A fault of a line that nobody sent has no pointer."""
+        not in the cart as they were sent. A fault of a line that nobody sent has no pointer, and so has that
+        line itself: it would be bought as well."""
         came, found = self._lines_by_id(), list[LineFault]()
         for n, line in enumerate(_sent_lines(sent)):
             pointer, there = f"/lineItems/{n}", came.pop(_text(line.get("id")), {})
@@ -60,7 +63,11 @@ class Cart:
             if not named and _items([there]) != _items([by_lower_name(line)]):
                 named = [LineFault(pointer, "", "the cart does not hold this line as it was sent")]
             found += named
-        return (*found, *(fault for line in came.values() for fault in _faults(line, "")))
+            for item in _objects(line.get("addonItems")):  # it may stand as a line of its own
+                found += _faults(came.pop(_text(item.get("id")), {}), "")
+        for line in came.values():
+            found += list(_faults(line, "")) or [LineFault("", "", "the cart holds a line that was not sent")]
+        return tuple(found)
 
     def _lines_by_id(self) -> dict[str, Json]:
         return {_text(line.get("id", n)): line for n, line in enumerate(map(by_lower_name, self.lines))}
@@ -71,14 +78,16 @@ class Cart:
 
 
 def read_cart(cart: Json) -> Cart:
-    """Read a cart; nothing that it may hold is an error."""
+    """Read a cart; nothing that it may hold is an error. A moment without a zone is in UTC."""
     members = by_lower_name(cart)
     expires = members.get("expirationtimestamp")
     moment = iso_moment(expires) if isinstance(expires, str) else None
+    if moment and moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
     return Cart(
-        id=id_of(cart).strip(),
-        status=str(members.get("status")).strip().lower(),
-        expires=moment if moment and moment.tzinfo and moment.year in YEARS else None,
+        id=_id(cart),
+        status=_text(members.get("status")).strip().lower(),
+        expires=moment if moment and moment.year in YEARS else None,
         lines=tuple(_objects(members.get("lineitems"))),
     )
 
@@ -98,29 +107,38 @@ def _fault(line: Json, pointer: str) -> LineFault | None:
     error = line.get("error")
     if error in (None, {}, [], ""):
         return None
-    members = by_lower_name(error) if isinstance(error, Mapping) else {}
+    members = _error_members(error)
     description = _text(members.get("errordescription") or members.get("description"))
     return LineFault(pointer, _text(members.get("errorcode") or members.get("code")), description)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedOut:
-    """What a checkout came to: the ids of the orders that it made, and what the caller is answered."""
+    """What a checkout came to: the ids of the orders that it made, and what the caller is answered.
+    `is_whole`: there is an order or an error for each order group of the cart."""
 
     ids: tuple[str, ...]
     body: str
+    is_whole: bool
 
 
 def checked_out(result: Json, content: OrderContent) -> CheckedOut | None:
-    """Read the answer to a checkout; None when it tells of no order and of no error, or of an order without
-    an id. The example for licences shows an order in its place: that is one order, and no error."""
+    """Read the answer to a checkout; None when it tells of no order and of no error, of an order without an
+    id, or of orders in two ways. The example for licences shows an order in its place: that is one order,
+    and no error."""
     members = by_lower_name(result)
-    orders = [result] if id_of(result) and "orders" not in members else _objects(members.get("orders"))
-    errors = [_error(item) for item in _objects(members.get("ordererrors"))]
-    ids = tuple(id_of(order) for order in orders)
-    if not (orders or errors) or not all(ids):
+    orders = [result] if _id(result) and "orders" not in members else _list(members.get("orders"))
+    failed = members.get("ordererrors") or []
+    errors = [_error(item) for item in (failed if isinstance(failed, list) else [failed])]
+    ids = dict.fromkeys(_id(order) if isinstance(order, Mapping) else "" for order in orders)
+    if not (orders or errors) or not all(ids) or len(members) < len(result):
         return None
-    return CheckedOut(ids, _body(content, orders, errors))
+    is_whole = len(ids) + len(errors) >= len(_groups(content, _sent_lines(content)))
+    try:
+        body = _body(content, orders, errors)
+    except RecursionError:  # an order that is nested too deeply to be kept
+        body = _body(content, [{"id": i} for i in ids], errors)
+    return CheckedOut(tuple(ids), body, is_whole)
 
 
 def faults_of(body: str) -> tuple[LineFault, ...]:
@@ -145,8 +163,14 @@ def _body(content: OrderContent, orders: Sequence[Json], errors: Sequence[Mappin
     return dumps(told | ({"remedy": AGAIN} if errors else {}))
 
 
-def _error(item: Json) -> dict[str, str]:
-    members = by_lower_name(item)
+def _error_members(error: object) -> Json:
+    """The members of an error; one that is no object is its own description."""
+    return by_lower_name(error) if isinstance(error, Mapping) else {"description": error}
+
+
+def _error(item: object) -> dict[str, str]:
+    """An error as the caller gets it."""
+    members = _error_members(item)
     return {
         "orderGroupId": _text(members.get("ordergroupid")),
         "code": _text(members.get("code")),
@@ -161,9 +185,10 @@ def _lines(
     back does not tell."""
     sent = _sent_lines(content)
     groups = _groups(content, sent)
-    failed = {error["orderGroupId"]: error for error in errors}
+    known = groups.keys() - {""}
+    failed = {error["orderGroupId"]: error for error in errors if error["orderGroupId"] in known}
     left = {name: group for name, group in groups.items() if name not in failed}
-    ordered = _ordered(left, orders, is_whole=failed.keys() <= groups.keys())
+    ordered = _ordered(left, orders, is_whole=all(e["orderGroupId"] in known for e in errors))
     told = []
     for group, lines in groups.items():
         for n in lines:
@@ -182,8 +207,8 @@ def _ordered(
     """Which group became which order: the one that is left when all groups are known, or the one that holds
     just its items."""
     if is_whole and len(groups) == 1 == len(orders):
-        return {name: id_of(orders[0]) for name in groups}
-    items = {id_of(order): _items(read_order(order).lines, "offerid") for order in orders}
+        return {name: _id(orders[0]) for name in groups}
+    items = {_id(order): _items(read_order(order).lines, "offerid") for order in orders}
     found: dict[str, str] = {}
     for name, lines in groups.items():
         wanted = _items([by_lower_name(item) for line in lines.values() for item in _all(line)])
@@ -194,7 +219,13 @@ def _ordered(
 
 
 def _items(lines: Sequence[Json], name: str = "catalogitemid") -> list[tuple[str, str]]:
-    return sorted((_text(line.get(name)).casefold(), _text(line.get("quantity"))) for line in lines)
+    return sorted((_text(line.get(name)).casefold(), _quantity(line.get("quantity"))) for line in lines)
+
+
+def _quantity(value: object) -> str:
+    """A quantity by its value: 5, "5" and 5.0 are one."""
+    read = number(value)
+    return _text(value) if read is None or not 0 < read < _MANY else str(read.normalize())
 
 
 def orders_to_come(content: OrderContent) -> list[PartnerOrder]:
@@ -229,9 +260,19 @@ def _sent_lines(content: OrderContent) -> list[Json]:
 
 
 def _objects(value: object) -> list[Json]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    return [item for item in _list(value) if isinstance(item, Mapping)]
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _id(item: Json) -> str:
+    """What Partner Center calls a cart or an order; "" when that is neither a text nor a number."""
+    told = by_lower_name(item).get("id")
+    return str(told).strip() if isinstance(told, str | int) and not isinstance(told, bool) else ""
 
 
 def _text(value: object) -> str:
-    text = "" if value is None else str(value)[:_LONGEST_TEXT]
+    text = str(value)[:_LONGEST_TEXT] if isinstance(value, str | int | Decimal) else ""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 
 from shared.auth.mode import Mode
 from shared.clock import Deadline
@@ -24,6 +25,7 @@ from shared.core.carts import AGAIN, Cart, CheckedOut, LineFault, checked_out, f
 from shared.core.conclusions import Found, Reconciliation, Unproved
 from shared.core.errors import (
     Advice,
+    InvalidInputError,
     LinesRefusedError,
     NotAppliedError,
     NothingOrderedError,
@@ -37,7 +39,7 @@ from shared.core.ledger import Record, Submission
 from shared.core.ledger_parts import CartNote, OrderContent, PartnerIds, RecordedAnswer
 from shared.core.matching import Absent, Ambiguous
 from shared.partner_center.codes import CALLER, cart_line_remedy
-from shared.partner_center.wire import Answer, RequestIds
+from shared.partner_center.wire import Answer, RequestIds, cart_path
 from shared.services.keyed_operation import KeyedOperation
 from shared.services.operation import Snapshot
 
@@ -50,6 +52,15 @@ _GONE = (404, 410)
 _ASK_AGAIN = (401, 408, 429)
 """Answers that are about the token, the time or the rate, and not about the cart."""
 _EXPIRED = "the cart has expired, and it may have been ordered before"
+
+
+class Shown(Enum):
+    """What Partner Center shows of a cart; ODD is none of what is documented."""
+
+    ACTIVE, ORDERED, EXPIRED, GONE, ODD = range(5)
+
+
+_LAPSED = (Shown.EXPIRED, Shown.GONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +101,15 @@ class CheckoutOperation(KeyedOperation):
         lost: OutcomeUnknownError | None = None
         for wait in (*_WAITS, None):
             try:
-                return self._check_out(submission, deadline, check, resent=lost is not None)
+                answer = self._check_out(submission, deadline, check, resent=lost is not None)
             except OutcomeUnknownError as error:
                 lost = error
             except PartnerCenterError as error:
-                if lost is not None:
-                    raise lost from None
-                raise self._unless_lapsed(error, submission, deadline) from None
+                raise lost or self._judged(error, submission, deadline) from None
+            else:
+                if lost is not None and _told(submission, answer, silent=True) is None:
+                    raise lost
+                return answer
             if wait is None or deadline.remaining() <= wait:
                 break
             self.sleep(wait)
@@ -105,8 +118,7 @@ class CheckoutOperation(KeyedOperation):
 
     def accepted(self, record: Record, submission: Submission, answer: Answer) -> Found | None:
         """An answer that tells orders is those orders. Raises NothingOrderedError for one without any."""
-        assert submission.order is not None
-        result = checked_out(answer.json(), submission.order)
+        result = _told(submission, answer, silent=submission.first_silent is not None)
         if result is None:
             return None
         if not result.ids:
@@ -118,25 +130,24 @@ class CheckoutOperation(KeyedOperation):
         it."""
         content = submission.order
         assert content is not None
-        try:
-            cart = self._read(content, submission.correlation_id, deadline)
-        except RefusedError as error:
-            if error.status in _GONE:
+        match self._shown(content, submission.correlation_id, deadline):
+            case Shown.GONE:
                 return Unproved(_EXPIRED)
-            raise
-        if cart.status == "active":
-            return Ambiguous(_EXPIRED) if cart.has_expired(self.clock()) else Absent()
-        if cart.status != "ordered":
-            return Unproved("Partner Center shows the cart in a state that is not documented")
+            case Shown.EXPIRED:
+                return Ambiguous(_EXPIRED)
+            case Shown.ACTIVE:
+                return Absent()
+            case Shown.ODD:
+                return Unproved("Partner Center shows the cart in a state that is not documented")
         try:
             answer = self._check_out(submission, deadline, None, resent=True)
         except (RefusedError, OutcomeUnknownError) as error:
             if error.status in _ASK_AGAIN or not 400 <= error.status < 500:
                 raise
             return Ambiguous("the cart was ordered, but Partner Center does not tell what came of it")
-        result = checked_out(answer.json(), content)
+        result = _told(submission, answer, silent=submission.first_silent is not None)
         if result is None:
-            return Unproved("the cart was ordered, and the answer does not tell what came of it")
+            return Unproved("the cart was ordered, and the answer does not tell all that came of it")
         # what ordered nothing may be checked out again, and is refused then
         return _found(result, answer) if result.ids else Absent()
 
@@ -145,7 +156,7 @@ class CheckoutOperation(KeyedOperation):
     ) -> Answer:
         """Call once. The cart makes a repeated call harmless: it gets an id of its own, because a
         server may answer the first one for ever with the first error."""
-        content = submission.order
+        content, resent = submission.order, resent or submission.first_silent is not None
         assert content is not None
         assert content.cart is not None
         return self.partner.check_out(
@@ -158,27 +169,47 @@ class CheckoutOperation(KeyedOperation):
             check=check,
         )
 
-    def _unless_lapsed(
+    def _judged(
         self, error: PartnerCenterError, submission: Submission, deadline: Deadline
     ) -> PartnerCenterError:
-        """The error of a checkout. It is no refusal when it is the cart that is not there any more."""
+        """The error of a checkout. It is no refusal when the cart was ordered all the same, or is not there
+        any more; after a silence only a cart that is still active shows that nothing was bought."""
         content = submission.order
         assert content is not None
         if not isinstance(error, RefusedError) or error.status in _ASK_AGAIN:
             return error
-        if not self._has_lapsed(content, submission.correlation_id, deadline):
-            return error
-        if submission.first_silent is not None:
-            return OutcomeUnknownError(_EXPIRED, status=error.status)
-        return NotAppliedError("The cart has expired. Nothing was bought; another one is made.")
+        try:
+            shown = self._shown(content, submission.correlation_id, deadline)
+        except PartnerCenterError:
+            shown = Shown.ODD
+        was_silent = submission.first_silent is not None
+        if shown is Shown.ORDERED or (was_silent and shown is not Shown.ACTIVE):
+            detail = _EXPIRED if shown in _LAPSED else f"{error} The cart may have been ordered all the same."
+            return OutcomeUnknownError(detail, error.ids, status=error.status, code=error.code)
+        if shown in _LAPSED:
+            return NotAppliedError("The cart has expired. Nothing was bought; another one is made.")
+        return error
 
     def _has_lapsed(self, content: OrderContent, correlation_id: str, deadline: Deadline) -> bool:
         """Whether Partner Center shows that a cart has expired, or that there is none."""
         try:
+            return self._shown(content, correlation_id, deadline) in _LAPSED
+        except PartnerCenterError:
+            return False
+
+    def _shown(self, content: OrderContent, correlation_id: str, deadline: Deadline) -> Shown:
+        """What Partner Center shows of a cart. Raises PartnerCenterError when it cannot be asked."""
+        try:
             cart = self._read(content, correlation_id, deadline)
-        except PartnerCenterError as error:
-            return isinstance(error, RefusedError) and error.status in _GONE
-        return cart.status == "active" and cart.has_expired(self.clock())
+        except RefusedError as error:
+            if error.status in _GONE:
+                return Shown.GONE
+            raise
+        if cart.status == "ordered":
+            return Shown.ORDERED
+        if cart.status != "active":
+            return Shown.ODD
+        return Shown.EXPIRED if cart.has_expired(self.clock()) else Shown.ACTIVE
 
     def _read(self, content: OrderContent, correlation_id: str, deadline: Deadline) -> Cart:
         assert content.cart is not None
@@ -192,10 +223,22 @@ class CheckoutOperation(KeyedOperation):
         body = content.body.encode()
         answer = self.partner.create_cart(self.blank.customer_id, body, Mode(content.mode), ids, deadline)
         cart = read_cart(answer.json())
+        try:
+            cart_path(self.blank.customer_id, cart.id)
+        except InvalidInputError:
+            raise NotAppliedError("Partner Center's cart has an id that cannot be asked for.") from None
         faults = cart.faults(content)
         if faults:
             raise LinesRefusedError([_violation(fault) for fault in faults])
         return cart.note(content)
+
+
+def _told(submission: Submission, answer: Answer, *, silent: bool) -> CheckedOut | None:
+    """What an answer tells of a checkout; None when it tells too little. After a silence it must tell of each
+    order group: one that it leaves out may have been ordered by the call that was silent."""
+    assert submission.order is not None
+    result = checked_out(answer.json(), submission.order)
+    return None if result is None or (silent and not result.is_whole) else result
 
 
 def _found(result: CheckedOut, answer: Answer) -> Found:

@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel
 
 from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission
-from shared.core.ledger_parts import OrderContent, PartnerIds, RecordedAnswer
+from shared.core.ledger_parts import CartNote, OrderContent, PartnerIds, RecordedAnswer
 from shared.core.models import Document, DocumentSet, Metadata, Role, order_attachments_key
 from shared.core.order_request import OrderRequest
 from shared.core.receipt_parts import RECEIPT_FORMAT, load_receipt
@@ -37,7 +37,7 @@ def unrecognized(value: object) -> list[str]:
     return [name for one in value for name in unrecognized(one)] if isinstance(value, tuple) else []
 
 
-@pytest.mark.parametrize("name", ["attachments-record.json", "order-record.json"])
+@pytest.mark.parametrize("name", ["attachments-record.json", "order-record.json", "checkout-record.json"])
 def test_a_record_that_was_written_once_is_read_and_written_as_it_was(name: str) -> None:
     record = Record.load(golden(name))
 
@@ -75,6 +75,14 @@ def test_an_order_request_is_what_it_was() -> None:
 
     assert json.loads(own.order.body)["lineItems"][0]["quantity"] == 5
     assert (own.state, own.order.mode) == (State.UNKNOWN, "app+user")
+
+
+def test_a_checkout_names_the_cart_that_it_named() -> None:
+    (own,) = Record.load(golden("checkout-record.json")).submissions.values()
+    assert own.order
+
+    assert own.order.cart == CartNote(id="b4c8fdea-cbe4-4d17-9576-13fcacbf9605", groups=("0", "1"))
+    assert CartNote() == CartNote(id="", groups=())
 
 
 @pytest.mark.parametrize("number", range(len(json.loads(golden("receipts.json")))))

@@ -51,6 +51,11 @@ def throttled(seconds: float) -> ThrottledError:
     return error
 
 
+def nothing_ordered() -> errors.NothingOrderedError:
+    faults = [Violation("/lineItems/0", "Too many. (code 800066)"), Violation("", "Failed.")]
+    return errors.NothingOrderedError(201, faults, "{}", CALLER, IDS)
+
+
 @pytest.mark.parametrize(
     ("error", "status", "slug", "retryable"),
     [
@@ -78,6 +83,8 @@ def throttled(seconds: float) -> ThrottledError:
         (TokenError("Entra is down", retryable=True), 502, "no-token", True),
         (TokenRejectedError(401, "900421", "MFA", CALLER), 502, "token-rejected", False),
         (throttled(3), 503, "throttled", True),
+        (errors.LinesRefusedError([Violation("/lineItems/0", "sold out")]), 422, "lines-refused", False),
+        (nothing_ordered(), 422, "nothing-ordered", False),
         (RefusedError(400, "900254", "bad", CALLER), 400, "refused", False),
         (RefusedError(404, "20000", "no order", CALLER), 404, "refused", False),
         (RefusedError(409, "", "busy", CALLER), 409, "refused", False),
@@ -151,6 +158,18 @@ def test_a_refusal_tells_what_partner_center_said_and_who_must_act() -> None:
         "serverId": "server",
     }
     assert (problem["actor"], problem["remedy"]) == ("caller", "Correct the value.")
+
+
+def test_a_checkout_without_orders_names_each_line_and_who_must_act() -> None:
+    problem = problem_of(nothing_ordered())
+
+    assert problem["errors"] == [
+        {"pointer": "/lineItems/0", "detail": "Too many. (code 800066)"},
+        {"pointer": "", "detail": "Failed."},
+    ]
+    assert "Too many. (code 800066); Failed." in problem["detail"]
+    assert (problem["actor"], problem["remedy"]) == ("caller", "Correct the value.")
+    assert problem["partnerCenter"]["cv"] == "cv"
 
 
 def test_an_unknown_outcome_keeps_the_ids_for_support() -> None:
