@@ -133,6 +133,11 @@ FIELDS: dict[str, Field] = {
     "orderId": Field(
         "Order ID", "The ID of the order at Partner Center.", {"pattern": "^[A-Za-z0-9_-]{1,128}$"}
     ),
+    "orderIds": Field(
+        "Order IDs",
+        "The orders at Partner Center that are adopted, where a checkout became several.",
+        {"items": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"}},
+    ),
     "attachmentIds": Field("Attachment IDs", "The attachments at Partner Center that are adopted."),
     "history": Field("History", "What happened so far, oldest first."),
     # what answers say

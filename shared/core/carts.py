@@ -141,6 +141,11 @@ def checked_out(result: Json, content: OrderContent) -> CheckedOut | None:
     return CheckedOut(tuple(ids), body, is_whole)
 
 
+def adopted(orders: Sequence[Json], content: OrderContent) -> str:
+    """What a checkout is answered with whose orders a person names."""
+    return _body(content, orders, ())
+
+
 def faults_of(body: str) -> tuple[LineFault, ...]:
     """Why lines were not ordered, from the answer that the ledger keeps: one for each line, and for each
     error that stands for no line."""

@@ -9,7 +9,8 @@ https://learn.microsoft.com/en-us/partner-center/developer/checkout-a-cart
 2. A cart with a faulty line is not checked out: no claim is written, and the caller learns which lines.
 3. What was claimed is checked out with the cart of its claim, however often. A new cart takes its place only
    when no checkout of the old one was ever silent, and Partner Center shows that it has expired or is gone.
-   After a silence such a cart is a person's: part of it may have been ordered.
+   After a silence such a cart is a person's: part of it may have been ordered. Who decides then that all of
+   it is sent again has it bought through a new cart (shared/services/review.py).
 """
 
 from __future__ import annotations
@@ -130,9 +131,12 @@ class CheckoutOperation(KeyedOperation):
         it."""
         content = submission.order
         assert content is not None
+        assert content.cart is not None
+        if not content.cart.id:
+            return Absent()
         match self._shown(content, submission.correlation_id, deadline):
             case Shown.GONE:
-                return Unproved(_EXPIRED)
+                return self._gone(submission)
             case Shown.EXPIRED:
                 return Ambiguous(_EXPIRED)
             case Shown.ACTIVE:
@@ -150,6 +154,11 @@ class CheckoutOperation(KeyedOperation):
             return Unproved("the cart was ordered, and the answer does not tell all that came of it")
         # what ordered nothing may be checked out again, and is refused then
         return _found(result, answer) if result.ids else Absent()
+
+    def _gone(self, submission: Submission) -> Reconciliation:
+        """What a cart that is not there proves: nothing yet, while it is asked for again; to who decides,
+        that only a person can tell."""
+        return Ambiguous(_EXPIRED) if submission.decidable else Unproved(_EXPIRED)
 
     def _check_out(
         self, submission: Submission, deadline: Deadline, check: Callable[[], None] | None, *, resent: bool

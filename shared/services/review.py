@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.clock import Clock, Deadline
+from shared.core.carts import adopted
 from shared.core.conclusions import Found, Reconciliation, Unproved
 from shared.core.errors import (
     DecisionWaitsError,
@@ -23,12 +24,12 @@ from shared.core.errors import (
 )
 from shared.core.ids import segment
 from shared.core.ledger import Decision, Record, State, Submission
-from shared.core.ledger_parts import RecordedAnswer
+from shared.core.ledger_parts import CartNote, RecordedAnswer
 from shared.core.listing import can_be_hurried
 from shared.core.matching import Ambiguous
 from shared.core.matching_documents import nearest
 from shared.core.resources import named_attachments_text, named_order_text
-from shared.partner_center.wire import RequestIds
+from shared.partner_center.wire import RequestIds, parse_object
 from shared.services.attachment_operation import is_denial
 from shared.services.attachments import Attachments
 from shared.services.operation import recorded_answer
@@ -105,9 +106,7 @@ class Reviews:
                 gone["remedy"] = "none: it was abandoned; an operator can still decide otherwise"
                 return self._to(stored, own, State.REFUSED, "abandoned by an operator", by=asked.by, **gone)
             case Decision.SEND_AGAIN:
-                afresh: dict[str, Any] = {"first_silent": None, "same_id": False, "silences": 0}
-                afresh |= {"repeated": None, "deaths": 0, "base": None}
-                return self._send(stored, own, "to be sent again, decided by an operator", asked.by, **afresh)
+                return self._send_all(stored, own, asked.by)
             case Decision.ADOPT:
                 found, caveat = self._adopted(stored.record, own, asked, ids, deadline)
             case Decision.RETRY:
@@ -185,23 +184,38 @@ class Reviews:
     def _adopted_order(
         self, record: Record, own: Submission, asked: ReviewDecision, ids: RequestIds, deadline: Deadline
     ) -> tuple[Found, str]:
-        if not asked.order_id:
+        content = own.order
+        assert content is not None
+        if not asked.order_ids:
             finding, _ = self._reconciled(record, own, deadline)
             if isinstance(finding, Found):
                 return finding, ""
-            detail = getattr(finding, "detail", "no order of the customer matches")
+            detail = getattr(finding, "detail", "Partner Center shows nothing of it")
             raise StateConflictError(f"{detail}; name the order to adopt with orderId", own.state)
-        if self._is_anothers(record, asked.order_id):
+        if content.cart is None and len(asked.order_ids) > 1:
+            raise StateConflictError("a direct order is one order: name one to adopt", own.state)
+        if any(self._is_anothers(record, order_id) for order_id in asked.order_ids):
             raise StateConflictError("that order belongs to another request", own.state)
+        answers = [self._order_named(record, order_id, ids, deadline) for order_id in asked.order_ids]
+        verified = all(seen for _, seen in answers)
+        kept = answers[0][0]
+        if content.cart is not None:
+            orders = [parse_object(answer.body.encode()) or {} for answer, _ in answers]
+            kept = kept.model_copy(update={"body": adopted(orders, content)})
+        return Found(kept, asked.order_ids, verified=verified), "" if verified else _NOT_VERIFIED
+
+    def _order_named(
+        self, record: Record, order_id: str, ids: RequestIds, deadline: Deadline
+    ) -> tuple[RecordedAnswer, bool]:
+        """An order that a person names, and whether Partner Center shows it; else its id is all that is
+        known of it."""
         try:
-            answer = self.orders.get(record.customer_id, asked.order_id, ids, deadline)
+            answer = self.orders.get(record.customer_id, order_id, ids, deadline)
         except PartnerCenterError as error:
             if not is_denial(error):
                 raise
-            kept = RecordedAnswer(status=201, body=named_order_text(asked.order_id))
-            return Found(kept, (asked.order_id,), verified=False), _NOT_VERIFIED
-        kept = recorded_answer(answer).model_copy(update={"status": 201})
-        return Found(kept, (asked.order_id,)), ""
+            return RecordedAnswer(status=201, body=named_order_text(order_id)), False
+        return recorded_answer(answer).model_copy(update={"status": 201}), True
 
     def _is_anothers(self, record: Record, order_id: str) -> bool:
         """Whether another request was answered with the order, or has noted it; else it is noted for this."""
@@ -209,6 +223,17 @@ class Reviews:
         if any(segment(i) == segment(order_id) for own in others for i in own.ids):
             return True
         return self.ledger.adopt(order_id, record.key, self.new_id()) is not Adoption.OURS
+
+    def _send_all(self, stored: VersionedRecord, own: Submission, by: str) -> VersionedRecord:
+        """Forget what was silent, and have all of it sent; a purchase through a cart goes through a new one,
+        since the old one buys nothing twice."""
+        afresh: dict[str, Any] = {"first_silent": None, "same_id": False, "silences": 0}
+        afresh |= {"repeated": None, "deaths": 0, "base": None}
+        detail = "to be sent again, decided by an operator"
+        if own.order is not None and own.order.cart is not None:
+            afresh["order"] = own.order.model_copy(update={"cart": CartNote()})
+            detail = f"to be bought again, not through the cart {own.order.cart.id}, decided by an operator"
+        return self._send(stored, own, detail, by, **afresh)
 
     def _send(
         self,

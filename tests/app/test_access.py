@@ -64,6 +64,7 @@ def test_a_token_that_is_expired_or_forged_is_refused_in_front(guarded: App) -> 
     ("method", "path", "role"),
     [
         ("POST", f"customers/{CUSTOMER}/orders", "Orders.Create"),
+        ("POST", f"customers/{CUSTOMER}/checkouts", "Orders.Create"),
         ("POST", f"customers/{CUSTOMER}/orders/5cf72f146967/attachments", "Documents.Attach"),
         ("POST", f"customers/{CUSTOMER}/orders/5cf72f146967/uploads", "Documents.Attach"),
         ("GET", "drops/team/PO.json", "Receipts.Read"),

@@ -51,6 +51,7 @@ def test_the_definition_is_valid_and_offers_what_flows_need() -> None:
 
     assert set(OPERATIONS) == {
         "CreateOrder",
+        "CreateCheckout",
         "GetOrder",
         "GetOrderRequest",
         "AttachPurchaseOrder",

@@ -27,15 +27,17 @@ def test_every_decision_is_read(decision: Decision) -> None:
 
 
 def test_what_is_adopted_may_be_named() -> None:
-    assert decided(decision="adopt", orderId="5cf72f146967").order_id == "5cf72f146967"
+    assert decided(decision="adopt", orderId="5cf72f146967").order_ids == ("5cf72f146967",)
+    assert decided(decision="adopt", orderIds=["5cf7", "a01b", "5CF7"]).order_ids == ("5CF7", "a01b")
     assert decided(decision="adopt", attachmentIds=["a", "b"]).attachment_ids == ("a", "b")
 
 
 @pytest.mark.parametrize("decision", ["retry", "send-again", "give-up"])
 def test_only_what_is_adopted_is_named(decision: str) -> None:
     wrong = faults(decision=decision, orderId="5cf72f146967", attachmentIds=["a"])
+    wrong |= faults(decision=decision, orderIds=["5cf72f146967"])
 
-    assert set(wrong) == {"/orderId", "/attachmentIds"}
+    assert set(wrong) == {"/orderId", "/orderIds", "/attachmentIds"}
     assert set(wrong.values()) == {"is only for the decision adopt"}
 
 
@@ -45,6 +47,13 @@ def test_every_fault_of_a_decision_is_named() -> None:
     assert set(wrong) >= {"/by"}
     assert faults(decision="maybe")["/decision"] == "must be one of adopt, retry, send-again, give-up"
     assert "/orderId" in faults(decision="adopt", orderId="../x")
+
+
+def test_orders_are_named_in_one_way_and_not_without_end() -> None:
+    assert faults(decision="adopt", orderIds=["a", "../x"]).keys() == {"/orderIds/1"}
+    assert faults(decision="adopt", orderIds=["a"] * 21).keys() == {"/orderIds"}
+    both = faults(decision="adopt", orderId="a", orderIds=["b"])
+    assert both == {"/orderIds": "names the orders: leave orderId out"}
 
 
 def test_without_a_sign_in_who_decides_is_named() -> None:

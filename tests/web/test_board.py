@@ -184,6 +184,34 @@ def test_a_decision_is_explained_and_confirmed_by_keyboard(
     expect(gone.get_by_role("button", name="Adopt")).to_be_focused()
 
 
+def test_the_orders_that_a_checkout_became_are_named_one_after_the_other(
+    app: ScriptedApp, open_board: Callable[[str], Tab]
+) -> None:
+    app.items = [item("review", 1, kind="order", orderId=None, submission="orders/x/y")]
+    app.refusals = [
+        {
+            "status": 400,
+            "title": "The request is not valid",
+            "errors": [{"pointer": "/orderIds/1", "detail": "is no ID"}],
+        }
+    ]
+    tab = open_board("")
+    tab.page.get_by_role("button", name="Adopt …: Order request").click()
+    tab.page.get_by_label("Order ID (optional)").fill("5cf7, ../x")
+    tab.page.get_by_label("Who decides").fill("Ada")
+    tab.page.get_by_role("button", name="Adopt it").click()
+    expect(tab.page.get_by_label("Order ID (optional)")).to_have_attribute("aria-invalid", "true")
+    tab.accessible()
+    tab.page.get_by_label("Order ID (optional)").fill("5cf7 a01b")
+    tab.page.get_by_role("button", name="Adopt it").click()
+    expect(tab.page.locator("#board-note")).to_contain_text("decided for Order request")
+
+    assert app.posted[-1] == (
+        "reviews/orders/x/y",
+        {"decision": "adopt", "by": "Ada", "orderIds": ["5cf7", "a01b"]},
+    )
+
+
 def test_a_decision_can_be_left_alone_before_it_is_confirmed(
     app: ScriptedApp, open_board: Callable[[str], Tab]
 ) -> None:

@@ -74,7 +74,7 @@ export function decide(item, decision, done) {
 /** What can be named where Partner Center alone does not tell for certain. */
 function named({ kind }) {
   if (kind === "order") {
-    return [field("order-id", "Order ID (optional)", make("input", { autocomplete: "off" }), "Only if its lines do not tell it for certain.")];
+    return [field("order-ids", "Order ID (optional)", make("input", { autocomplete: "off" }), "Only if its lines do not tell it for certain. A checkout can have become several: with spaces between them.")];
   }
   return [field("attachment-ids", "Attachment IDs (optional)", make("input", { autocomplete: "off" }), "With spaces between them. Only for documents that do not fit by kind and name, or kind and size.")];
 }
@@ -82,17 +82,18 @@ function named({ kind }) {
 async function send({ submission = "" }, decision) {
   const by = byId("by")?.value.trim(); // who is signed in is told by the token
   lastBy = by ?? "";
-  const ids = byId("attachment-ids")?.value.split(/[\s,]+/).filter(Boolean) ?? [];
+  const listed = (id) => byId(id)?.value.split(/[\s,]+/).filter(Boolean) ?? [];
+  const [orders, ids] = [listed("order-ids"), listed("attachment-ids")];
   const body = {
     decision: decision === "try-now" ? "retry" : decision,
     by,
-    orderId: byId("order-id")?.value.trim() || undefined,
+    orderIds: orders.length ? orders : undefined,
     attachmentIds: ids.length ? ids : undefined,
   };
   return (await ask(route("reviews", ...submission.split("/")), { method: "POST", body })).problem;
 }
 
 function fieldOf(pointer) {
-  const plain = pointer.replace(/^(\/attachmentIds).*/, "$1");
-  return byId({ "/by": "by", "/orderId": "order-id", "/attachmentIds": "attachment-ids" }[plain] ?? "");
+  const plain = pointer.replace(/^(\/(?:order|attachment)Ids).*/, "$1");
+  return byId({ "/by": "by", "/orderIds": "order-ids", "/attachmentIds": "attachment-ids" }[plain] ?? "");
 }
