@@ -71,6 +71,7 @@ class OrderOperation:
 
     source: Source | None = None
     seconds_needed: float = 0.0
+    asks_first: bool = False
 
     @property
     def can_send(self) -> bool:
@@ -95,6 +96,9 @@ class OrderOperation:
     def may_appear(self, error: RefusedError) -> bool:
         """A customer is there or not."""
         return False
+
+    def check_wanted(self, record: Record, ids: RequestIds, deadline: Deadline) -> None:
+        """An order is wanted."""
 
     def superseded_by(self, record: Record) -> Submission | None:
         """The key is the signal."""
