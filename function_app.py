@@ -80,7 +80,9 @@ def get_status(req: func.HttpRequest) -> func.HttpResponse:
 
     s, token = services(), req.route_params["token"]
     location = responses.status_url(req, token, s.settings.public_base_url)
-    return responses.status(s.statuses.read(token), location, responses.utc_now())
+    outcome = s.statuses.read(token)
+    watched = s.watch.told_of(outcome.record) if s.watch else None
+    return responses.status(outcome, location, responses.utc_now(), watched)
 
 
 def _json_response(status: int, body: Mapping[str, Any]) -> func.HttpResponse:

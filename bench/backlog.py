@@ -71,7 +71,7 @@ def _row(number: int, partner_center: parts.Server) -> Sequence[object]:
         with Stack(plan) as stack:
             sent, seconds = _drain(services, stack, partner_center)
     slots, rate = number * SLOTS, sent / seconds
-    ideal = slots / (FAR_LIST_SECONDS + FAR_POST_SECONDS)
+    ideal = slots / (2 * FAR_LIST_SECONDS + FAR_POST_SECONDS)
     return [number, slots, sent, f"{seconds:.0f}", f"{rate:.1f}", f"{ideal:.1f}", f"{rate / ideal:.2f}"]
 
 

@@ -5,11 +5,12 @@ What it serves, by the last part of the path:
 - any other GET and PUT is a blob store in memory with ETags and conditions, enough for the ledger
 - POST and a chunked PUT are read to their end, dropped, and answered as Partner Center answers an attachment:
   with the documents that the id of the order names after its first hyphen (`parts.order_of`)
-- GET of an order's `attachments` is an empty list
+- GET of an order's `attachments` is an empty list, and GET of the order says that it waits for documents
 
 A first part of the path changes the manners: `/paced/...` sends and reads 60 MB/s after 20 ms, `/slow/...`
-answers storage and a list after 10 ms and a POST after 50 ms, `/far/...` a list after 100 ms and a POST after
-500 ms, `/late/...` a list after 500 ms and a POST after 5.5 s, `/thrice/...` throttles two POSTs of three.
+answers storage, a list and an order after 10 ms and a POST after 50 ms, `/far/...` a list and an order after
+100 ms and a POST after 500 ms, `/late/...` both after 500 ms and a POST after 5.5 s, `/thrice/...` throttles
+two POSTs of three.
 It prints {"http": url, "https": url} when it listens. GET /count tells how many requests it had by method,
 GET /fill/<n> writes n small blobs into the incoming container.
 """
@@ -42,6 +43,7 @@ MANNERS = ("paced", "slow", "far", "late", "thrice")
 _PDF = memoryview(b"%PDF-1.7\n" + bytes(4 * PIECE))
 _MD5 = base64.b64encode(hashlib.md5(_PDF, usedforsecurity=False).digest()).decode()
 _STARTED = formatdate(usegmt=True)
+_ORDER = json.dumps({"id": "o", "status": "pending_po_upload"}).encode()
 _END_OF_CHUNKS = b"\r\n0\r\n\r\n"
 
 
@@ -101,10 +103,11 @@ class Connection:
             self.link.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         if method == "POST" or "transfer-encoding" in headers:
             self.swallow(path, headers)
-        elif path.endswith("/attachments"):
+        elif path.startswith("/v1/"):
             time.sleep({"far": FAR_LIST_SECONDS, "late": LATE_LIST_SECONDS}.get(self.manners, 0))
             self.wait()
-            self.answer(200, {"Content-Type": "application/json"}, _collection([]))
+            body = _collection([]) if path.endswith("/attachments") else _ORDER
+            self.answer(200, {"Content-Type": "application/json"}, body)
         elif method == "PUT":
             self.put(path, headers)
         else:

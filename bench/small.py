@@ -98,6 +98,7 @@ def _bare(store: BlobStore, client: PartnerCenter, stem: str, ending: str) -> No
     assert pdf is not None
     ids = RequestIds(parts.GUID, parts.GUID)
     client.list_attachments(parts.CUSTOMER, parts.ORDER, ids, Deadline.after(60))
+    client.get_order(parts.CUSTOMER, parts.ORDER, ids, Deadline.after(60))
     etag = store.put(LEDGER, f"{stem}.json", _RECORD)
     parts.attach(client, [Document(Role.PURCHASE_ORDER, "PO.pdf", pdf.size, pdf.md5, pdf.read)])
     store.put(LEDGER, f"{stem}.json", _RECORD, match=etag)
@@ -139,7 +140,7 @@ def _far(storage: parts.Server, sink: parts.Server) -> None:
             s.wall
             for s in rounds({"ours": partial(_drops, near, partial(_ring, far), workers, number)}, 3)["ours"]
         ]
-        ideal = ((REQUESTS + 1) * STORAGE_SECONDS + POST_SECONDS) * number / workers
+        ideal = ((REQUESTS + 2) * STORAGE_SECONDS + POST_SECONDS) * number / workers
         ratio = spread([ideal / t for t in taken])
         rows.append([workers, round(number / ideal), round(number / median(taken)), ratio])
     table(

@@ -106,4 +106,5 @@ def get_request(req: func.HttpRequest) -> func.HttpResponse:
         token = s.statuses.token(order_key(customer, key))
         location = responses.status_url(req, token, s.settings.public_base_url)
         return responses.accepted(outcome.submission, location, responses.utc_now())
-    return responses.from_record(own, 200, responses.REPLAYED)
+    watched = s.watch.told_of(outcome.record) if s.watch else None
+    return responses.from_record(own, 200, {**responses.REPLAYED, **responses.order_headers(watched)})

@@ -72,6 +72,17 @@ var queries = [
     threshold: 10
   }
   {
+    name: 'orders'
+    query: loadTextContent('queries/orders.kql')
+    says: 'A purchase order was rejected, or an order was cancelled or failed.'
+    runbook: 'order-ended-badly'
+    severity: 2
+    every: 'PT1H'
+    window: 'PT1H'
+    operator: 'GreaterThan'
+    threshold: 0
+  }
+  {
     name: 'sign-in'
     query: loadTextContent('queries/sign-in.kql')
     says: 'The app cannot sign in.'

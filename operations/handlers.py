@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import azure.functions as func
@@ -11,7 +12,9 @@ from shared.core.errors import InvalidInputError, Violation
 from shared.core.ids import customer_in
 from shared.core.listing import LISTED
 from shared.core.moments import LONG_AGO, iso_moment
+from shared.core.order_statuses import normalize
 from shared.core.receipt_parts import ReceiptState
+from shared.services.listing import Entry
 from shared.services.review import review_body
 from shared.validation import ids
 from shared.validation.collecting import ViolationCollector
@@ -22,19 +25,43 @@ from shared.web.problem import correlation_id
 
 def list_submissions(req: func.HttpRequest) -> func.HttpResponse:
     """Answer `get_submissions`."""
+    given = [name for name in ("state", "orderId", "orderStatus") if name in req.params]
+    if len(given) > 1:
+        why = "give one of state, orderStatus, and customerId with orderId"
+        raise InvalidInputError([Violation(f"query:{name}", why) for name in given])
     if "orderId" in req.params:
         return _of_order(req)
+    if "orderStatus" in req.params:
+        return _in_status(req)
     with ViolationCollector() as faults:
         state = faults.check(lambda: _state(req.params.get("state", "")))
         since = faults.check(lambda: _since(req.params.get("since", "")))
     assert state
     assert since
-    s = services()
-    entries, after = s.listing.page(state, since, req.params.get("after", ""), access.current())
+    listing = services().listing
+    entries, after = listing.page(state, since, req.params.get("after", ""), access.current())
+    return _page(req, entries, {"state": str(state)}, after)
+
+
+def _in_status(req: func.HttpRequest) -> func.HttpResponse:
+    with ViolationCollector() as faults:
+        status = faults.check(lambda: _order_status(req.params.get("orderStatus", "")))
+        since = faults.check(lambda: _since(req.params.get("since", "")))
+    assert status
+    assert since
+    listing = services().listing
+    entries, after = listing.order_page(status, since, req.params.get("after", ""), access.current())
+    return _page(req, entries, {"orderStatus": status}, after)
+
+
+def _page(
+    req: func.HttpRequest, entries: Sequence[Entry], asked: Mapping[str, str], after: str
+) -> func.HttpResponse:
+    """A page of a list, with the address of the next one."""
     body: dict[str, object] = {"items": entries}
     if after:
-        again = {"state": str(state), "since": req.params.get("since", ""), "after": after}
-        body["next"] = responses.absolute_url(req, "submissions", s.settings.public_base_url, again)
+        again = {**asked, "since": req.params.get("since", ""), "after": after}
+        body["next"] = responses.absolute_url(req, "submissions", services().settings.public_base_url, again)
     return responses.shown(body)
 
 
@@ -72,6 +99,14 @@ def _state(text: str) -> ReceiptState:
     if text not in LISTED:
         raise InvalidInputError([Violation("query:state", f"must be one of {', '.join(LISTED)}")])
     return ReceiptState(text)
+
+
+def _order_status(text: str) -> str:
+    status = normalize(text)
+    if not status or status == "completed":
+        why = "must be a status of orders that are looked at or ended for a reason, such as pending_po_upload"
+        raise InvalidInputError([Violation("query:orderStatus", why)])
+    return status
 
 
 def _since(text: str) -> datetime:

@@ -28,6 +28,7 @@ from shared.services.review import Reviews
 from shared.services.statuses import Statuses
 from shared.services.sweep import Sweep
 from shared.services.uploads import Uploads
+from shared.services.watch import Watch
 from shared.services.worker import Worker
 from shared.settings import Settings
 from shared.settings_table import DOCUMENT_STORAGE
@@ -62,6 +63,8 @@ class Services:
     statuses: Statuses
     uploads: Uploads
     listing: Listing
+    watch: Watch | None
+    """None when orders are not watched."""
     notices: Notices
     consents: Consents
     ledger: LedgerStore
@@ -134,26 +137,32 @@ def build(
     blobs = BlobStore(storage)
     queue = WorkQueue(blobs.account, storage.work_queue)
     bell = Bell(queue, clock)
-    ledger = LedgerStore(blobs, storage.ledger, bell.ring_record)
+    ledger = LedgerStore(blobs, storage.ledger, bell.ring_record, watches=settings.watch_orders)
     executor = Executor(ledger, clock, sleep, _new_id, timedelta(seconds=CLAIM_MARGIN))
     visibility = timedelta(seconds=limits.attachment_visibility)
-    attachments = Attachments(executor, partner, visibility, settings.po_part, settings.tender_part)
+    parts = settings.po_part, settings.tender_part
+    attachments = Attachments(executor, partner, visibility, *parts, settings.watch_orders)
     resellers = Resellers(limits.reseller_cache, monotonic)
     orders = Orders(executor, partner, resellers, timedelta(seconds=limits.order_visibility))
     receipt_store = ReceiptStore(blobs, storage.receipts)
     receipts = Receipts(receipt_store, bell, clock)
     dependencies = DependencyIndex(blobs, storage.ledger)
     drops = Drops(blobs, storage.incoming, receipts, dependencies, attachments, limits, settings.bindings)
+    watch = None
+    if settings.watch_orders:
+        watch = Watch(ledger, partner, attachments, receipts, queue, blobs, storage.ledger, clock, _new_id)
     sweep = Sweep(
-        blobs, storage.incoming, storage.ledger, ledger, receipts, dependencies, queue, clock, sleep
+        blobs, storage.incoming, storage.ledger, ledger, receipts, dependencies, queue, watch, clock, sleep
     )
-    worker = Worker(ledger, drops, receipts, attachments, orders, bell, clock, sleep, _new_id)
+    worker = Worker(ledger, drops, receipts, attachments, orders, watch, bell, clock, sleep, _new_id)
     reviews = Reviews(ledger, orders, attachments, receipts, clock, _new_id)
     statuses = Statuses(ledger, StatusKeys(blobs, storage.ledger, clock), clock)
     uploads = Uploads(drops, UploadUrls(blobs.account, clock), clock, _new_id)
     listing = Listing(ledger, receipt_store)
     told = WorkQueue(blobs.account, storage.notice_queue, plain=True, lasts=LASTS)
-    notices = Notices(listing, told, blobs, storage.ledger, clock, timedelta(seconds=limits.notice_after))
+    late = timedelta(seconds=limits.notice_after)
+    owed = ledger if settings.watch_orders else None
+    notices = Notices(listing, owed, told, blobs, storage.ledger, clock, late)
     consents = Consents(settings.identity, SealedNotes(blobs, storage.ledger, CONSENTS, clock), clock)
     return Services(
         settings,
@@ -166,6 +175,7 @@ def build(
         statuses,
         uploads,
         listing,
+        watch,
         notices,
         consents,
         ledger,

@@ -167,6 +167,8 @@ class Settings:
     tender_part: str
     public_base_url: str
     """Where callers reach the app, with the route prefix; "" when requests tell."""
+    watch_orders: bool
+    """Whether orders are looked at until their status is final."""
     bindings: Bindings
     """Which customers callers and folders are bound to."""
     problems: Mapping[str, str]
@@ -201,6 +203,7 @@ class _Reader:
             po_part=self.text("PO_PART_NAME"),
             tender_part=self.text("TENDER_PART_NAME"),
             public_base_url=self.url("PUBLIC_BASE_URL", "") if self.text("PUBLIC_BASE_URL") else "",
+            watch_orders=self.flag("WATCH_ORDERS"),
             bindings=self.bindings(),
             problems=self.problems,
         )

@@ -154,6 +154,12 @@ SETTINGS: tuple[Setting, ...] = (
         "1200",
         "the same for orders; Partner Center's list lags up to 15 minutes",
     ),
+    Setting(
+        "WATCH_ORDERS",
+        "true",
+        "whether each order that was placed or attached to is looked at once a day until its status is final,"
+        " and read before documents are sent; at most 100 calls a minute (docs/operations.md)",
+    ),
     Setting("RESELLER_CACHE_SECONDS", "300", "cache lifetime of the list of indirect resellers"),
     Setting(
         "PUBLIC_BASE_URL",

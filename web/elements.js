@@ -48,7 +48,7 @@ function distance(seconds) {
 export function facts(rows) {
   const list = make("dl", { class: "facts" });
   for (const [name, value] of rows) {
-    if (value == null || value === "" || (Array.isArray(value) && !value.length)) continue;
+    if (value == null || value === false || value === "" || (Array.isArray(value) && !value.length)) continue;
     const texts = Array.isArray(value) ? value : [value];
     list.append(make("div", {}, make("dt", {}, name), ...texts.map((one) => make("dd", {}, one))));
   }

@@ -233,7 +233,8 @@ ROUTES: tuple[Route, ...] = (
         "submissions",
         "GetSubmissions",
         "List submissions",
-        "Lists what is in one state, page by page, in no order; or all that was sent for one order.",
+        "Lists what is in one state, or the orders in one status, page by page, in no order; or all that was"
+        " sent for one order.",
         (
             Parameter(
                 "state",
@@ -245,10 +246,18 @@ ROUTES: tuple[Route, ...] = (
                 example="review",
             ),
             Parameter(
+                "orderStatus",
+                "query",
+                "Order Status",
+                "The status of the orders that are listed, instead of a state, such as pending_po_upload.",
+                required=False,
+                example="pending_po_upload",
+            ),
+            Parameter(
                 "since",
                 "query",
                 "Since",
-                "Only what came to that state since then, such as 2026-11-28T08:00:00Z.",
+                "Only what came to that state or status since then, such as 2026-11-28T08:00:00Z.",
                 required=False,
             ),
             Parameter(

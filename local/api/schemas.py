@@ -123,8 +123,9 @@ _OWN: dict[str, Schema] = {
     "OpenWork": of(
         ("kind", "state"),
         kind=text(enum=["order", "attachments", "drop"]),
-        state=text(enum=list(ReceiptState)),
+        state=text(enum=[*ReceiptState, "placed"]),
         submission=text(),
+        order=ref("OrderNow"),
         drops=listed(text()),
         customerId=text(),
         orderId=text(),

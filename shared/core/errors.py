@@ -6,6 +6,7 @@ Whose turn is it, and is it known that nothing happened at Partner Center?
     ├── InvalidInputError            the caller's: every violation, each with a JSON pointer
     │   ├── ResellerError            … of which: no such indirect reseller, so no order
     │   ├── OrderFullError           … of which: the order has had as many submissions as it may have
+    │   ├── OrderNotWaitingError     … of which: the order's status is final, so no document can help
     │   └── LinesRefusedError        … of which: Partner Center does not sell a line; nothing was bought
     ├── TooLargeError                the caller's: a file or a body beyond the limit
     ├── UnsupportedMediaTypeError    the caller's: not a content type that the route reads
@@ -95,6 +96,17 @@ class LinesRefusedError(InvalidInputError):
 
     actor = "caller"
     remedy = "correct the lines and send the request again; the same Idempotency-Key can be used"
+
+
+class OrderNotWaitingError(InvalidInputError):
+    """The order's status is final: it waits for no documents. Nothing was recorded or sent."""
+
+    actor = "caller"
+
+    def __init__(self, status: str, remedy: str) -> None:
+        self.remedy = remedy
+        detail = f"the order's status is {status}: it does not wait for documents, and nothing was sent"
+        super().__init__([Violation("", detail)])
 
 
 class TooLargeError(AppError):

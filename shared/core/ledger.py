@@ -43,6 +43,7 @@ from shared.core.ledger_parts import (
     Source,
     StoredModel,
 )
+from shared.core.watched import WatchedOrder
 
 LEDGER_FORMAT: Literal[2] = 2
 """Version of the records. What a submission's digest is made of is part of it."""
@@ -224,6 +225,8 @@ class Record(StoredModel):
     order_id: str = ""
     due: Moment | None = None
     submissions: Mapping[str, Submission] = Field(default_factory=dict)
+    orders: Mapping[str, WatchedOrder] = Field(default_factory=dict)
+    """The orders at Partner Center that are watched from here, by their ids (shared/core/watch.py)."""
 
     def name_of(self, submission: Submission) -> str:
         """How a submission is named to the outside."""

@@ -6,14 +6,16 @@ Storage finds them by index tags: a record, or a receipt that tells what no reco
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from shared.core.ledger import Decision, Record, State, Submission
 from shared.core.moments import LONG_AGO, iso_moment
 from shared.core.receipt_parts import Receipt, ReceiptState
-from shared.core.receipt_rules import report, state_of, to_text
+from shared.core.receipt_rules import order_now, report, state_of, to_text
+from shared.core.watch import is_listed
+from shared.core.watched import Owed, WatchedOrder
 
 WAITS = (ReceiptState.WAITING, ReceiptState.SUBMITTING, ReceiptState.RETRYING)
 """States that end without a person, or should."""
@@ -76,7 +78,10 @@ def entry_of(record: Record, own: Submission) -> Mapping[str, Any]:
     decisions = [str(one) for one in (Decision if own.decidable else hurry)]
     drops = [source.drop for source in own.sources]
     documents = [document.file_name for document in own.documents]
-    more = {"orderId": record.order_id or next(iter(own.ids), ""), "decisions": decisions}
+    order = record.order_id or next(iter(own.ids), "")
+    more: dict[str, Any] = {"orderId": order, "decisions": decisions}
+    if (watched := record.orders.get(order)) and (now := order_now(watched)):
+        more["order"] = now.to_json()
     return _entry(record.kind, state_of(own), drops, documents, told.to_json() | more)
 
 
@@ -86,11 +91,51 @@ def entry_of_drop(receipt: Receipt) -> Mapping[str, Any]:
     return _entry("drop", receipt.state, [receipt.path], documents, receipt.body.to_json())
 
 
+def orders_in(record: Record, status: str, since: datetime) -> Iterator[tuple[str, WatchedOrder]]:
+    """The orders of a record that came to that status since then, and are looked at or ended with it."""
+    for order_id, watched in record.orders.items():
+        if watched.status == status and watched.since and watched.since >= since and is_listed(watched):
+            yield order_id, watched
+
+
+def entry_of_order(record: Record, order_id: str, watched: WatchedOrder) -> Mapping[str, Any]:
+    """An order in a list of orders: the latest submission that is done tells what was sent."""
+    done = [own for own in record.submissions.values() if own.state is State.DONE]
+    latest = max(done, key=lambda own: own.changed, default=None)
+    now = order_now(watched)
+    assert now
+    told = {
+        "submission": record.name_of(latest) if latest else "",
+        "customerId": record.customer_id,
+        "orderId": order_id,
+        "order": now.to_json(),
+        "detail": watched.drift,
+        "actor": now.actor or "",
+        "remedy": now.next_action or "",
+        "since": now.since,
+        "changed": now.looked or now.since,
+        "correlationId": latest.correlation_id if latest else "",
+    }
+    drops = [source.drop for source in latest.sources] if latest else []
+    documents = [document.file_name for document in latest.documents] if latest else []
+    state = "placed" if record.kind == "order" else str(ReceiptState.ATTACHED)
+    return _entry(record.kind, state, drops, documents, told)
+
+
+def entry_of_owed(record: Record, order_id: str, watched: WatchedOrder, owed: Owed) -> Mapping[str, Any]:
+    """What people are told of an order, as an entry of a list."""
+    entry = entry_of_order(record, order_id, watched) if watched.since else {"orderId": order_id}
+    said = {"kind": record.kind, "customerId": record.customer_id, "detail": owed.detail}
+    said |= {"actor": owed.actor, "remedy": owed.remedy, "changed": to_text(owed.at)}
+    return {**entry, **{name: value for name, value in said.items() if value}}
+
+
 _SEND_AGAIN = "send the request again: nothing was done, and the application does not repeat it by itself"
 _TOLD = (
     "submission",
     "customerId",
     "orderId",
+    "order",
     "detail",
     "actor",
     "remedy",
@@ -106,7 +151,7 @@ _TOLD = (
 
 
 def _entry(
-    kind: str, state: ReceiptState, drops: list[str], documents: list[str], told: Mapping[str, Any]
+    kind: str, state: str, drops: list[str], documents: list[str], told: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     members = {"kind": kind, "state": str(state), "drops": drops, "documents": documents}
     members |= {name: told[name] for name in _TOLD if name in told}

@@ -80,6 +80,21 @@ class PreviousAttachment(StoredModel):
     changed: str | None = None
 
 
+class OrderNow(StoredModel):
+    """An order's status as the watch last saw it: in it `since`, seen so at `looked`; whose turn it is, and
+    what to do."""
+
+    status: str
+    since: str
+    looked: str | None = None
+    actor: str | None = None
+    next_action: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The members that are known, by their names in JSON."""
+        return self.model_dump(by_alias=True, exclude_defaults=True)
+
+
 class ReceiptBody(StoredModel):
     """What a receipt says to a person or a flow; docs/drops.md has its members."""
 
@@ -101,6 +116,7 @@ class ReceiptBody(StoredModel):
     next_attempt: str | None = None
     files: tuple[FileEntry, ...] | None = None
     newer: NewerFiles | None = None
+    order: OrderNow | None = None
     changed: str | None = None
     previous: tuple[PreviousAttachment, ...] = ()
 

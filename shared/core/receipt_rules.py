@@ -11,7 +11,9 @@ from shared.core.conclusions import GIVE_UP, hours
 from shared.core.errors import AppError
 from shared.core.ledger import Record, State, Submission
 from shared.core.moments import iso_moment
+from shared.core.order_statuses import meaning
 from shared.core.receipt_parts import (
+    OrderNow,
     PartnerCenterAnswer,
     PreviousAttachment,
     Receipt,
@@ -19,6 +21,7 @@ from shared.core.receipt_parts import (
     ReceiptState,
 )
 from shared.core.resources import Attachment, attachments_in
+from shared.core.watched import WatchedOrder
 
 _STATES = {
     State.DONE: ReceiptState.ATTACHED,
@@ -75,8 +78,15 @@ def supersedes(new: Receipt, there: Receipt | None) -> bool:
     if there.step and same and new.step != there.step and not final:
         return new.step is not None and new.step > there.step
     if _rank(new) == _rank(there):
-        return new.state is not ReceiptState.ATTACHED
+        return new.state is not ReceiptState.ATTACHED or (
+            same and _seen_later(new.body.order, there.body.order)
+        )
     return _rank(new) > _rank(there) or there.state is ReceiptState.REVIEW
+
+
+def _seen_later(new: OrderNow | None, there: OrderNow | None) -> bool:
+    """Whether a receipt tells a later look at its order than the one that lies there."""
+    return new is not None and (there is None or (new.looked or "") > (there.looked or ""))
 
 
 MOST_PREVIOUS = 10
@@ -119,13 +129,31 @@ def report(record: Record, submission: Submission) -> ReceiptBody:
     )
     if submission.state is State.DONE:
         by = submission.sources[0].drop if submission.sources else "http"
+        watched = record.orders.get(record.order_id)
         return body.with_changes(
-            attachments=_attachments(submission), submitted_by=by, verified=submission.verified
+            attachments=_attachments(submission),
+            submitted_by=by,
+            verified=submission.verified,
+            order=order_now(watched) if watched else None,
         )
     if submission.state is State.REVIEW:
         first = f"{submission.remedy.rstrip('.')}; then " if submission.remedy else ""
         return body.with_changes(actor="operator", remedy=f"{first}{DECIDE}")
     return body.with_changes(actor=submission.actor or NOBODY, remedy=submission.remedy or RETRIED)
+
+
+def order_now(watched: WatchedOrder) -> OrderNow | None:
+    """The status of an order that is watched; None while it is not known."""
+    if watched.since is None:
+        return None
+    asks = meaning(watched.status)
+    return OrderNow(
+        status=watched.status,
+        since=to_text(watched.since),
+        looked=to_text(watched.looked) if watched.looked else None,
+        actor=asks.actor or None,
+        next_action=asks.step or None,
+    )
 
 
 def _partner_center(submission: Submission) -> PartnerCenterAnswer | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from shared.clock import LINE_RATE, Clock, Deadline, seconds_to_send
 from shared.core.conclusions import Found, Reconciliation, Unproved
-from shared.core.errors import PartnerCenterError, RefusedError
+from shared.core.errors import NotConfiguredError, OrderNotWaitingError, PartnerCenterError, RefusedError
 from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import DocumentFacts, Source, merged
 from shared.core.matching import Absent, Ours, Verdict
@@ -20,13 +21,20 @@ from shared.core.matching_documents import (
     nearest,
 )
 from shared.core.models import DocumentSet
+from shared.core.order_statuses import meaning
 from shared.core.resources import items_of
+from shared.core.watch import status_of
 from shared.partner_center.client import PartnerCenter
 from shared.partner_center.multipart import attachment_body
 from shared.partner_center.wire import Answer, RequestIds
 from shared.services.attachment_list import AttachmentList, read_list
 from shared.services.operation import Snapshot
 from shared.services.sending import APPEARS_WITHIN
+
+log = logging.getLogger(__name__)
+
+_STATUS_SECONDS = 10.0
+"""So long, at most, the reading of an order's status may keep its documents back."""
 
 NO_SUCH_ORDER = (404, "20000")
 """Partner Center does not know the order id, or not yet.
@@ -67,6 +75,7 @@ class AttachmentOperation:
     tender_part: str
     content: DocumentSet | None = None
     source: Source | None = None
+    asks_first: bool = False
     newer_documents: tuple[str, ...] = ()
     """Names of documents of a set that are newer than its sidecar."""
 
@@ -106,6 +115,26 @@ class AttachmentOperation:
     def may_appear(self, error: RefusedError) -> bool:
         """An order that was placed just now is unknown for some minutes."""
         return (error.status, error.code) == NO_SUCH_ORDER
+
+    def check_wanted(self, record: Record, ids: RequestIds, deadline: Deadline) -> None:
+        """An order whose status is final waits for no documents. It is read, unless the watch saw it within
+        a day; where it cannot be, the documents go out."""
+        watched = record.orders.get(record.order_id)
+        if watched is not None and watched.is_known(self.clock()):
+            status = watched.status
+        else:
+            status = self._status(ids, Deadline.after(min(_STATUS_SECONDS, deadline.remaining() / 4)))
+        if meaning(status).final:
+            raise OrderNotWaitingError(status, meaning(status).step)
+
+    def _status(self, ids: RequestIds, deadline: Deadline) -> str:
+        """The order's status now, "" when it cannot be read."""
+        try:
+            order = self.partner.get_order(self.blank.customer_id, self.blank.order_id, ids, deadline).json()
+        except (PartnerCenterError, NotConfiguredError) as error:
+            log.info("order %s could not be read before its documents: %s", self.blank.order_id, error)
+            return ""
+        return status_of(order)
 
     def superseded_by(self, record: Record) -> Submission | None:
         """The sidecar is the signal: one version of it sends one set of documents. Of a set that was sent

@@ -26,6 +26,8 @@ class Attachments:
     visibility: timedelta
     po_part: str
     tender_part: str
+    watches: bool
+    """Whether an order is read before documents are sent for it the first time."""
 
     def attach(
         self,
@@ -98,6 +100,7 @@ class Attachments:
             new_id=self.executor.new_id,
             po_part=self.po_part,
             tender_part=self.tender_part,
+            asks_first=self.watches,
         )
 
 

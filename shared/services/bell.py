@@ -10,7 +10,7 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 from shared.clock import Clock
 from shared.core.errors import StorageError
@@ -23,13 +23,14 @@ FARTHEST = timedelta(minutes=15)
 LATE = 1.0
 """Seconds that a message comes after the moment that it rings for, since clocks differ."""
 
-Kind = Literal["record", "drop", "blob"]
+Kind = Literal["record", "drop", "blob", "look"]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Where to look: a record of the ledger, a drop by its sidecar's path, or a blob whose event never came.
-    `behind` is the record of the order that a drop waits for, `tries` how often it has waited."""
+    """Where to look: a record of the ledger, a drop by its sidecar's path, a blob whose event never came, or
+    (`look`) Partner Center, at an order that a record watches. `behind` is the record of the order that a
+    drop waits for, `tries` how often it has waited."""
 
     kind: Kind
     name: str
@@ -47,7 +48,7 @@ class Message:
         """The message in a text. Raises ValueError."""
         data = json.loads(text)
         try:
-            if data["kind"] not in ("record", "drop", "blob") or not isinstance(data["name"], str):
+            if data["kind"] not in get_args(Kind) or not isinstance(data["name"], str):
                 raise ValueError("no kind of work that is known")
             return cls(data["kind"], data["name"], str(data.get("behind", "")), int(data.get("tries", 0)))
         except (KeyError, TypeError) as error:

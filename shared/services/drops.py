@@ -247,7 +247,7 @@ class Drops:
                 stored=task.stored,
             )
         except InvalidInputError as error:
-            receipts.report_rejected(snapshot, error.violations, task.correlation_id)
+            receipts.report_rejected(snapshot, error.violations, task.correlation_id, error.remedy)
             return True
         except OrderBusyError as error:
             self._defer(snapshot, error, error.retry_after, task, content.record_key)

@@ -24,6 +24,7 @@ from shared.core.errors import (
     NotConfiguredError,
     OrderBusyError,
     OrderFullError,
+    OrderNotWaitingError,
     PartnerCenterError,
     StorageError,
     StorageUnknownError,
@@ -95,6 +96,8 @@ class _Run:
     deferral: Failure | None = None
     busy: float = 0.0
     """Seconds that were waited for another submission of the order."""
+    wanted: bool = False
+    """Whether Partner Center is known to have a use for it."""
     proved_absent: bool = False
     """Whether Partner Center was asked just now about what is to be sent again, and it is not there."""
 
@@ -216,6 +219,8 @@ class _Run:
             raise OrderFullError(
                 [Violation("", f"this order has {MOST_SUBMISSIONS} submissions already, the maximum")]
             )
+        if not self._is_wanted(record, own):
+            return None
         if self.deadline.remaining() < op.seconds_needed:
             raise NotAppliedError("Not enough time is left to send these documents; nothing was sent.")
         if own is not None and own.first_silent is not None:
@@ -249,7 +254,35 @@ class _Run:
         return self.snapshot
 
     def _take_snapshot(self) -> Snapshot:
-        return self.op.take_snapshot(RequestIds(self.executor.new_id(), self.correlation_id), self.deadline)
+        return self.op.take_snapshot(self._ids(), self.deadline)
+
+    def _is_wanted(self, record: Record, own: Submission | None) -> bool:
+        """Ask, once, before the first POST, whether Partner Center has a use for it. False when there is a
+        record that was not read yet: what stands there comes first. Raises OrderNotWaitingError."""
+        sent = own is not None and (own.state is not State.REFUSED or own.first_silent is not None)
+        if sent or self.wanted or not self.op.asks_first:
+            return True
+        empty = self.snapshot is not None and self.snapshot.ids == ()
+        if not empty and self._finds_record():  # whose documents are there has a record
+            return False
+        try:
+            self.op.check_wanted(record, self._ids(), self.deadline)
+        except OrderNotWaitingError:
+            if self._finds_record():
+                return False
+            raise
+        self.wanted = True
+        return True
+
+    def _finds_record(self) -> bool:
+        """Whether there is a record that was not read yet."""
+        if self.stored is None:
+            self.stored = self.executor.ledger.read(self.op.blank.key)
+            return self.stored is not None
+        return False
+
+    def _ids(self) -> RequestIds:
+        return RequestIds(self.executor.new_id(), self.correlation_id)
 
     def _reconcile_first(self, own: Submission) -> None:
         """Something may be new since the silence: it is asked about before anything is sent again."""

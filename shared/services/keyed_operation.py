@@ -11,6 +11,7 @@ from shared.core.errors import RefusedError, WrongUserError
 from shared.core.ledger import Record, Submission
 from shared.core.ledger_parts import OrderContent, Source
 from shared.partner_center.client import PartnerCenter
+from shared.partner_center.wire import RequestIds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class KeyedOperation:
 
     source: Source | None = None
     seconds_needed: float = 0.0
+    asks_first: bool = False
 
     @property
     def can_send(self) -> bool:
@@ -52,6 +54,9 @@ class KeyedOperation:
     def may_appear(self, error: RefusedError) -> bool:
         """A customer is there or not."""
         return False
+
+    def check_wanted(self, record: Record, ids: RequestIds, deadline: Deadline) -> None:
+        """A purchase is wanted."""
 
     def superseded_by(self, record: Record) -> Submission | None:
         """The key is the signal."""

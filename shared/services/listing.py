@@ -15,7 +15,15 @@ from typing import Any
 
 from shared.core.access import ANYBODY, Caller
 from shared.core.errors import InvalidInputError, MarkerRefusedError, Violation
-from shared.core.listing import entry_of, entry_of_drop, listed_state, since_when
+from shared.core.ledger import Record
+from shared.core.listing import (
+    entry_of,
+    entry_of_drop,
+    entry_of_order,
+    listed_state,
+    orders_in,
+    since_when,
+)
 from shared.core.models import order_attachments_key
 from shared.core.moments import iso_moment
 from shared.core.receipt_parts import ReceiptState
@@ -55,6 +63,35 @@ class Listing:
         visible = (receipt for receipt in receipts if caller.may_act_for(receipt.body.customer_id or ""))
         entries += map(entry_of_drop, visible)
         return entries, _text(_RECEIPTS, marker) if marker else ""
+
+    def order_page(
+        self, status: str, since: datetime, after: str = "", caller: Caller = ANYBODY
+    ) -> tuple[list[Entry], str]:
+        """The same of the orders that came to that status since then, each once: one whose documents were
+        attached here is told by their record. Raises InvalidInputError, StorageError."""
+        _, marker = _place(after)
+        try:
+            records, marker = self.ledger.order_page(status, since, marker)
+        except MarkerRefusedError:
+            raise _no_place() from None
+        entries = [
+            entry_of_order(record, order_id, watched)
+            for record in records
+            if caller.may_act_for(record.customer_id)
+            for order_id, watched in orders_in(record, status, since)
+            if record.kind == "attachments" or not self._has_documents(record, order_id)
+        ]
+        return entries, _text(_RECORDS, marker) if marker else ""
+
+    def _has_documents(self, record: Record, order_id: str) -> bool:
+        other = self.ledger.read(order_attachments_key(record.customer_id, order_id))
+        return other is not None and order_id in other.record.orders
+
+    def counted_orders(self, status: str) -> tuple[int, datetime | None]:
+        """How many records have an order in that status, and since when the oldest is; None when there is
+        none. Raises StorageError."""
+        moments = list(self.ledger.order_moments(status))
+        return len(moments), iso_moment(min(moments)) if moments else None
 
     def counted(self, state: ReceiptState) -> tuple[int, datetime | None]:
         """How many are in that state, and since when the oldest is; None when there is none. Of several of

@@ -2,7 +2,8 @@
 
 The sweep looks, by the tag index, at what came to such a state since it looked last. How far it came is kept
 after the messages are sent, so each is sent at least once; what was told lately is remembered, so that it
-seldom comes twice although each look reaches back a little (the index may lag).
+seldom comes twice although each look reaches back a little (the index may lag). What is owed of an order that
+is watched stands in its record until it was told (shared/core/watched.py).
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from datetime import datetime, timedelta
 from shared.audit_log import log_event
 from shared.clock import Clock, Deadline
 from shared.core.errors import ConditionFailedError, StorageError
-from shared.core.listing import WAITS
+from shared.core.listing import WAITS, entry_of_owed
 from shared.core.moments import iso_moment
+from shared.core.order_statuses import STATUSES
 from shared.core.receipt_parts import ReceiptState
 from shared.core.receipt_rules import to_text
+from shared.core.watched import Owed
 from shared.services.listing import Entry, Listing
 from shared.storage.blobs import BlobStore
+from shared.storage.ledger_store import ConflictError, LedgerStore
 from shared.storage.queue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -37,6 +41,7 @@ AT_FIRST = timedelta(days=1)
 LASTS = 14 * 24 * 3600
 """Seconds that a message waits to be read."""
 
+_TRIES = 10
 _NAME = "notices.json"
 _LONGEST = 40_000
 """Characters; a message of a queue may have 64 KiB.
@@ -63,6 +68,8 @@ class Notices:
     """Sends the messages. Several at once do no harm: messages may come twice."""
 
     listing: Listing
+    orders: LedgerStore | None
+    """None when orders are not watched."""
     queue: WorkQueue
     blobs: BlobStore
     container: str
@@ -77,7 +84,7 @@ class Notices:
         the next run tells it."""
         try:
             self._log_open_work()
-            return self._run(deadline)
+            return self._run(deadline) + self._tell_of_orders(deadline)
         except StorageError as error:
             log.warning("people could not be told of what is open: %s", error)
         except Exception:  # the sweep that follows must run, whatever is wrong with one record
@@ -116,6 +123,43 @@ class Notices:
             count, since = self.listing.counted(state)
             oldest = (self.clock() - since).total_seconds() if since else 0
             log_event("open work", state=str(state), count=count, oldestSeconds=int(oldest))
+        for status in (s for s, meant in STATUSES.items() if self.orders and not meant.final):
+            count, since = self.listing.counted_orders(status)
+            oldest = (self.clock() - since).total_seconds() if since else 0
+            log_event("open work", orderStatus=status, count=count, oldestSeconds=int(oldest))
+
+    def _tell_of_orders(self, deadline: Deadline) -> int:
+        """Tell what is owed of orders; how many messages. Each is forgotten after it was sent: a crash in
+        between has it told twice, and never not at all."""
+        sent = 0
+        for key in self.orders.owing(self.clock() + REACH_BACK) if self.orders else ():
+            if sent >= self.most or deadline.remaining() <= 0:
+                break
+            sent += self._tell_of_record(key)
+        if sent:
+            log_event("people told of orders", count=sent)
+        return sent
+
+    def _tell_of_record(self, key: str) -> int:
+        assert self.orders
+        stored, said = self.orders.read(key), dict[str, tuple[Owed, ...]]()
+        for order_id, watched in stored.record.orders.items() if stored else ():
+            for owed in watched.owed:
+                entry = entry_of_owed(stored.record, order_id, watched, owed) if stored else {}
+                self.queue.put(_message(owed.event, entry))
+            said[order_id] = watched.owed
+        if not any(said.values()):
+            return 0  # the index is late
+        for _ in range(_TRIES):
+            if stored is None:
+                break
+            orders = {i: one.told(said.get(i, ())) for i, one in stored.record.orders.items()}
+            try:
+                self.orders.note(stored, stored.record.model_copy(update={"orders": orders}))
+                break
+            except ConflictError as moved:
+                stored = moved.current
+        return sum(map(len, said.values()))
 
     def _news(self, since: datetime, now: datetime) -> Iterator[tuple[ReceiptState, datetime, Entry]]:
         """What came to a state that is told, and when."""
@@ -149,7 +193,7 @@ class Notices:
             log.info("another sweep told people at the same time")
 
 
-def _message(state: ReceiptState, entry: Entry) -> str:
+def _message(state: str, entry: Entry) -> str:
     text = json.dumps({"v": 1, "event": str(state), "item": entry})
     if len(text) <= _LONGEST:
         return text

@@ -92,6 +92,16 @@ class Operation(Protocol):
         """Read what is there before the POST. Raises PartnerCenterError for what passes by itself."""
         ...
 
+    @property
+    def asks_first(self) -> bool:
+        """Whether `check_wanted` is asked before the first POST."""
+        ...
+
+    def check_wanted(self, record: Record, ids: RequestIds, deadline: Deadline) -> None:
+        """Raises OrderNotWaitingError when Partner Center has no use for it. What cannot be found out keeps
+        nothing from being sent."""
+        ...
+
     def superseded_by(self, record: Record) -> Submission | None:
         """The submission that was sent under the same signal: then this one waits for a new signal."""
         ...

@@ -148,14 +148,18 @@ class Receipts:
         self._replace(snapshot.path, build, read_first=False)
 
     def report_rejected(
-        self, snapshot: DropSnapshot, violations: tuple[Violation, ...], correlation_id: str
+        self,
+        snapshot: DropSnapshot,
+        violations: tuple[Violation, ...],
+        correlation_id: str,
+        remedy: str = "",
     ) -> None:
-        """It cannot be sent as it is: every fault at once."""
+        """It cannot be sent as it is: every fault at once. `remedy` is what to do, "" for mending it."""
         body = snapshot.facts().with_changes(
             detail="the drop has faults; see `errors`",
             actor="caller",
             errors=tuple(ReceiptViolation(pointer=v.pointer, detail=v.detail) for v in violations),
-            remedy=UPLOAD_ANEW if snapshot.path.startswith(FOLDER) else UPLOAD_AGAIN,
+            remedy=remedy or (UPLOAD_ANEW if snapshot.path.startswith(FOLDER) else UPLOAD_AGAIN),
             correlation_id=correlation_id,
         )
         self._write(self._of(snapshot, ReceiptState.REJECTED, body), read_first=True)

@@ -2,7 +2,8 @@
 
 1. What is overdue, by the tag index of ledger and receipts: retries, expired claims, unknown outcomes, drops
    that wait. Its cost is that of the open work. It hands out no more than is taken from the queue.
-2. A walk over the incoming container for events that never came, and for documents that nobody claims. The
+2. Looks at orders that are watched, by the same index, at a bounded rate (shared/services/watch.py).
+3. A walk over the incoming container for events that never came, and for documents that nobody claims. The
    walk lists names (5,000 a request) and remembers how far it came, a bounded number of pages each time;
    it reads something of a blob only when the blob changed since the walk before, or turned a day old.
 
@@ -32,6 +33,7 @@ from shared.core.errors import ConditionFailedError, MarkerRefusedError, Storage
 from shared.core.moments import LONG_AGO
 from shared.services.bell import Kind, Message
 from shared.services.receipts import ORPHAN_AFTER, Receipts
+from shared.services.watch import Watch
 from shared.storage.blobs import BlobEntry, BlobStore
 from shared.storage.dependency_index import DependencyIndex
 from shared.storage.ledger_store import LedgerStore
@@ -102,6 +104,8 @@ class Sweep:
     receipts: Receipts
     dependencies: DependencyIndex
     queue: WorkQueue
+    watch: Watch | None
+    """None when orders are not watched."""
     clock: Clock
     sleep: Callable[[float], None]
 
@@ -116,6 +120,7 @@ class Sweep:
         random.shuffle(kinds)  # the queue may have room for the first alone
         for kind, find in kinds:
             counts[f"{kind}s"] += self._hand_out(kind, find(moment), deadline)
+        counts["looks"] = self.watch.hand_out(deadline) if self.watch else 0
         self._walk(correlation_id, deadline, counts)
         log_event("sweep", correlationId=correlation_id, **counts)
         return dict(counts)

@@ -25,6 +25,7 @@ from shared.services.bell import Bell, Message
 from shared.services.drops import Drops
 from shared.services.orders import Orders, only_submission
 from shared.services.receipts import Receipts
+from shared.services.watch import Watch
 from shared.storage.ledger_store import ConflictError, LedgerStore, VersionedRecord
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ class Worker:
     receipts: Receipts
     attachments: Attachments
     orders: Orders
+    watch: Watch | None
+    """None when orders are not watched."""
     bell: Bell
     clock: Clock
     sleep: Callable[[float], None]
@@ -70,6 +73,10 @@ class Worker:
             return
         if message.kind == "record":
             self._record(message.name, correlation_id)
+            return
+        if message.kind == "look":
+            if self.watch is not None:
+                self.watch.look(message.name, correlation_id)
             return
         stored = self.ledger.read(message.behind) if message.behind else None
         if stored is None or not self._is_busy(message, stored.record):
@@ -101,6 +108,8 @@ class Worker:
 
     def _report_failure(self, message: Message, correlation_id: str) -> None:
         """Try once more what a message names, and tell in receipts how that went. Raises StorageError."""
+        if message.kind == "look":
+            return  # it stays due
         if message.kind != "record":
             self.drops.process_or_report(message.name, correlation_id)
             return

@@ -28,6 +28,9 @@ from shared.storage.account import Account
 from shared.storage.stream import BlobStream
 from shared.storage.transport import BLOB_ROLE, forbidden
 
+MOST_TAGS = 10
+"""Index tags of a blob. https://learn.microsoft.com/en-us/azure/storage/blobs/storage-manage-find-blobs"""
+
 PAGE = 50
 """Entries of a page of open work: each is read."""
 
@@ -94,8 +97,8 @@ class BlobStore:
     ) -> str:
         """Write a JSON blob and return its ETag. With `match` None the blob must not exist yet, with an ETag
         it must still be that version, with "*" anything goes. `due` becomes the index tag that `due_before`
-        finds, beside `tags`; without them the blob has none. `if_tags` is a condition on the tags of a blob
-        that is there already. The container is made when it is missing.
+        finds, beside `tags` (at most MOST_TAGS); without them the blob has none. `if_tags` is a condition on
+        the tags of a blob that is there already. The container is made when it is missing.
         https://learn.microsoft.com/en-us/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations
 
         Raises ConditionFailedError (also when an earlier try of this very write succeeded and its answer
@@ -143,14 +146,19 @@ class BlobStore:
         return [], ""
 
     def due_before(self, container: str, moment: datetime) -> Iterator[str]:
-        """Names of the blobs whose `due` lies before `moment`, in no order, through the account's tag index:
-        the cost is that of the open work, not of the container's history."""
+        """Names of the blobs whose `due` lies before `moment`, in no order."""
+        return (name for name, _ in self.tagged_before(container, "due", moment))
+
+    def tagged_before(self, container: str, tag: str, moment: datetime) -> Iterator[tuple[str, str]]:
+        """Names of the blobs whose index tag holds a moment that is not after `moment`, and what it holds, in
+        no order, through the account's tag index: the cost is that of what is found, not of the container's
+        history. Raises StorageError."""
         with suppress(BlobMissingError), translated(f"query {container}", tagged=True):
             found = self.account.service.get_container_client(container).find_blobs_by_tags(
-                f"\"due\" <= '{stamp(moment)}'", results_per_page=5000
+                f"\"{tag}\" <= '{stamp(moment)}'", results_per_page=5000
             )
             for blob in found:
-                yield blob.name
+                yield blob.name, str((blob.tags or {}).get(tag, ""))
 
     def moments(self, container: str, tag: str) -> Iterator[str]:
         """The moments in that index tag, one for each blob that has it, in no order. Raises StorageError."""

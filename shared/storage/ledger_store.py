@@ -26,7 +26,8 @@ from shared.core.ledger import HOLDING, LEDGER_FORMAT, Record, RecordError, Stat
 from shared.core.listing import states_in, tag_of
 from shared.core.moments import LONG_AGO
 from shared.core.receipt_parts import ReceiptState
-from shared.storage.blobs import Blob, BlobStore, stamp
+from shared.core.watch import LOOK, TELL, status_tag, watch_tags, watching
+from shared.storage.blobs import MOST_TAGS, Blob, BlobStore, stamp
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +79,12 @@ class Adoption(StrEnum):
 class LedgerStore:
     """Records by key. A record that waits for a moment carries it as the index tag `due`."""
 
-    def __init__(self, blobs: BlobStore, container: str, ring: Ring) -> None:
+    def __init__(self, blobs: BlobStore, container: str, ring: Ring, *, watches: bool) -> None:
+        """`watches`: what was placed, or attached to, is watched from then on (shared/core/watch.py)."""
         self._blobs = blobs
         self._container = container
         self._ring = ring
+        self._watches = watches
         self._known_format = False
         self._has_tags = False
         self._one_at_a_time = threading.Lock()
@@ -168,11 +171,36 @@ class LedgerStore:
                 stored = moved.unless_changed(before.own(after.digest))
         raise StorageError(f"{before.record.key} could not be changed: too many concurrent writers")
 
+    def note(self, before: VersionedRecord, after: Record) -> VersionedRecord:
+        """Write what a look at orders has changed; submissions stay as they are.
+
+        Raises ConflictError when somebody else changed the record, or this very write did and its answer was
+        lost: read what stands there. Raises StorageError.
+        """
+        try:
+            return VersionedRecord(after, self._put(after, before.etag))
+        except ConditionFailedError:
+            raise ConflictError(after.key, self._read_again(after.key)) from None
+
     def due(self, now: datetime) -> Iterator[str]:
         """Keys of the records whose moment has come, in no order."""
         for name in self._blobs.due_before(self._container, now):
             if name.startswith(_KINDS):
                 yield name.removesuffix(".json")
+
+    def looks(self, now: datetime) -> Iterator[tuple[str, str]]:
+        """Keys of the records with an order that is to be looked at, and since when it is, in no order."""
+        for name, since in self._blobs.tagged_before(self._container, LOOK, now):
+            yield name.removesuffix(".json"), since
+
+    def owing(self, now: datetime) -> Iterator[str]:
+        """Keys of the records with something about an order that people must be told, in no order."""
+        for name, _ in self._blobs.tagged_before(self._container, TELL, now):
+            yield name.removesuffix(".json")
+
+    def order_moments(self, status: str) -> Iterator[str]:
+        """Since when orders are in that status, once for each record. Raises StorageError."""
+        return self._blobs.moments(self._container, status_tag(status))
 
     def moments(self, state: ReceiptState) -> Iterator[str]:
         """Since when each of what is in that state is there. Raises StorageError."""
@@ -181,8 +209,15 @@ class LedgerStore:
     def page(self, state: ReceiptState, since: datetime, marker: str) -> tuple[list[Record], str]:
         """Some of the records of which a submission came to `state` since then, in no order, and the marker
         of the rest ("" at the end). Raises MarkerRefusedError, StorageError."""
+        return self._tagged(tag_of(state), since, marker)
+
+    def order_page(self, status: str, since: datetime, marker: str) -> tuple[list[Record], str]:
+        """The same of the records with an order that came to that status since then."""
+        return self._tagged(status_tag(status), since, marker)
+
+    def _tagged(self, tag: str, since: datetime, marker: str) -> tuple[list[Record], str]:
         self.check_format()
-        names, following = self._blobs.tagged(self._container, tag_of(state), since, marker)
+        names, following = self._blobs.tagged(self._container, tag, since, marker)
         keys = (name.removesuffix(".json") for name in names if name.startswith(_KINDS))
         found = (self._readable(key) for key in keys)
         return [stored.record for stored in found if stored], following
@@ -247,15 +282,10 @@ class LedgerStore:
 
     def _write(self, record: Record, digest: str, match: str | None, *, ring: bool = True) -> VersionedRecord:
         own = record.submissions[digest]
+        if self._watches:
+            record = watching(record, own)
         try:
-            etag = self._blobs.put(
-                self._container,
-                _name(record.key),
-                record.dump(),
-                match=match,
-                due=record.due,
-                tags={tag_of(state): stamp(moment) for state, moment in states_in(record).items()},
-            )
+            etag = self._put(record, match)
         except (ConditionFailedError, StorageUnknownError) as error:
             moved = ConflictError(record.key, self._read_again(record.key))
             try:
@@ -268,6 +298,18 @@ class LedgerStore:
         if ring and own.due is not None and own.open and own.state is not State.CLAIMED:
             self._ring(record.key, own.due)
         return stored
+
+    def _put(self, record: Record, match: str | None) -> str:
+        tags = {tag_of(state): moment for state, moment in states_in(record).items()}
+        kept = list({**tags, **watch_tags(record)}.items())[: MOST_TAGS - 1]  # one is `due`
+        return self._blobs.put(
+            self._container,
+            _name(record.key),
+            record.dump(),
+            match=match,
+            due=record.due,
+            tags={tag: stamp(moment) for tag, moment in kept},
+        )
 
     def _read_again(self, key: str) -> VersionedRecord | None:
         """What stands there after a write of which it is not known that it failed."""

@@ -28,7 +28,8 @@ from shared.core.errors import (
 )
 from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import RecordedAnswer
-from shared.partner_center.statuses import next_step, normalize
+from shared.core.order_statuses import meaning, normalize
+from shared.core.watched import WatchedOrder
 from shared.partner_center.wire import Answer, parse_object
 from shared.services.checkout_operation import nothing_ordered
 from shared.services.operation import Outcome
@@ -49,7 +50,7 @@ def forward(answer: Answer) -> func.HttpResponse:
 
 def from_record(submission: Submission, status: int, headers: Mapping[str, str]) -> func.HttpResponse:
     """The answer that a submission keeps. When it is given again, it does not say what the order's status
-    asks for: that was then."""
+    asked for: that was then (`order_headers` tells what it is now)."""
     answer = submission.answer or RecordedAnswer(status=status)
     body = answer.body.encode()
     fresh = {} if REPLAYED.keys() <= headers.keys() else _status_headers(body)
@@ -77,9 +78,11 @@ def unconfirmed(location: str, correlation: str) -> func.HttpResponse:
     return _json(json.dumps(body).encode(), 202, {}, {"Location": location, "Retry-After": "30"})
 
 
-def status(outcome: Outcome, location: str, now: datetime) -> func.HttpResponse:
-    """What became of a submission, to whoever polls: 202 while it is open, then the answer that it got. What
-    was proved absent, and waits for its caller, ends the polling.
+def status(
+    outcome: Outcome, location: str, now: datetime, watched: WatchedOrder | None = None
+) -> func.HttpResponse:
+    """What became of a submission, to whoever polls: 202 while it is open, then the answer that it got, and
+    what the watch knows of its order. What was proved absent, and waits for its caller, ends the polling.
 
     Raises what `require_done` raises, NotSentError instead of NotAppliedError.
     """
@@ -89,7 +92,12 @@ def status(outcome: Outcome, location: str, now: datetime) -> func.HttpResponse:
         raise NotSentError(str(error)) from None
     if own is None:
         return accepted(outcome.submission, location, now)
-    return from_record(own, 200, REPLAYED)
+    return from_record(own, 200, {**REPLAYED, **order_headers(watched)})
+
+
+def order_headers(watched: WatchedOrder | None) -> dict[str, str]:
+    """An order's status as the watch last saw it, and what it asks for."""
+    return _headers_of(watched.status) if watched else {}
 
 
 def require_done(outcome: Outcome) -> Submission | None:
@@ -240,9 +248,12 @@ def _status_headers(body: bytes) -> dict[str, str]:
     content = parse_object(body) or {}
     orders = content["orders"] if isinstance(content.get("orders"), list) else [content]
     told = [str(order.get("status") or "") for order in orders if isinstance(order, dict)]
-    statuses = [status for status in dict.fromkeys(told) if re.fullmatch(r"[ -~]{1,64}", status)]
-    steps = dict.fromkeys(filter(None, map(next_step, statuses)))
-    headers = {"X-Order-Status": ", ".join(map(normalize, statuses)), "X-Next-Step": "; ".join(steps)}
+    return _headers_of(*(normalize(status) for status in told if re.fullmatch(r"[ -~]{1,64}", status)))
+
+
+def _headers_of(*statuses: str) -> dict[str, str]:
+    steps = dict.fromkeys(filter(None, (meaning(status).step for status in statuses)))
+    headers = {"X-Order-Status": ", ".join(dict.fromkeys(statuses)), "X-Next-Step": "; ".join(steps)}
     return {name: value for name, value in headers.items() if value}
 
 

@@ -46,9 +46,9 @@ class App:
         headers.setdefault("Content-Type", "application/json")
         return self.http.post(self.orders_url(), data=raw, headers=headers)
 
-    def new_order(self) -> str:
-        """An order that waits for its documents."""
-        body = {"status": "pending_po_upload", "customerId": CUSTOMER}
+    def new_order(self, status: str = "pending_po_upload") -> str:
+        """An order, which waits for its documents unless its status says otherwise."""
+        body = {"status": status, "customerId": CUSTOMER}
         answer = self.http.post(f"{self.partner_center}/_sim/orders", json=body)
         assert answer.ok, answer.text
         return str(answer.json()["id"])

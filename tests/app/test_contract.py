@@ -71,6 +71,43 @@ def test_an_order_that_waits_for_documents_says_what_to_do_next(app: App) -> Non
     assert "attach" in later.headers["X-Next-Step"]
 
 
+def test_the_orders_that_wait_for_documents_are_listed_and_what_else_is_asked_for_is_refused(
+    app: App,
+) -> None:
+    order = app.place({"lineItems": [{"offerId": "DG7GMGF0D7FV:0001:X", "quantity": 1}]}).json()["id"]
+    url = f"{app.api}/submissions"
+
+    def listed() -> list[dict[str, Any]]:
+        answer = app.http.get(url, params={"orderStatus": "PendingPoUpload"})
+        assert answer.status_code == 200, answer.text
+        return [item for item in answer.json()["items"] if item["orderId"] == order]
+
+    (item,) = listed()
+    assert (item["kind"], item["state"], item["order"]["status"]) == ("order", "placed", "pending_po_upload")
+    assert item["order"]["nextAction"].startswith("attach")
+    assert app.attach(order, files=form(("PO.pdf", PDF))).status_code == 201
+    assert listed() == []
+    for asked in (
+        {"orderStatus": "completed"},
+        {"orderStatus": ""},
+        {"orderStatus": "pending", "state": "review"},
+    ):
+        answer = app.http.get(url, params=asked)
+        assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (400, "invalid-input")
+        assert answer.json()["errors"][0]["pointer"] in ("query:orderStatus", "query:state")
+
+
+def test_documents_for_an_order_that_waits_for_none_are_refused_with_what_to_do(app: App) -> None:
+    order = app.new_order("po_review_rejected")
+    answer = app.attach(order, files=form(("PO.pdf", PDF)))
+    problem = answer.json()
+
+    assert (answer.status_code, problem["type"].rpartition(":")[2]) == (409, "order-not-waiting")
+    assert (problem["actor"], problem["retryable"]) == ("caller", False)
+    assert problem["remedy"] == "place a new order: this one will not be processed"
+    assert app.received(order)["submissions"] == []
+
+
 def test_an_answer_that_is_given_again_does_not_say_what_the_order_asked_for_then(app: App) -> None:
     key, body = uuid.uuid4().hex, {"lineItems": [{"offerId": "DG7GMGF0D7FV:0001:X", "quantity": 1}]}
     app.place(body, key)

@@ -16,6 +16,7 @@ import pytest
 from shared.core.errors import OrderBusyError
 from shared.core.models import Document, DocumentSet, Metadata, Role, order_attachments_key
 from shared.services.bell import Kind, Message
+from shared.services.orders import order_key
 from tests.performance.conftest import Counted
 from tests.services.conftest import CUSTOMER, PDF
 
@@ -283,6 +284,21 @@ def unknown_found(counted: Counted) -> None:
     work(counted, "record", key_of(counted))
 
 
+def look_at_documents(counted: Counted) -> None:
+    sent = documents(counted)
+    post(counted, sent)
+    counted.office.clock.forward(minutes=21)
+    counted.begin()
+    work(counted, "look", sent.record_key)
+
+
+def look_at_an_order(counted: Counted) -> None:
+    counted.office.place(lineItems=[{"offerId": "DG7GMGF0D7FV:0001:DG7GMGF0D6M0", "quantity": 1}])
+    counted.office.clock.forward(hours=26)
+    counted.begin()
+    work(counted, "look", order_key(CUSTOMER, "flow-1"))
+
+
 def nothing_due(counted: Counted) -> None:
     retry(counted)
     counted.begin()
@@ -326,49 +342,49 @@ def receipt_of_a_document(counted: Counted) -> None:
 ROUTES = [
     Route(
         "pair, sidecar last, both events together",
-        1,
+        2,
         1,
         "3 GET incoming, 1 GET ledger, 2 PUT ledger, 1 PUT receipts",
         sidecar_last,
     ),
     Route(
         "pair, sidecar first, both events together",
-        1,
+        2,
         1,
         "5 GET incoming, 2 PUT ledger, 2 PUT receipts",
         sidecar_first,
     ),
     Route(
         "pair, both there before the first of two events",
-        2,
+        3,
         1,
-        "4 GET incoming, 1 GET ledger, 3 PUT ledger, 1 GET receipts, 1 PUT receipts",
+        "4 GET incoming, 1 GET ledger, 2 PUT ledger, 1 GET receipts, 1 PUT receipts",
         both_there,
     ),
     Route(
         "pair with PO.pdf.json last, both events",
-        1,
+        2,
         1,
         "3 GET incoming, 1 GET ledger, 2 PUT ledger, 1 PUT receipts",
         appended_last,
     ),
     Route(
         "pair with PO.pdf.json first, both events",
-        1,
+        2,
         1,
         "9 GET incoming, 1 GET ledger, 3 PUT ledger, 2 PUT receipts",
         appended_first,
     ),
     Route(
         "set of three files, metadata.json last, four events",
-        1,
+        2,
         1,
         "7 GET incoming, 3 GET ledger, 5 PUT ledger, 1 PUT receipts",
         set_of_three,
     ),
     Route(
         "sidecar's event, 8 MiB or more to send",
-        1,
+        2,
         1,
         "2 GET incoming, 2 PUT ledger, 1 GET receipts, 2 PUT receipts",
         large,
@@ -377,28 +393,28 @@ ROUTES = [
         "sidecar's event again, after it was attached",
         1,
         0,
-        "2 GET incoming, 1 GET ledger, 1 PUT ledger, 1 GET receipts",
+        "2 GET incoming, 1 GET ledger, 1 GET receipts",
         sidecar_again,
     ),
     Route(
         "document's event again, after it was attached",
         1,
         0,
-        "2 GET incoming, 1 GET ledger, 1 PUT ledger, 1 GET receipts",
+        "2 GET incoming, 1 GET ledger, 1 GET receipts",
         document_again,
     ),
     Route(
         "same documents, attached before from another folder",
         1,
         0,
-        "2 GET incoming, 1 GET ledger, 1 PUT ledger, 1 GET receipts, 1 PUT receipts",
+        "2 GET incoming, 1 GET ledger, 1 GET receipts, 1 PUT receipts",
         from_another_folder,
     ),
     Route(
         "second submission of an order, both events of a pair",
+        2,
         1,
-        1,
-        "3 GET incoming, 2 GET ledger, 3 PUT ledger, 1 PUT receipts",
+        "3 GET incoming, 2 GET ledger, 2 PUT ledger, 1 PUT receipts",
         second_drop,
     ),
     Route("document's event, no sidecar yet", 0, 0, "1 GET incoming, 1 GET ledger", orphan),
@@ -425,21 +441,21 @@ ROUTES = [
     ),
     Route(
         "sidecar's event, throttled once, then attached",
-        1,
+        2,
         2,
         "3 GET incoming, 4 PUT ledger, 1 PUT receipts",
         throttled,
     ),
     Route(
         "sidecar's event, reply lost, found by asking",
-        2,
+        3,
         1,
         "2 GET incoming, 2 PUT ledger, 1 PUT receipts",
         reply_lost,
     ),
     Route(
         "both events of a pair whose order is busy",
-        1,
+        2,
         0,
         "3 GET incoming, 2 GET ledger, 1 PUT ledger, 1 PUT receipts",
         drop_behind,
@@ -448,7 +464,7 @@ ROUTES = [
     Route("... its message, the order is still busy", 0, 0, "1 GET ledger", drop_still_behind, queue=1),
     Route(
         "... its message, the order is free",
-        1,
+        2,
         1,
         "2 GET incoming, 1 GET ledger, 2 PUT ledger, 1 GET receipts, 1 PUT receipts",
         drop_not_behind_any_more,
@@ -467,11 +483,15 @@ ROUTES = [
         "1 GET ledger, 1 PUT ledger, 1 GET receipts, 1 PUT receipts",
         unknown_found,
     ),
+    Route(
+        "message of a look, documents were attached", 2, 0, "1 GET ledger, 1 PUT ledger", look_at_documents
+    ),
+    Route("message of a look, an order was placed", 1, 0, "2 GET ledger, 1 PUT ledger", look_at_an_order),
     Route("message of a record, nothing is due", 0, 0, "1 GET ledger", nothing_due),
-    Route("HTTP attach", 1, 1, "2 PUT ledger", attach_over_http),
-    Route("HTTP attach again (replayed)", 1, 0, "1 GET ledger, 1 PUT ledger", attach_over_http_again),
-    Route("HTTP attach, second submission of an order", 1, 1, "1 GET ledger, 3 PUT ledger", second_over_http),
-    Route("HTTP attach, the order is busy", 1, 0, "1 GET ledger, 1 PUT ledger", http_behind),
+    Route("HTTP attach", 2, 1, "2 PUT ledger", attach_over_http),
+    Route("HTTP attach again (replayed)", 1, 0, "1 GET ledger", attach_over_http_again),
+    Route("HTTP attach, second submission of an order", 2, 1, "1 GET ledger, 2 PUT ledger", second_over_http),
+    Route("HTTP attach, the order is busy", 2, 0, "1 GET ledger, 1 PUT ledger", http_behind),
     Route("GET attachments?submission=, done", 0, 0, "1 GET ledger", status_over_http),
     Route("GET attachments?submission=, not due yet", 0, 0, "1 GET ledger", status_of_an_open_one),
     Route("HTTP create order", 0, 1, "2 PUT ledger", create),
@@ -511,6 +531,8 @@ def test_a_sweep_does_not_read_what_was_done_before(counted: Counted) -> None:
     for _ in range(2):
         counted.office.clock.forward(hours=1)
         counted.office.sweep()
+    for key, _ in list(counted.services.ledger.looks(counted.office.clock.now())):
+        work(counted, "look", key)
 
     counted.begin()
     sweep(counted)
@@ -562,7 +584,7 @@ def test_a_sweep_hands_out_what_is_overdue_by_one_message_each_and_reads_none_of
     assert counted.queued() == 20 + 1  # before every 32 a look at how full the queue is
 
 
-IDLE_SWEEP = "1 LIST incoming, 1 FIND ledger, 1 GET ledger, 1 PUT ledger, 1 FIND receipts"
+IDLE_SWEEP = "1 LIST incoming, 2 FIND ledger, 1 GET ledger, 1 PUT ledger, 1 FIND receipts"
 
 
 def attached_pair(counted: Counted, stem: str, pdf: bytes = PDF) -> None:

@@ -38,7 +38,7 @@ def _executor(process: Process, ledger: LedgerStore, margin: timedelta) -> Execu
 
 
 def _ledger(process: Process, shelf: Shelf) -> LedgerStore:
-    return LedgerStore(PaperBlobs(process, shelf), "ledger", lambda key, due: None)
+    return LedgerStore(PaperBlobs(process, shelf), "ledger", lambda key, due: None, watches=False)
 
 
 def _told(outcome: Outcome, numbers: tuple[int, ...]) -> Told:
@@ -87,7 +87,7 @@ class AttachmentCase:
         """What a process does for a task, and tells; an error by its name."""
         executor = _executor(process, _ledger(process, shelf), self.margin)
         partner = PaperPartner(process, self._show)
-        services = self.services(executor, partner, self.delay, "POFiles", "TenderFiles")
+        services = self.services(executor, partner, self.delay, "POFiles", "TenderFiles", watches=False)
         process.sends = task.content
         try:
             if task.do == "work":

@@ -39,7 +39,7 @@ def test_an_order_is_not_sent_under_a_claim_that_has_expired(office: Office) -> 
 
 def test_documents_are_not_sent_under_a_claim_that_has_expired(office: Office) -> None:
     order = office.order()
-    own = attach(office, order, by=frozen(office, at=2)).submission  # the first is that of the list
+    own = attach(office, order, by=frozen(office, at=3)).submission  # after the list and the order
 
     assert (own.state, own.attempt) == (State.DONE, 2)
     assert "about to expire" in own.history[0]

@@ -132,7 +132,7 @@ def test_a_sweep_logs_how_much_is_open_and_how_old_the_oldest_is(
         told(office)
 
     lines = [json.loads(r.getMessage()) for r in caplog.records if r.name == "audit"]
-    found = {line["state"]: line for line in lines if line["event"] == "open work"}
+    found = {line["state"]: line for line in lines if "state" in line and line["event"] == "open work"}
     assert {state: line["count"] for state, line in found.items()} == {
         "waiting": 1, "submitting": 0, "retrying": 0, "review": 1,
     }  # fmt: skip

@@ -157,7 +157,7 @@ def test_what_a_record_does_not_tell_means_what_it_meant() -> None:
         (
             Record,
             {"v": 2, "kind": "order", "key": "k", "customerId": "c"},
-            {"order_id": "", "due": None, "submissions": {}},
+            {"order_id": "", "due": None, "submissions": {}, "orders": {}},
         ),
     ],
 )

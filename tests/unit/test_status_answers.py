@@ -12,6 +12,7 @@ import pytest
 from shared.core.errors import AppError
 from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import RecordedAnswer
+from shared.core.watched import WatchedOrder
 from shared.services.operation import Outcome
 from shared.web import responses
 from shared.web.problem import problem_of
@@ -51,6 +52,17 @@ def test_what_is_done_is_200_with_the_answer_that_it_got() -> None:
 
     assert (answer.status_code, json.loads(answer.get_body())) == (200, {"items": []})
     assert answer.headers["Idempotency-Replayed"] == "true"
+    assert "X-Order-Status" not in answer.headers
+
+
+def test_what_is_done_says_what_the_watch_knows_of_its_order() -> None:
+    kept = RecordedAnswer(status=201, body='{"id": "o", "status": "pending"}')
+    watched = WatchedOrder.begun("o", "pending", NOW).seen("o", "po_review_rejected", None, NOW)
+    answer = responses.status(outcome(State.DONE, answer=kept), URL, NOW, watched)
+
+    assert answer.headers["X-Order-Status"] == "po_review_rejected"
+    assert answer.headers["X-Next-Step"].startswith("place a new order")
+    assert json.loads(answer.get_body())["status"] == "pending"
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,9 @@ class ScriptedApp(WebServer):
         return 200, self._listing(request.query)
 
     def _listing(self, query: Mapping[str, str]) -> dict[str, Any]:
-        if "state" in query:
+        if "orderStatus" in query:
+            found = [one for one in self.items if one.get("order", {}).get("status") == query["orderStatus"]]
+        elif "state" in query:
             since = datetime.fromisoformat(query.get("since", "0001-01-01T00:00:00Z"))
             in_state = [item for item in self.items if item["state"] == query["state"]]
             found = [

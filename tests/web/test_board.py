@@ -126,6 +126,35 @@ def test_each_state_has_a_list_of_its_own(app: ScriptedApp, open_board: Callable
     tab.accessible()
 
 
+def test_orders_that_wait_for_documents_and_those_that_were_refused_have_lists_and_say_what_is_needed(
+    app: ScriptedApp, open_board: Callable[[str], Tab]
+) -> None:
+    waits = {"status": "pending_po_upload", "since": days_ago(4), "nextAction": "attach the purchase order"}
+    refused = {"status": "po_review_rejected", "since": days_ago(1), "nextAction": "place a new order"}
+    checkout = f"orders/{CUSTOMER}/{7:064x}"
+    app.items = [
+        item("placed", 1, kind="order", submission=checkout, order=waits, remedy="attach the purchase order"),
+        item("placed", 2, kind="order", submission=checkout, order=waits),
+        item("attached", 3, order=refused, decisions=[]),
+    ]
+    tab = open_board("#pending_po_upload")
+    first = card(tab, "Order order-1")
+    expect(first).to_contain_text("pending_po_upload")
+    expect(first).to_contain_text("4 days ago")
+    expect(first.get_by_text("attach the purchase order")).to_have_count(1)
+    expect(card(tab, "Order order-2")).to_contain_text("attach the purchase order")
+    expect(tab.page.locator("#list article")).to_have_count(2)
+    tab.accessible()
+    tab.tab_to("Documents refused")
+    tab.page.keyboard.press("Enter")
+    expect(card(tab, "Documents for order order-3")).to_contain_text("place a new order")
+    expect(tab.page.locator("#list article")).to_have_count(1)
+    expect(tab.page.locator("#tabs [aria-current=page]")).to_have_text("Documents refused")
+    app.items = []
+    tab.page.get_by_role("button", name="Refresh").click()
+    expect(tab.page.locator("#board-note")).to_have_text("No order whose purchase order was rejected.")
+
+
 @pytest.mark.parametrize("state", ["rejected", "retrying"])
 def test_a_list_that_nobody_empties_shows_the_last_14_days_and_says_so(
     app: ScriptedApp, open_board: Callable[[str], Tab], state: str

@@ -18,7 +18,11 @@ const NOTHING = {
   rejected: "Nothing was rejected in the last 14 days.",
   waiting: "Nothing waits for files.",
   submitting: "Nothing is being sent just now.",
+  pending_po_upload: "No order that the app looks at waits for its documents.",
+  po_review_rejected: "No order whose purchase order was rejected.",
 };
+/** Lists of orders, by their status at Partner Center. */
+const ORDERS = { pending_po_upload: "Orders that wait for documents", po_review_rejected: "Orders whose purchase order was rejected" };
 
 const list = byId("list");
 const note = byId("board-note");
@@ -31,6 +35,7 @@ function view() {
   const [state] = asked.keys();
   if (state === "order") return { title: "Submissions of one order", customer: asked.get("customer") ?? "", order: asked.get("order") ?? "" };
   if (state === "drop") return { title: "One drop", drop: asked.get("drop") ?? "" };
+  if (state in ORDERS) return { title: ORDERS[state], state };
   const known = state in NOTHING ? state : "review";
   const lately = LATELY.includes(known) ? ", of the last 14 days" : "";
   return { title: known[0].toUpperCase() + known.slice(1) + lately, state: known };
@@ -39,7 +44,8 @@ function view() {
 /** The address of the first page, and how its answer becomes items. */
 function source({ state, customer, order, drop }) {
   if (drop !== undefined) return { url: route("drops", ...drop.split("/")), items: (body) => [fromReceipt(body)] };
-  const query = new URLSearchParams(state ? { state } : { customerId: customer, orderId: order });
+  const listed = state in ORDERS ? { orderStatus: state } : { state };
+  const query = new URLSearchParams(state ? listed : { customerId: customer, orderId: order });
   if (LATELY.includes(state)) query.set("since", new Date(Date.now() - 14 * DAY).toISOString());
   return { url: `${config.api}/submissions?${query}`, items: (body) => body.items };
 }

@@ -6,15 +6,16 @@ import { facts, make, moment } from "../elements.js";
  * @typedef {{kind: "order" | "attachments" | "drop", state: string, submission?: string, drops?: string[], customerId?: string,
  *   orderId?: string, detail?: string, actor?: string, remedy?: string, errors?: {pointer: string, detail: string}[],
  *   since?: string, changed: string, nextAttempt?: string, attempts?: number, correlationId?: string, documents?: string[],
- *   waitingFor?: string[], decisions?: string[]}} Item docs/http.md has its members
+ *   waitingFor?: string[], decisions?: string[], order?: {status: string, since: string, looked?: string, nextAction?: string}}} Item
+ *   docs/http.md has its members
  */
 
 export const DECISIONS = { adopt: "Adopt", retry: "Retry", "send-again": "Send again", "give-up": "Give up" };
 const TURNS = { caller: "the caller", operator: "an operator", "partner admin": "the partner's administrator", microsoft: "Microsoft", nobody: "nobody" };
 const OPEN = ["retrying", "waiting"];
 
-/** What an item is known by from one look to the next. @param {Item} item */
-export const keyOf = (item) => item.submission ?? item.drops?.[0] ?? `${item.customerId}/${item.orderId}`;
+/** What an item is known by from one look to the next; one checkout can have several orders. @param {Item} item */
+export const keyOf = (item) => `${item.submission ?? item.drops?.[0] ?? item.customerId} ${item.orderId ?? ""}`;
 
 /** Whether the ledger has it tried now; else its drop can be looked at. @param {Item} item */
 export const canRetry = (item) => Boolean(item.kind !== "drop" && item.submission && item.decisions?.includes("retry"));
@@ -31,7 +32,7 @@ export function titleOf(item) {
  * @param {{decide: (item: Item, decision: string) => void, tryNow: (item: Item) => void}} actions
  */
 export function card(item, { decide, tryNow }) {
-  const { state, detail, actor, remedy, errors = [], decisions = [] } = item;
+  const { state, detail, actor, remedy, order, errors = [], decisions = [] } = item;
   const press = (part, text, act) => make("button", { type: "button", class: "quiet", "data-part": part, "aria-label": `${text}: ${titleOf(item)}`, onclick: act }, text);
   const open = OPEN.includes(state);
   const named = open ? [] : decisions.filter((one) => one in DECISIONS);
@@ -47,6 +48,9 @@ export function card(item, { decide, tryNow }) {
     facts([
       ["Whose turn", actor && (TURNS[actor] ?? actor)],
       ["Since", item.since && moment(item.since)],
+      ["Order status", order && order.status],
+      ["In it since", order && moment(order.since)],
+      ["Order needs", order && order.nextAction !== remedy && order.nextAction],
       ["Next attempt", item.nextAttempt && moment(item.nextAttempt)],
       ["Waits for", item.waitingFor],
       ["Documents", item.documents],
