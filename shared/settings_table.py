@@ -27,6 +27,9 @@ class Setting(NamedTuple):
     """What the value must look like: a name in FORMS."""
 
 
+AZURE_MONITOR = "azure-monitor"
+"""What TELEMETRY is where figures and spans are exported."""
+
 _GUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _HTTPS = "https://[a-z0-9.-]+(:(?!443($|[ ,]))[0-9]{1,5})?"
 _LOOPBACK = r"http://(localhost|127\.0\.0\.1|\[::1\])(:(?!80($|[ ,]))[0-9]{1,5})?"
@@ -59,6 +62,7 @@ FORMS = {
         " only on loopback), no usual port, no path, no slash at the end, no *",
     ),
     "authentication": ("keys|entra", "must be keys or entra"),
+    "telemetry": (f"off|{AZURE_MONITOR}", f"must be off or {AZURE_MONITOR}"),
     "part name": (
         r"[A-Za-z0-9._-]{1,64}",
         "must be 1 to 64 letters, digits, points, hyphens and underscores: other names get lost in multipart",
@@ -182,6 +186,13 @@ SETTINGS: tuple[Setting, ...] = (
         "JSON that binds the holders of app roles, and folders of dropped documents, to customers; without"
         " it, every caller may act for every customer",
     ),
+    Setting(
+        "TELEMETRY",
+        "off",
+        "`off`, or `azure-monitor`: figures and spans go to Application Insights, which costs each cold start"
+        " 0.2 s and 6 MiB (docs/operations.md)",
+        form="telemetry",
+    ),
     Setting("MAX_CALLS_IN_FLIGHT", "32", "most calls to Partner Center at once from one instance"),
 )
 
@@ -189,6 +200,11 @@ WORKER_SETTINGS = {"PYTHON_THREADPOOL_THREAD_COUNT": "144"}
 """Settings of the platform that belong to host.json: a thread for each of the 64 events, 64 messages and 8
 requests that one instance takes at once; Python's own default would carry 6 on two processors.
 https://learn.microsoft.com/en-us/azure/azure-functions/functions-app-settings#python_threadpool_thread_count"""
+
+TELEMETRY_SETTINGS = {"PYTHON_ENABLE_OPENTELEMETRY": "true"}
+"""What goes with TELEMETRY: the worker puts the host's trace context around each run of a function, so that
+our spans hang on the host's request. It configures nothing and sends nothing.
+https://github.com/Azure/azure-functions-python-worker/pull/1621"""
 
 DEFAULTS = {s.name: s.default for s in SETTINGS}
 """What a setting is when nobody gives it, by its name."""

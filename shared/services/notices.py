@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from shared import telemetry
 from shared.audit_log import log_event
 from shared.clock import Clock, Deadline
 from shared.core.errors import ConditionFailedError, StorageError
@@ -116,6 +117,8 @@ class Notices:
             count, since = self.listing.counted(state)
             oldest = (self.clock() - since).total_seconds() if since else 0
             log_event("open work", state=str(state), count=count, oldestSeconds=int(oldest))
+            telemetry.OPEN.record(count, state=str(state))
+            telemetry.OLDEST.record(int(oldest), state=str(state))
 
     def _news(self, since: datetime, now: datetime) -> Iterator[tuple[ReceiptState, datetime, Entry]]:
         """What came to a state that is told, and when."""
