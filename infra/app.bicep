@@ -17,8 +17,6 @@ param signInClientId string
 param settings object
 
 var names = loadJsonContent('names.json')
-// What goes with the setting TELEMETRY.
-var telemetry = (settings.?TELEMETRY ?? '') == names.telemetry.on ? names.telemetry.settings : {}
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' existing = {
   name: identityName
@@ -169,7 +167,7 @@ resource ftp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-04-01'
 resource appSettings 'Microsoft.Web/sites/config@2024-04-01' = {
   parent: site
   name: 'appsettings'
-  properties: union(toObject(filter(items(settings), entry => !empty(entry.value)), entry => entry.key, entry => entry.value), names.workerSettings, telemetry, {
+  properties: union(toObject(filter(items(settings), entry => !empty(entry.value)), entry => entry.key, entry => entry.value), names.workerSettings, {
     AUTHENTICATION: empty(signInClientId) ? 'keys' : 'entra'
     AzureWebJobsStorage__blobServiceUri: host.properties.primaryEndpoints.blob
     AzureWebJobsStorage__queueServiceUri: host.properties.primaryEndpoints.queue

@@ -17,14 +17,7 @@ import blob_trigger
 from local.stack import ROOT, upload_rule
 from shared.core.drop_rules import DOCUMENT_ENDING, SIDECAR_ENDING
 from shared.services.consents import FOLDER as CONSENTS
-from shared.settings_table import (
-    AZURE_MONITOR,
-    DEFAULTS,
-    DOCUMENT_STORAGE,
-    SETTINGS,
-    TELEMETRY_SETTINGS,
-    WORKER_SETTINGS,
-)
+from shared.settings_table import DEFAULTS, DOCUMENT_STORAGE, SETTINGS, WORKER_SETTINGS
 
 CONTAINERS = ("INCOMING_CONTAINER", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER")
 WIRED = frozenset(
@@ -89,7 +82,6 @@ def names() -> dict[str, Any]:
         "refreshTokenSecret": DEFAULTS["PARTNER_REFRESH_TOKEN_SECRET"],
         "functions": {"blob": _name(blob_trigger.blob_trigger), "work": _name(blob_trigger.work)},
         "workerSettings": WORKER_SETTINGS,
-        "telemetry": {"on": AZURE_MONITOR, "settings": TELEMETRY_SETTINGS},
         "requestsPerInstance": json.loads((ROOT / "host.json").read_text())["extensions"]["http"][
             "maxConcurrentRequests"
         ],

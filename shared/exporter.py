@@ -38,7 +38,6 @@ def _start() -> None:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
     # the role and the instance under which the host tells of the same app
     resource = Resource.create(
@@ -48,8 +47,7 @@ def _start() -> None:
         }
     )
     figures = PeriodicExportingMetricReader(AzureMonitorMetricExporter(disable_offline_storage=True))
-    # the default would drop what the host's trace context does not mark as sampled
-    tracing = TracerProvider(sampler=ALWAYS_ON, resource=resource)
+    tracing = TracerProvider(resource=resource)
     tracing.add_span_processor(BatchSpanProcessor(AzureMonitorTraceExporter(disable_offline_storage=True)))
     metrics.set_meter_provider(MeterProvider([figures], resource))
     trace.set_tracer_provider(tracing)

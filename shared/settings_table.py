@@ -201,11 +201,6 @@ WORKER_SETTINGS = {"PYTHON_THREADPOOL_THREAD_COUNT": "144"}
 requests that one instance takes at once; Python's own default would carry 6 on two processors.
 https://learn.microsoft.com/en-us/azure/azure-functions/functions-app-settings#python_threadpool_thread_count"""
 
-TELEMETRY_SETTINGS = {"PYTHON_ENABLE_OPENTELEMETRY": "true"}
-"""What goes with TELEMETRY: the worker puts the host's trace context around each run of a function, so that
-our spans hang on the host's request. It configures nothing and sends nothing.
-https://github.com/Azure/azure-functions-python-worker/pull/1621"""
-
 DEFAULTS = {s.name: s.default for s in SETTINGS}
 """What a setting is when nobody gives it, by its name."""
 

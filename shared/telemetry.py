@@ -28,6 +28,9 @@ SCOPE = "csp_orders"
 CORRELATION_ID = f"{SCOPE}.correlation_id"
 """Attribute of every span: the id that log lines, receipts, answers and Partner Center have as well."""
 OUTCOME = f"{SCOPE}.outcome"
+STATUS = f"{SCOPE}.status"
+"""The HTTP status of an answer. Azure Monitor's exporter drops http.response.status_code, or, beside
+http.request.method, names the span anew by a path with ids in it, or by none."""
 
 _SECONDS = (0.1, 0.3, 1, 3, 10, 30, 60, 120, 300, 600, 1800, 3600)
 """Bounds of histograms; 600 s is the objective for a receipt (docs/runbooks.md)."""

@@ -20,6 +20,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from shared import telemetry
 from shared.auth.mode import Mode, TokenSource
 from shared.clock import Deadline
 from shared.core.errors import NotAppliedError, RefusedError, ThrottledError, TokenError, TokenRejectedError
@@ -263,7 +264,7 @@ class PartnerCenter:
                     observed(call, ids) as step,
                     closing(self._transport.open(call, token, ids, deadline)) as response,
                 ):
-                    step.set("http.response.status_code", response.status)
+                    step.set(telemetry.STATUS, response.status)
                     return take(response)
             except ThrottledError as error:
                 self._throttle.note(call.customer, error.retry_after)

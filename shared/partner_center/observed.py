@@ -25,7 +25,6 @@ def observed(call: Call, ids: RequestIds) -> Iterator[telemetry.Step]:
     """Tell of one attempt of a call, whatever comes of it."""
     route, outcome = route_of(call.path), "ok"
     attributes = {
-        "http.request.method": call.method,
         "peer.service": "Partner Center",
         telemetry.CORRELATION_ID: ids.correlation_id,
         "csp_orders.request_id": ids.request_id,

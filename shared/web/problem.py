@@ -236,7 +236,7 @@ def problems(*roles: Role) -> Callable[[Handler], Handler]:
             try:
                 with telemetry.invocation(_name_of(handler), correlation_id()) as step:
                     answered = _answer(handler, req, roles)
-                    step.set("http.response.status_code", answered.status_code)
+                    step.set(telemetry.STATUS, answered.status_code)
                 more = {CORRELATION_HEADER: correlation_id(), **ANSWER_HEADERS, **answer_headers(req)}
                 answered.headers.update(more)
                 return answered

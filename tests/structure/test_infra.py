@@ -13,7 +13,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from local.infra import APART, LEFT_OUT, WIRED, files
-from shared.settings_table import AZURE_MONITOR, DEFAULTS, SETTINGS, TELEMETRY_SETTINGS, WORKER_SETTINGS
+from shared.settings_table import DEFAULTS, SETTINGS, WORKER_SETTINGS
 from tests.structure.bicep import INFRA, TEMPLATES, body, tree, undeclared
 from tests.structure.test_docs import ROOT, page
 
@@ -153,7 +153,7 @@ def test_a_setting_that_holds_json_has_a_parameter_of_its_own() -> None:
 
 
 def test_every_setting_of_the_table_is_wired_chosen_by_a_person_or_left_out() -> None:
-    chosen, worker, telemetry, wired = app_settings()
+    chosen, worker, wired = app_settings()
     given = set(wired) - PLATFORM
     from_a_person = {*PARAMETERS["settings"]["value"], *APART}
     table = {s.name for s in SETTINGS}
@@ -161,7 +161,6 @@ def test_every_setting_of_the_table_is_wired_chosen_by_a_person_or_left_out() ->
     assert "settings" in str(chosen)
     assert accessed(worker) == "names.workerSettings"
     assert NAMES["workerSettings"] == WORKER_SETTINGS
-    assert telemetry == "telemetry"
     assert set(wired) >= PLATFORM
     assert given == WIRED
     assert from_a_person == table - WIRED - LEFT_OUT
@@ -170,14 +169,12 @@ def test_every_setting_of_the_table_is_wired_chosen_by_a_person_or_left_out() ->
     assert {s.name for s in SETTINGS if s.secret} <= LEFT_OUT
 
 
-def test_telemetry_is_joined_to_the_hosts_where_it_is_switched_on_and_nowhere_else() -> None:
-    rule = "(settings.?TELEMETRY ?? '') == names.telemetry.on ? names.telemetry.settings : {}"
+def test_the_lines_that_the_alerts_count_are_written_down_by_the_host_and_by_nobody_else() -> None:
+    settings = (INFRA / "app.bicep").read_text() + json.dumps([NAMES, PARAMETERS])
 
-    assert f"var telemetry = {rule}\n" in (INFRA / "app.bicep").read_text()
-    assert NAMES["telemetry"] == {"on": AZURE_MONITOR, "settings": TELEMETRY_SETTINGS}
-    assert DEFAULTS["TELEMETRY"] != AZURE_MONITOR
-    assert [n for n in TELEMETRY_SETTINGS if f"`{n}=" not in page("docs/operations.md")] == []
-    assert "telemetryMode" not in HOST  # the alerts read what the host writes down of the log
+    assert DEFAULTS["TELEMETRY"] == "off"
+    assert "telemetryMode" not in HOST
+    assert not re.search("telemetryMode|PYTHON_APPLICATIONINSIGHTS|PYTHON_ENABLE_OPENTELEMETRY", settings)
 
 
 def test_the_settings_that_are_wired_take_their_names_from_the_code() -> None:
