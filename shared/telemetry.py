@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal
 from shared.settings_table import AZURE_MONITOR
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import CallbackOptions, Observation
     from opentelemetry.trace import Span
 
 SCOPE = "csp_orders"
@@ -176,6 +177,26 @@ def _bring_exporter() -> None:
         exporter.start()
 
 
+class _Latest:
+    """The latest values of a gauge, each to be told once. A gauge that is set and not observed would be told
+    again with every export: an instance that has swept once would tell its old count for ever."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: dict[tuple[str, ...], tuple[float, Mapping[str, str]]] = {}
+
+    def set(self, value: float, attributes: Mapping[str, str]) -> None:
+        with self._lock:
+            self._values[tuple(attributes.values())] = (value, attributes)
+
+    def take(self, options: CallbackOptions) -> Iterable[Observation]:
+        from opentelemetry.metrics import Observation
+
+        with self._lock:
+            taken, self._values = self._values, {}
+        return [Observation(*told) for told in taken.values()]
+
+
 @cache
 def _recorder(metric: Metric) -> Callable[[float, Mapping[str, str]], None]:
     from opentelemetry import metrics
@@ -184,6 +205,7 @@ def _recorder(metric: Metric) -> Callable[[float, Mapping[str, str]], None]:
     if metric.kind == "counter":
         return meter.create_counter(*words).add
     if metric.kind == "gauge":
-        # not an observable one: an instance that has swept once would tell its old count for ever
-        return meter.create_gauge(*words).set
+        latest = _Latest()
+        meter.create_observable_gauge(metric.name, [latest.take], *words[1:])
+        return latest.set
     return meter.create_histogram(*words, explicit_bucket_boundaries_advisory=_SECONDS).record
