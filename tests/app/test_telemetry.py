@@ -13,7 +13,18 @@ import pytest
 
 from local.stack import Plan
 from local.web import Request, Response, WebServer, json_response
-from shared.telemetry import CALLS, CORRELATION_ID, CREDENTIAL, DROP, METRICS, OUTCOME, STATUS, THROTTLED
+from shared.settings import Settings
+from shared.telemetry import (
+    CALLS,
+    CORRELATION_ID,
+    CREDENTIAL,
+    DROP,
+    METRICS,
+    OUTCOME,
+    POISON,
+    STATUS,
+    THROTTLED,
+)
 from tests.app.conftest import CUSTOMER, METADATA, PDF, App, app_on
 from tests.local.hosts import PATIENCE
 
@@ -42,6 +53,11 @@ class Ingestion:
 
     def figures(self) -> set[str]:
         return {metric["name"] for e in self.of("MetricData") for metric in e["data"]["baseData"]["metrics"]}
+
+    def poisoned(self) -> set[str]:
+        """The queues of which poison was told."""
+        found = [e["data"]["baseData"] for e in self.of("MetricData")]
+        return {f["properties"]["csp_orders.queue"] for f in found if f["metrics"][0]["name"] == POISON.name}
 
     def spans(self, correlation_id: str) -> dict[str, dict[str, Any]]:
         """The spans with that id, by their names: their data, and `tags`."""
@@ -123,8 +139,10 @@ def test_every_figure_arrives_that_there_is_something_to_tell_of(watched: App, t
     attached(watched)
     run(watched, "sweep", input="")
     run(watched, "work_poisoned", input='{"kind": "drop", "name": "none.json"}')
+    event = {"ContainerName": Settings.read(watched.stack.settings).storage.incoming, "BlobName": "none.json"}
+    run(watched, "poisoned", input=json.dumps(event))
     expected = {metric.name for metric in METRICS} - {CREDENTIAL.name, THROTTLED.name}
-    wait_for(lambda: expected <= told.figures())
+    wait_for(lambda: expected <= told.figures() and {"events", "work"} <= told.poisoned())
 
     assert told.figures() - expected <= {THROTTLED.name, "_OTELRESOURCE_"}
     by = {
