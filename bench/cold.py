@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from uuid import UUID
 
 import requests
 
@@ -30,8 +31,20 @@ CASES = {
     "azure.functions, blob binding": "import azure.functions, azurefunctions.extensions.bindings.blob",
     "function_app": "import function_app",
     "function_app, and its services built": "import function_app\nfunction_app.services()",
+    "... and what TELEMETRY brings": "import function_app\nfunction_app.services()\n"
+    "from shared import exporter\nexporter.start()",
 }
-ASKED = ("msal", "azure.identity", "azure.keyvault", "aiohttp", "pydantic", "azure.storage.blob")
+ASKED = (
+    "msal",
+    "opentelemetry",
+    "azure.identity",
+    "azure.keyvault",
+    "aiohttp",
+    "pydantic",
+    "azure.storage.blob",
+)
+NOWHERE = f"InstrumentationKey={UUID(int=1)};IngestionEndpoint=http://127.0.0.1:9/"
+"""A connection string of an Application Insights that there is not."""
 ROUNDS = 9
 
 
@@ -67,7 +80,11 @@ def _brings(code: str) -> str:
 
 
 def _python(code: str) -> str:
-    env = {"PYTHONPATH": str(ROOT), **parts.settings("UseDevelopmentStorage=true", "http://127.0.0.1:9")}
+    env = {
+        "PYTHONPATH": str(ROOT),
+        "APPLICATIONINSIGHTS_CONNECTION_STRING": NOWHERE,
+        **parts.settings("UseDevelopmentStorage=true", "http://127.0.0.1:9"),
+    }
     return subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
     ).stdout

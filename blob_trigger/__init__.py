@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import azure.functions as func
 import azurefunctions.extensions.bindings.blob as blob
 
+from shared import telemetry
 from shared.container import services
 from shared.core.access import Role
 from shared.core.errors import NotConfiguredError
@@ -56,7 +57,10 @@ def blob_trigger(client: blob.BlobClient) -> None:
     which a redelivery may cure, NotConfiguredError, and nothing else."""
     if client.container_name == _CONTAINER:  # with Event Grid the path is no filter
         correlation_id = str(uuid.uuid4())
-        with _told_in_a_receipt(client.blob_name, correlation_id):
+        with (
+            telemetry.invocation("blob_trigger", correlation_id),
+            _told_in_a_receipt(client.blob_name, correlation_id),
+        ):
             services().drops.handle_blob_event(client.blob_name, correlation_id)
 
 
@@ -65,9 +69,12 @@ def blob_trigger(client: blob.BlobClient) -> None:
 def sweep(timer: func.TimerRequest) -> None:
     """Tell people what is theirs, then hand out, as messages on the work queue, what no event brings forward
     any more."""
-    s = services()
-    s.notices.run(s.deadline())
-    s.sweep.run(str(uuid.uuid4()), s.sweep_deadline())
+    correlation_id = str(uuid.uuid4())
+    with telemetry.invocation("sweep", correlation_id):
+        s = services()
+        s.notices.run(s.deadline())
+        s.sweep.run(correlation_id, s.sweep_deadline())
+        s.record_credentials()
 
 
 @bp.function_name("poisoned")
@@ -78,21 +85,29 @@ def poisoned(message: func.QueueMessage) -> None:
     if event.get("ContainerName") != _CONTAINER:
         logging.warning("a poison message for another container: %s", event.get("ContainerName"))
         return
-    services().drops.process_or_report(str(event["BlobName"]), str(uuid.uuid4()))
+    correlation_id = str(uuid.uuid4())
+    with telemetry.invocation("poisoned", correlation_id):
+        telemetry.POISON.record(1, queue="events")
+        services().drops.process_or_report(str(event["BlobName"]), correlation_id)
 
 
 @bp.function_name("work")
 @bp.queue_trigger(arg_name="message", queue_name=_QUEUE, connection=DOCUMENT_STORAGE)
 def work(message: func.QueueMessage) -> None:
     """Do one piece of work that was handed out. Raises StorageError, which a redelivery may cure."""
-    services().worker.work(message.get_body().decode("utf-8", "replace"), str(uuid.uuid4()))
+    correlation_id = str(uuid.uuid4())
+    with telemetry.invocation("work", correlation_id):
+        services().worker.work(message.get_body().decode("utf-8", "replace"), correlation_id)
 
 
 @bp.function_name("work_poisoned")
 @bp.queue_trigger(arg_name="message", queue_name=f"{_QUEUE}-poison", connection=DOCUMENT_STORAGE)
 def work_poisoned(message: func.QueueMessage) -> None:
     """A piece of work failed five times: say so in the receipts that it concerns."""
-    services().worker.bury(message.get_body().decode("utf-8", "replace"), str(uuid.uuid4()))
+    correlation_id = str(uuid.uuid4())
+    with telemetry.invocation("work_poisoned", correlation_id):
+        telemetry.POISON.record(1, queue="work")
+        services().worker.bury(message.get_body().decode("utf-8", "replace"), correlation_id)
 
 
 @bp.function_name("get_drop")

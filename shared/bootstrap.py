@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from shared import telemetry
 from shared.auth.claims import is_for
 from shared.auth.mode import TokenSource, UserTokenSource
 from shared.clock import Clock, Deadline
@@ -82,6 +83,13 @@ class Services:
     def deadline(self) -> Deadline:
         """The deadline of a request that begins now."""
         return Deadline.after(self.settings.limits.request_seconds)
+
+    def record_credentials(self) -> None:
+        """Record how many days the credentials have left, while somebody listens. Nothing raises."""
+        if telemetry.somebody_listens():
+            from shared.auth.ends import record_ends
+
+            record_ends(self.settings.identity, _now())
 
     def sweep_deadline(self) -> Deadline:
         """The deadline of a sweep that begins now."""

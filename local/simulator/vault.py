@@ -64,11 +64,11 @@ class Vault(WebServer):
         return json_response(200, self._bundle(name))
 
     def _bundle(self, name: str) -> dict[str, object]:
-        now = int(time.time())
+        now, end = int(time.time()), self.expiries.get(name)
         return {
             "value": self.latest(name),
             "id": f"{self.url}/secrets/{name}/{secrets.token_hex(16)}",
-            "attributes": {"enabled": True, "created": now, "updated": now},
+            "attributes": {"enabled": True, "created": now, "updated": now} | ({"exp": end} if end else {}),
         }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from shared.auth.secret import Secret
@@ -19,7 +19,9 @@ from shared.core.errors import TokenError
 from shared.settings import IdentitySettings
 
 if TYPE_CHECKING:
-    from azure.keyvault.secrets import SecretClient
+    from azure.keyvault.secrets import KeyVaultSecret, SecretClient
+
+T = TypeVar("T")
 
 LIFETIME = timedelta(days=90)
 """How long Entra keeps a refresh token that is not used. Written as the secret's expiry, which blocks nothing
@@ -58,16 +60,20 @@ class VaultStore:
 
         self._ask("written", put)
 
+    def ends(self) -> datetime | None:
+        """When the secret's latest version ends; None when the vault has no such secret, or knows no end."""
+
+        def look(client: SecretClient) -> datetime | None:
+            stored = _stored(client, self._name)
+            return stored.properties.expires_on if stored else None
+
+        return self._ask("read", look)
+
     def _get(self, client: SecretClient) -> Secret | None:
-        from azure.core.exceptions import ResourceNotFoundError
+        stored = _stored(client, self._name)
+        return Secret(stored.value) if stored and stored.value else None
 
-        try:
-            stored = Secret(client.get_secret(self._name).value or "")
-        except ResourceNotFoundError:
-            return None
-        return stored if stored.reveal() else None
-
-    def _ask(self, done: str, action: Callable[[SecretClient], Secret | None]) -> Secret | None:
+    def _ask(self, done: str, action: Callable[[SecretClient], T]) -> T:
         from azure.core.exceptions import AzureError
 
         fault: Exception
@@ -102,6 +108,15 @@ class VaultStore:
             ) as client,
         ):
             yield client
+
+
+def _stored(client: SecretClient, name: str) -> KeyVaultSecret | None:
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        return client.get_secret(name)
+    except ResourceNotFoundError:
+        return None
 
 
 def _failure(name: str, done: str, fault: Exception) -> TokenError:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from shared.core.conclusions import GIVE_UP, hours
 from shared.core.errors import AppError
 from shared.core.ledger import Record, State, Submission
-from shared.core.moments import iso_moment
+from shared.core.moments import LONG_AGO, iso_moment
 from shared.core.order_statuses import meaning
 from shared.core.receipt_parts import (
     OrderNow,
@@ -87,6 +87,23 @@ def supersedes(new: Receipt, there: Receipt | None) -> bool:
 def _seen_later(new: OrderNow | None, there: OrderNow | None) -> bool:
     """Whether a receipt tells a later look at its order than the one that lies there."""
     return new is not None and (there is None or (new.looked or "") > (there.looked or ""))
+
+
+FINAL = (ReceiptState.ATTACHED, ReceiptState.REJECTED, ReceiptState.REVIEW)
+"""States in which the application has done what it can."""
+
+
+def seconds_to_receipt(receipt: Receipt, there: Receipt | None) -> float | None:
+    """How long a drop waited for its receipt, in seconds; None for one that is not the first final receipt of
+    these inputs (it replaces `there`), or that tells of no drop."""
+    changed = iso_moment(receipt.body.changed or "")
+    inputs = (receipt.seen, receipt.sidecar_etag)
+    told = there and there.state in FINAL and (there.seen, there.sidecar_etag) == inputs
+    if told or changed is None or receipt.state not in FINAL:
+        return None
+    if receipt.unclaimed or receipt.seen == LONG_AGO:
+        return None
+    return max(0.0, (changed - receipt.seen).total_seconds())
 
 
 MOST_PREVIOUS = 10

@@ -20,6 +20,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from shared import telemetry
 from shared.auth.mode import Mode, TokenSource
 from shared.clock import Deadline
 from shared.core.errors import (
@@ -34,6 +35,7 @@ from shared.core.strict_json import dumps
 from shared.partner_center.body import BytesBody
 from shared.partner_center.listing import MAX_LIST, Keep, Page, read_list, read_page
 from shared.partner_center.multipart import MultipartBody
+from shared.partner_center.observed import observed
 from shared.partner_center.reply import failure, interpret, support_ids
 from shared.partner_center.throttle import Throttle
 from shared.partner_center.transport import MAX_REPLY, OpenResponse, Transport
@@ -314,7 +316,11 @@ class PartnerCenter:
         with self._place(deadline):
             self._throttle.check(call.customer)
             try:
-                with closing(self._transport.open(call, token, ids, deadline)) as response:
+                with (
+                    observed(call, ids) as step,
+                    closing(self._transport.open(call, token, ids, deadline)) as response,
+                ):
+                    step.set(telemetry.STATUS, response.status)
                     return take(response)
             except ThrottledError as error:
                 self._throttle.note(call.customer, error.retry_after)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from shared import telemetry
 from shared.audit_log import log_event
 from shared.clock import Clock, Deadline
 from shared.core.errors import ConditionFailedError, StorageError
@@ -123,6 +124,8 @@ class Notices:
             count, since = self.listing.counted(state)
             oldest = (self.clock() - since).total_seconds() if since else 0
             log_event("open work", state=str(state), count=count, oldestSeconds=int(oldest))
+            telemetry.OPEN.record(count, state=str(state))
+            telemetry.OLDEST.record(int(oldest), state=str(state))
         for status in (s for s, meant in STATUSES.items() if self.orders and not meant.final):
             count, since = self.listing.counted_orders(status)
             oldest = (self.clock() - since).total_seconds() if since else 0

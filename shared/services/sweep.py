@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from shared import telemetry
 from shared.audit_log import log_event
 from shared.clock import Clock, Deadline
 from shared.core.drop_rules import (
@@ -111,6 +112,10 @@ class Sweep:
 
     def run(self, correlation_id: str, deadline: Deadline) -> dict[str, int]:
         """Hand out what is due, and say how much of what it was. Raises StorageError when storage is down."""
+        with telemetry.SWEEP.timed():
+            return self._run(correlation_id, deadline)
+
+    def _run(self, correlation_id: str, deadline: Deadline) -> dict[str, int]:
         counts: Counter[str] = Counter(dict.fromkeys(("records", "drops", "listed", "blobs", "failed"), 0))
         moment = self.clock() - OVERDUE
         kinds: list[tuple[Kind, Callable[[datetime], Iterable[str]]]] = [

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from shared import telemetry
 from shared.core.errors import ConditionFailedError, StorageError
 from shared.core.listing import receipt_since, state_in, tag_of
 from shared.core.receipt_parts import Receipt, ReceiptState, VersionedReceipt, load_receipt
-from shared.core.receipt_rules import supersedes, with_previous
+from shared.core.receipt_rules import seconds_to_receipt, supersedes, with_previous
 from shared.storage.blobs import BlobStore, stamp
 
 _TRIES = 10
@@ -104,6 +105,9 @@ class ReceiptStore:
             tags=tags,
             if_tags=f"\"waiting\" = '{over}'" if over else "",
         )
+        took = seconds_to_receipt(receipt, kept)
+        if took is not None:
+            telemetry.DROP.record(took, state=str(receipt.state))
 
 
 def _waiting_tag(receipt: Receipt) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 import azure.functions as func
 
+from shared import telemetry
 from shared.audit_log import log_event
 from shared.core.access import Role
 from shared.core.errors import (
@@ -249,7 +250,9 @@ def problems(*roles: Role) -> Callable[[Handler], Handler]:
         def answer(req: func.HttpRequest) -> func.HttpResponse:
             token = _current.set(_inbound(req) or str(uuid.uuid4()))
             try:
-                answered = _answer(handler, req, roles)
+                with telemetry.invocation(_name_of(handler), correlation_id()) as step:
+                    answered = _answer(handler, req, roles)
+                    step.set(telemetry.STATUS, answered.status_code)
                 more = {CORRELATION_HEADER: correlation_id(), **ANSWER_HEADERS, **answer_headers(req)}
                 answered.headers.update(more)
                 return answered
@@ -261,8 +264,12 @@ def problems(*roles: Role) -> Callable[[Handler], Handler]:
     return wrap
 
 
+def _name_of(handler: Handler) -> str:
+    return getattr(handler, "__name__", "handler")
+
+
 def _answer(handler: Handler, req: func.HttpRequest, roles: Sequence[Role]) -> func.HttpResponse:
-    name = getattr(handler, "__name__", "handler")
+    name = _name_of(handler)
     try:
         if not _HOST.fullmatch(str(req.headers.get("host", "localhost"))):
             # it stands in every Location

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from pathlib import Path
+
+import pytest
 
 from bench import parts
 
@@ -44,6 +47,7 @@ def test_importing_the_app_brings_nothing_that_only_a_first_call_needs() -> None
         "azure.keyvault",
         "aiohttp",
         "azure.storage.blob.aio",
+        "opentelemetry",
         "pydantic",
         "shared.auth.source",
         "shared.partner_center",
@@ -53,6 +57,21 @@ def test_importing_the_app_brings_nothing_that_only_a_first_call_needs() -> None
         "hypothesis",
     ):
         assert not of(package, app), package
+
+
+def test_while_nobody_listens_telemetry_imports_nothing_whatever_is_told() -> None:
+    modules = imported_by(
+        "import function_app\n"
+        "from shared import telemetry\n"
+        "with telemetry.invocation('work', 'id') as run, telemetry.span('call', {}, client=True) as call:\n"
+        "    for metric in telemetry.METRICS: metric.record(1, **dict.fromkeys(metric.attributes, 'x'))\n"
+        "    run.set('a', 1); call.set('a', 1)\n"
+        "import shared.bootstrap, shared.auth.source, shared.partner_center.client"
+    )
+
+    assert (
+        of("opentelemetry", modules) | of("azure.monitor", modules) | of("shared.exporter", modules) == set()
+    )
 
 
 def test_what_a_token_needs_is_there_when_it_is_asked_for() -> None:
@@ -65,6 +84,41 @@ def test_the_deployed_packages_do_not_bring_aiohttp() -> None:
     wanted = (ROOT / "requirements.txt").read_text().lower()
 
     assert "aio" not in wanted
+
+
+@pytest.mark.parametrize(
+    ("connection", "said"),
+    [
+        ("", "telemetry is not exported (ValueError): see APPLICATIONINSIGHTS_CONNECTION_STRING"),
+        ("InstrumentationKey=hunter2;IngestionEndpoint=http://127.0.0.1:9/", "(ValueError)"),
+        (f"InstrumentationKey={uuid.UUID(int=1)};IngestionEndpoint=http://127.0.0.1:9/", ""),
+    ],
+)
+def test_an_exporter_that_cannot_be_had_is_logged_once_and_keeps_nobody_from_working(
+    connection: str, said: str
+) -> None:
+    env = {"TELEMETRY": "azure-monitor", "APPLICATIONINSIGHTS_CONNECTION_STRING": connection}
+    done = subprocess.run(
+        [sys.executable, "-c", RUNS], cwd=ROOT, env=env, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == ["8", "0"]  # no handler takes a line of the log to anywhere else
+    assert done.stderr.count("telemetry is not exported") == (1 if said else 0)
+    assert said in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+RUNS = """
+import logging, os
+from concurrent.futures import ThreadPoolExecutor
+from shared import telemetry
+def run(number):
+    with telemetry.invocation("work", str(number)):
+        return 1
+with ThreadPoolExecutor(8) as pool:
+    print(sum(pool.map(run, range(8))), len(logging.getLogger().handlers), flush=True)
+os._exit(0)  # nobody is there to take what is left
+"""
 
 
 def test_first_calls_that_come_together_share_one_set_of_services() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from shared.settings import Settings
 from shared.settings_table import SETTINGS
+from shared.telemetry import METRICS, SCOPE
 from shared.web.problem import PROBLEMS
 from tests.structure.test_architecture import FUNCTIONS
 
@@ -38,9 +39,21 @@ def problems_table() -> str:
     return "\n".join(rows)
 
 
+def figures_table() -> str:
+    rows = ["| figure | kind | unit | by | meaning |", "| --- | --- | --- | --- | --- |"]
+    for m in METRICS:
+        by = ", ".join(f"`{SCOPE}.{name}`" for name in m.attributes)
+        rows.append(f"| `{m.name}` | {m.kind} | `{m.unit}` | {by} | {m.meaning} |")
+    return "\n".join(rows)
+
+
 @pytest.mark.parametrize(
     ("where", "name", "table"),
-    [("docs/settings.md", "settings", settings_table()), ("docs/http.md", "problems", problems_table())],
+    [
+        ("docs/settings.md", "settings", settings_table()),
+        ("docs/http.md", "problems", problems_table()),
+        ("docs/operations.md", "figures", figures_table()),
+    ],
 )
 def test_a_table_of_the_pages_is_what_the_code_says(where: str, name: str, table: str) -> None:
     found = re.search(rf"<!-- {name} -->\n(.*?)\n?<!-- /{name} -->", page(where), re.DOTALL)

@@ -169,6 +169,14 @@ def test_every_setting_of_the_table_is_wired_chosen_by_a_person_or_left_out() ->
     assert {s.name for s in SETTINGS if s.secret} <= LEFT_OUT
 
 
+def test_the_lines_that_the_alerts_count_are_written_down_by_the_host_and_by_nobody_else() -> None:
+    settings = (INFRA / "app.bicep").read_text() + json.dumps([NAMES, PARAMETERS])
+
+    assert DEFAULTS["TELEMETRY"] == "off"
+    assert "telemetryMode" not in HOST
+    assert not re.search("telemetryMode|PYTHON_APPLICATIONINSIGHTS|PYTHON_ENABLE_OPENTELEMETRY", settings)
+
+
 def test_the_settings_that_are_wired_take_their_names_from_the_code() -> None:
     *_, wired = app_settings()
     named = {n: accessed(v) for n, v in wired.items() if accessed(v).startswith("names.")}

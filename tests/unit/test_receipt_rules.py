@@ -30,8 +30,9 @@ from shared.core.drop_rules import (
 )
 from shared.core.errors import Violation
 from shared.core.models import Role
-from shared.core.receipt_parts import Receipt, ReceiptBody, ReceiptState
-from shared.core.receipt_rules import supersedes, with_previous
+from shared.core.moments import LONG_AGO
+from shared.core.receipt_parts import FileEntry, Receipt, ReceiptBody, ReceiptState
+from shared.core.receipt_rules import seconds_to_receipt, supersedes, with_previous
 
 # --- names --------------------------------------------------------------------------------------------------
 
@@ -473,3 +474,35 @@ def test_what_was_attached_before(says: str, there: Receipt, previous: list[str]
     assert ([one.submission for one in body.previous] or None) == previous
     assert ("previous" in body.to_json()) is (previous is not None)
     assert all([file.file_name for file in one.files or ()] != ["old"] for one in body.previous)
+
+
+# --- how long a drop waited for its receipt -----------------------------------------------------------------
+
+
+def final(
+    state: ReceiptState, *, took: int = 40, seen: datetime = NOW, etag: str = "1", **body: Any
+) -> Receipt:
+    changed = (NOW + timedelta(seconds=took)).isoformat()
+    return Receipt("a.json", state, seen, etag, ReceiptBody(changed=changed, **body))
+
+
+@pytest.mark.parametrize(
+    ("receipt", "there", "seconds"),
+    [
+        (final(ReceiptState.ATTACHED), None, 40),
+        (final(ReceiptState.REJECTED), final(ReceiptState.RETRYING), 40),
+        (final(ReceiptState.REVIEW), final(ReceiptState.REJECTED, etag="0"), 40),
+        (final(ReceiptState.ATTACHED), final(ReceiptState.ATTACHED, seen=NOW - timedelta(1)), 40),
+        (final(ReceiptState.ATTACHED, took=-1), None, 0),  # storage tells times to the second
+        (final(ReceiptState.ATTACHED), final(ReceiptState.REVIEW), None),
+        (final(ReceiptState.WAITING), None, None),
+        (final(ReceiptState.RETRYING), None, None),
+        (final(ReceiptState.REVIEW, seen=LONG_AGO), None, None),
+        (final(ReceiptState.REVIEW, etag="", files=(FileEntry(file_name="a.pdf", etag="0"),)), None, None),
+        (Receipt("a.json", ReceiptState.ATTACHED, NOW, "1", ReceiptBody()), None, None),
+    ],
+)
+def test_the_first_final_receipt_of_a_drop_tells_how_long_it_waited(
+    receipt: Receipt, there: Receipt | None, seconds: int | None
+) -> None:
+    assert seconds_to_receipt(receipt, there) == seconds
