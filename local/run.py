@@ -66,6 +66,12 @@ Try it in another terminal. Paste these lines in their order:
     -H 'Content-Type: application/json' \\
     -d '{{"lineItems": [{{"offerId": "{offer}", "quantity": 7}}]}}'
 
+  # buy through a cart whose reply is lost twice: the application asks again at once, and buys once
+  call $SIM/faults -d '[{{"on": "POST checkout", "times": 2, "do": {{"kind": "lose_reply"}}}}]'
+  call $API/customers/$CUSTOMER/checkouts -H 'Idempotency-Key: try-3' \\
+    -H 'Content-Type: application/json' \\
+    -d '{{"lineItems": [{{"catalogItemId": "{offer}", "quantity": 2, "billingCycle": "one_time"}}]}}'
+
   # throttle a third of all requests; let lists show an order a minute late; end both and forget all orders
   call $SIM/faults -d '{{"seed": 1, "rates": {{"throttle": 0.33}}}}'
   call $SIM/config -d '{{"list_lag": 60}}'

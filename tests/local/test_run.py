@@ -116,6 +116,7 @@ def test_every_printed_line_works_and_the_console_says_what_it_did(run: Run) -> 
     assert order
     assert '"state": "attached"' in done.stdout
     assert '"quantity": 7, "subscriptionId"' in done.stdout
+    assert '"orderErrors":[]' in done.stdout
     eventually(lambda: [line for line in run.lines if "fault lose_reply" in line])
     shown = "".join(run.lines)
     assert re.search(rf"^\S+ host-1: order done, {order[1]}, accepted$", shown, re.MULTILINE)

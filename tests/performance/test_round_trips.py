@@ -19,6 +19,7 @@ from shared.services.bell import Kind, Message
 from shared.services.orders import order_key
 from tests.performance.conftest import Counted
 from tests.services.conftest import CUSTOMER, PDF
+from tests.services.test_checkouts import check_out
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 OTHERS = [10, 300]
@@ -327,6 +328,17 @@ def create_again(counted: Counted) -> None:
     counted.office.place(by=counted.services)
 
 
+def through_a_cart(counted: Counted) -> None:
+    counted.begin()
+    check_out(counted.office, by=counted.services)
+
+
+def through_a_cart_again(counted: Counted) -> None:
+    check_out(counted.office, by=counted.services)
+    counted.begin()
+    check_out(counted.office, by=counted.services)
+
+
 def receipt_of_a_sidecar(counted: Counted) -> None:
     sidecar_last(counted)
     counted.begin()
@@ -496,6 +508,8 @@ ROUTES = [
     Route("GET attachments?submission=, not due yet", 0, 0, "1 GET ledger", status_of_an_open_one),
     Route("HTTP create order", 0, 1, "2 PUT ledger", create),
     Route("HTTP create order again (replayed)", 0, 0, "1 GET ledger, 1 PUT ledger", create_again),
+    Route("HTTP checkout", 0, 2, "1 GET ledger, 2 PUT ledger", through_a_cart),
+    Route("HTTP checkout again (replayed)", 0, 0, "1 GET ledger", through_a_cart_again),
     Route("GET drops, by the sidecar's path", 0, 0, "1 GET receipts", receipt_of_a_sidecar),
     Route("GET drops, by the document's path", 0, 0, "1 GET ledger, 1 GET receipts", receipt_of_a_document),
 ]

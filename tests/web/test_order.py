@@ -20,6 +20,7 @@ from tests.web.conftest import Tab
 
 RESELLER = "5f1cdd3e-6a30-4a9f-8f5c-27a1b5c6d0f4"
 OFFER = "DG7GMGF0D7FV:0001:DG7GMGF0D7FV"
+LICENCES = "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P"
 
 
 def pdf(name: str, size: int) -> FilePayload:
@@ -53,6 +54,7 @@ def simulate(app: App, what: str, body: Any) -> None:
 
 
 def fill_order(tab: Tab, quantity: str = "5") -> None:
+    tab.page.get_by_label("As a direct order").check()
     tab.page.locator("#order-customer").fill(CUSTOMER)
     tab.page.get_by_label("Offer ID").fill(OFFER)
     tab.page.get_by_label("Quantity").fill(quantity)
@@ -64,6 +66,22 @@ def press(tab: Tab, name: str) -> None:
 
 def place(tab: Tab) -> None:
     press(tab, "Place the order")
+
+
+def fill_cart(tab: Tab, *lines: tuple[str, str]) -> None:
+    """A cart of these lines: item and billing cycle."""
+    tab.page.locator("#order-customer").fill(CUSTOMER)
+    for number, (item, cycle) in enumerate(lines):
+        if number:
+            press(tab, "Add a line")
+        group = tab.page.get_by_role("group", name=f"Line {number + 1}")
+        group.get_by_label("Catalog item ID").fill(item)
+        group.get_by_label("Quantity").fill(str(number + 1))
+        group.get_by_label("Billing cycle").select_option(cycle)
+
+
+def check_out(tab: Tab) -> None:
+    press(tab, "Check out the cart")
 
 
 def placed(tab: Tab) -> None:
@@ -103,8 +121,10 @@ def test_by_keyboard_alone_an_order_is_placed_and_gets_its_documents_once(app: A
     tab.page.keyboard.press("Enter")
     tab.type_into("Customer ID", CUSTOMER)
     tab.type_into("Indirect reseller ID", RESELLER.upper())
-    tab.type_into("Offer ID", OFFER)
+    tab.type_into("Catalog item ID", OFFER)
     tab.type_into("Quantity", "5")
+    tab.type_into("Billing cycle", "One time")
+    tab.tab_to("Check out the cart")
     tab.page.keyboard.press("Enter")
     placed(tab)
     expect(tab.page.locator("#order-note")).to_be_focused()
@@ -260,6 +280,129 @@ def test_after_a_refusal_the_corrected_order_is_a_new_request(app: App, at_order
 
     (order,) = app.seen()["orders"]
     assert first_line(app, order["id"])["quantity"] == 7
+
+
+def test_a_cart_becomes_orders_and_each_that_waits_gets_its_documents(app: App, at_order: Tab) -> None:
+    page = at_order.page
+    fill_cart(at_order, (LICENCES, "annual"), (OFFER, "one_time"), (OFFER, "monthly"))
+    at_order.accessible()
+    check_out(at_order)
+    page.get_by_role("heading", name="3 orders are placed").wait_for()
+    expect(page.locator("#order-note")).to_be_focused()
+    lines = page.get_by_role("list", name="What became of each line").get_by_role("listitem")
+    orders = {
+        (line["offerId"], order["billingCycle"]): order["id"]
+        for order in (app.http.get(f"{app.orders_url()}/{one['id']}").json() for one in app.seen()["orders"])
+        for line in order["lineItems"]
+    }
+    done, *waiting = orders[LICENCES, "annual"], orders[OFFER, "one_time"], orders[OFFER, "monthly"]
+    for number, order in enumerate((done, *waiting)):
+        expect(lines.nth(number)).to_contain_text(order)
+    expect(page.get_by_role("button", name=f"Attach documents to order {done}")).to_have_count(0)
+    expect(page.locator("#order")).to_have_value(waiting[0])
+    at_order.accessible()
+
+    fill_documents(at_order, waiting[0], pdf("First.pdf", 5000))
+    page.get_by_role("button", name=f"Attach documents to order {waiting[1]}").click()
+    note = page.locator("#documents-note")
+    expect(note).to_contain_text(f"First attach the files that are chosen for order {waiting[0]}")
+    expect(note).to_be_focused()
+    press(at_order, "Attach the documents")
+    attached(at_order)
+    page.reload()
+    at_order.use_key(app.stack.hosts[0].key)
+    expect(page.get_by_role("list", name="Orders that wait")).to_contain_text("Documents are attached")
+    page.get_by_role("button", name=f"Attach documents to order {waiting[1]}").click()
+    expect(page.get_by_label("Customer price")).to_be_focused()
+    fill_documents(at_order, waiting[1], pdf("Second.pdf", 6000))
+    press(at_order, "Attach the documents")
+    attached(at_order)
+    expect(page.get_by_role("list", name="Orders that wait").get_by_role("button")).to_have_count(0)
+
+    assert [names(app, order) for order in waiting] == [[["First.pdf"]], [["Second.pdf"]]]
+
+
+def test_what_became_of_a_cart_is_told_line_by_line_when_part_of_it_was_not_ordered(
+    app: App, at_order: Tab
+) -> None:
+    page = at_order.page
+    simulate(app, "config", {"checkout_failures": {LICENCES: 800066}})
+    fill_cart(at_order, (OFFER, "one_time"), (LICENCES, "annual"))
+    check_out(at_order)
+    note, lines = page.locator("#order-note"), page.get_by_role("list", name="What became of each line")
+    expect(note).to_contain_text("not all lines were ordered")
+    expect(note).to_contain_text("with a new Idempotency-Key")
+    expect(lines.get_by_role("listitem").nth(0)).to_contain_text(app.seen()["orders"][0]["id"])
+    expect(lines.get_by_role("listitem").nth(1)).to_contain_text("Not ordered")
+    expect(lines.get_by_role("listitem").nth(1)).to_contain_text("800066")
+    at_order.accessible()
+    press(at_order, "Begin another order")
+    expect(lines).to_have_count(0)
+    simulate(app, "config", {"checkout_failures": {}})
+    fill_cart(at_order, (LICENCES, "annual"))
+    check_out(at_order)
+    placed(at_order)
+
+    assert len(app.seen()["orders"]) == 2
+
+
+def test_lines_that_cannot_be_bought_are_named_and_the_corrected_cart_is_bought_once(
+    app: App, at_order: Tab
+) -> None:
+    page, summary = at_order.page, at_order.page.locator("#order-form .summary")
+    simulate(app, "config", {"cart_faults": {OFFER: 10003}, "checkout_failures": {LICENCES: 800066}})
+    fill_cart(at_order, (LICENCES, "annual"), (OFFER, "one_time"))
+    check_out(at_order)
+    expect(summary).to_be_focused()
+    summary.get_by_role("link", name="Line 2, Catalog item ID").click()
+    expect(page.locator("#offer-1")).to_be_focused()
+    expect(page.locator("#offer-1-error")).to_contain_text("10003")
+    at_order.accessible()
+    press(at_order, "Remove line 2")
+    check_out(at_order)
+    expect(page.locator("#offer-0-error")).to_contain_text("800066")
+    expect(summary).to_contain_text("The checkout made no order")
+    simulate(app, "config", {"cart_faults": {}, "checkout_failures": {}})
+    check_out(at_order)
+    placed(at_order)
+
+    assert len(app.seen()["orders"]) == 1
+
+
+def test_a_cart_that_got_no_answer_is_sent_again_as_it_was_and_bought_once(app: App, at_order: Tab) -> None:
+    page = at_order.page
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort("connectionreset")
+
+    page.route("**/checkouts", lose)
+    fill_cart(at_order, (OFFER, "one_time"))
+    check_out(at_order)
+    expect(page.locator("#order-form .summary")).to_contain_text("Send it again, unchanged")
+    for locked in ("Through a cart", "As a direct order", "Billing cycle"):
+        expect(page.get_by_label(locked).first).to_be_disabled()
+    page.unroute("**/checkouts")
+    page.reload()
+    at_order.use_key(app.stack.hosts[0].key)
+    check_out(at_order)
+    placed(at_order)
+
+    assert len(app.seen()["orders"]) == 1
+
+
+def test_what_was_typed_for_a_cart_is_kept_for_a_direct_order(app: App, at_order: Tab) -> None:
+    page = at_order.page
+    fill_cart(at_order, (OFFER, "one_time"))
+    page.get_by_label("As a direct order").check()
+    at_order.accessible()
+    expect(page.get_by_label("Offer ID")).to_have_value(OFFER)
+    page.get_by_label("Billing cycle").select_option("annual")
+    place(at_order)
+    placed(at_order)
+
+    (order,) = app.seen()["orders"]
+    assert app.http.get(f"{app.orders_url()}/{order['id']}").json()["billingCycle"] == "annual"
 
 
 def test_large_files_go_past_the_app_and_an_upload_that_breaks_off_is_resumed(

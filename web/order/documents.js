@@ -39,6 +39,8 @@ let state = kept(KEPT) ?? fresh();
 /** @type {Entry[]} */
 let entries = [];
 let busy = false;
+/** @type {(order: string) => void} */
+let onAttached;
 
 const form = byId("documents-form");
 const note = byId("documents-note");
@@ -55,17 +57,35 @@ function save(changes = {}) {
   keep(KEPT, state);
 }
 
+const inUse = () => busy || begun() || state.location || entries.length > 0;
+
 /** Fill in the order that was just placed, unless the form is in use for another. */
 export function suggest(customer, order) {
   const unused = state.done || state.suggested;
-  if (busy || begun() || state.location || entries.length || (state.fields.order && !unused)) return;
+  if (inUse() || (state.fields.order && !unused)) return;
   state = fresh({ ...(unused ? {} : state.fields), customer, order });
   save({ suggested: true });
   show();
 }
 
-/** Go on where the page was when it was left. */
-export function resume() {
+/** Turn to the documents of an order that somebody chose, unless those of another are not done with. */
+export function begin(customer, order) {
+  if (inUse() && state.fields.order !== order) {
+    if (!note.childElementCount) fill(note, make("p", {}, `First attach the files that are chosen for order ${state.fields.order}, or remove them.`));
+    return note.focus();
+  }
+  if (!inUse()) {
+    state = fresh(state.done ? { customer, order } : { ...state.fields, customer, order });
+    save();
+    clearProblem(form);
+    show();
+  }
+  byId("price").focus();
+}
+
+/** Go on where the page was when it was left; `attached` is told of each order that has got its documents. */
+export function resume(attached) {
+  onAttached = attached;
   entries = (begun()?.files ?? []).map((one) => ({ ...one, file: null }));
   show();
   if (state.done) showDone();
@@ -275,6 +295,7 @@ function done(names, correlationId) {
   save({ done: { names, correlationId }, upload: null, form: null, location: "" });
   entries = [];
   showDone();
+  onAttached(state.fields.order);
   note.focus();
 }
 

@@ -1,4 +1,7 @@
-/** The order form: one order is placed under one Idempotency-Key, however often the page sends or is reloaded. */
+/**
+ * The order form: one order is placed, or one cart checked out, under one Idempotency-Key, however often the page sends or
+ * is reloaded.
+ */
 
 import { ask, pause, poll, route } from "../api.js";
 import { byId, facts, fill, make } from "../elements.js";
@@ -8,15 +11,15 @@ import { start } from "../session.js";
 import * as documents from "./documents.js";
 
 const KEPT = "order";
-const FINAL = ["refused", "given-up"];
+const FINAL = ["refused", "nothing-ordered", "given-up"];
 /** The same request is answered so every time, so nothing was ever recorded of it (docs/http.md). */
 const INVALID = ["invalid-input", "no-reseller", "too-large", "unsupported-media-type"];
 /** Nothing was recorded of this sending; of an earlier one it says nothing. */
-const TURNED_AWAY = ["sign-in", "forbidden"];
+const TURNED_AWAY = ["sign-in", "forbidden", "lines-refused"];
 
 /**
  * `sent` is what goes out under the key, as long as it may have been recorded: exactly that is sent again.
- * @type {{key: string, sent: {customer: string, body: any} | null, location: string, placed: any, fields: any}}
+ * @type {{key: string, sent: {customer: string, body: any, cart?: boolean} | null, location: string, placed: any, fields: any}}
  */
 let state = kept(KEPT) ?? fresh();
 let busy = false;
@@ -25,7 +28,7 @@ const form = byId("order-form");
 const note = byId("order-note");
 
 function fresh() {
-  return { key: crypto.randomUUID(), sent: null, location: "", placed: null, fields: { lines: [{}] } };
+  return { key: crypto.randomUUID(), sent: null, location: "", placed: null, fields: { cart: true, lines: [{}] } };
 }
 
 function save(changes = {}) {
@@ -35,14 +38,15 @@ function save(changes = {}) {
 
 /** The body of the request; empty fields are left out. */
 function body() {
-  const { reseller, cycle, lines } = state.fields;
+  const { cart, reseller, cycle, lines } = state.fields;
   return {
     indirectResellerId: reseller || undefined,
-    billingCycle: cycle || undefined,
-    lineItems: lines.map(({ offer, quantity, term }) => ({
-      offerId: offer ?? "",
-      quantity: /^\d+$/.test(quantity ?? "") ? Number(quantity) : (quantity || undefined),
-      termDuration: term || undefined,
+    billingCycle: (!cart && cycle) || undefined,
+    lineItems: lines.map((line) => ({
+      [cart ? "catalogItemId" : "offerId"]: line.offer ?? "",
+      quantity: /^\d+$/.test(line.quantity ?? "") ? Number(line.quantity) : (line.quantity || undefined),
+      termDuration: line.term || undefined,
+      billingCycle: (cart && line.cycle) || undefined,
     })),
   };
 }
@@ -52,7 +56,7 @@ async function place(event) {
   if (busy) return;
   clearProblem(form);
   let first = !state.sent;
-  if (first) save({ sent: { customer: state.fields.customer ?? "", body: body() } });
+  if (first) save({ sent: { customer: state.fields.customer ?? "", body: body(), cart: state.fields.cart } });
   work(true, make("p", {}, "Sending the order …"));
   let answer = await send();
   while (answer.problem?.type.endsWith(":in-progress")) { // what was sent before a reload is still at work
@@ -64,7 +68,7 @@ async function place(event) {
   settle(answer, first);
 }
 
-const send = () => ask(route("customers", state.sent.customer, "orders"), {
+const send = () => ask(route("customers", state.sent.customer, state.sent.cart ? "checkouts" : "orders"), {
   method: "POST",
   headers: { "Idempotency-Key": state.key },
   body: state.sent.body,
@@ -91,8 +95,11 @@ function settle(answer, first = false) {
     refused(answer.problem, first);
   } else {
     const { id = "", status = "" } = answer.body ?? {};
-    save({ placed: { order: id, customer: state.sent.customer, status, next: answer.nextStep, correlationId: answer.correlationId } });
-    documents.suggest(state.placed.customer, id);
+    const { customer, cart } = state.sent;
+    const checkout = cart ? toldOf(answer.body ?? {}) : null;
+    save({ placed: { order: id, customer, status, checkout, next: answer.nextStep, correlationId: answer.correlationId } });
+    const waiting = checkout ? checkout.orders.find((one) => one.waits)?.id : id;
+    if (waiting) documents.suggest(customer, waiting);
     showPlaced();
     note.focus();
   }
@@ -106,13 +113,69 @@ function refused(problem, first) {
   showProblem(form, problem, fieldOf);
 }
 
+/** What a checkout came to, as far as it is shown; `failed` are errors that stand for no line. */
+function toldOf({ orders = [], orderErrors = [], lines = [], remedy = "" }) {
+  const of = lines.map((one) => one.error?.orderGroupId);
+  return {
+    orders: orders.map(({ id, status }) => ({ id, status, waits: waits(status) })),
+    failed: orderErrors.filter((one) => !of.includes(one.orderGroupId)).map(why), lines, remedy,
+  };
+}
+
+const why = ({ code, description }) => `${description} (${code})`;
+
+/** Whether an order of this status waits for its purchase order; Partner Center spells it in two ways. */
+const waits = (status = "") => status.toLowerCase().replaceAll("_", "") === "pendingpoupload";
+
 function showPlaced() {
-  const { order, customer, status, next, correlationId } = state.placed;
+  const { order, customer, status, checkout, next, correlationId } = state.placed;
+  if (checkout) return showCheckout(state.placed);
   work(false, make("h3", {}, "The order is placed"),
     facts([["Order", order && make("code", {}, order)], ["Customer", make("code", {}, customer)], ["Status", status],
       ["Next", next || (status === "pending_po_upload" && "attach the purchase order")]]), correlation(correlationId));
   note.className = "note good";
   form.hidden = true;
+}
+
+function showCheckout({ customer, checkout, correlationId }) {
+  const { orders, failed, lines, remedy } = checkout;
+  const placed = orders.length === 1 ? "The order is placed" : `${orders.length} orders are placed`;
+  work(false, make("h3", {}, remedy ? `${placed}, and not all lines were ordered` : placed),
+    remedy && make("p", {}, make("strong", {}, "What to do: "), remedy),
+    facts([["Orders", orders.map((one) => make("code", {}, one.id))], ["Customer", make("code", {}, customer)], ["Not ordered", failed]]),
+    correlation(correlationId));
+  note.className = remedy ? "note wait" : "note good";
+  form.hidden = true;
+  const waiting = orders.filter((one) => one.waits);
+  byId("order-result").replaceChildren(
+    make("h3", { id: "lines-title" }, "What became of each line"),
+    make("ul", { class: "files became", "aria-labelledby": "lines-title" }, ...lines.map(became)),
+    ...(waiting.length ? [make("h3", { id: "waiting-title" }, "Orders that wait for a purchase order"),
+      make("ul", { class: "files", "aria-labelledby": "waiting-title" }, ...waiting.map((one) => waitingOrder(customer, one)))] : []));
+}
+
+function became({ line, catalogItemId, orderId, error }) {
+  const status = state.placed.checkout.orders.find((one) => one.id === orderId)?.status;
+  const what = error ? [make("span", { class: "error" }, "Not ordered"), make("br"), make("span", { class: "hint" }, why(error))]
+    : orderId ? ["Order ", make("code", {}, orderId), make("br"), make("span", { class: "hint" }, status)]
+      : ["Partner Center does not tell which order it is in"];
+  return make("li", {}, make("span", {}, `Line ${line + 1}`, make("br"), make("span", { class: "hint" }, catalogItemId)),
+    make("span", {}, ...what));
+}
+
+function waitingOrder(customer, { id, attached }) {
+  const attach = () => documents.begin(customer, id);
+  return make("li", {}, make("code", {}, id), attached ? make("span", { class: "hint" }, "Documents are attached")
+    : make("button", { type: "button", class: "quiet", "aria-label": `Attach documents to order ${id}`, onclick: attach }, "Attach documents"));
+}
+
+/** The documents of an order are attached: say so beside it. */
+function attached(order) {
+  const known = state.placed?.checkout?.orders.find((one) => one.id === order);
+  if (!known) return;
+  known.attached = true;
+  save();
+  showPlaced();
 }
 
 /** Say what is going on, or nothing. What may have been recorded is not changed: it would be another order. */
@@ -121,10 +184,12 @@ function work(on, ...said) {
   byId("place").setAttribute("aria-disabled", String(on));
   lock(form, on || state.sent !== null, byId("place"));
   byId("order-next").hidden = on || !state.sent;
+  byId("order-result").replaceChildren();
   note.className = on ? "note wait" : "note";
   fill(note, ...said);
 }
 
+const MEMBERS = { offerId: "offer", catalogItemId: "offer", quantity: "quantity", termDuration: "term", billingCycle: "cycle" };
 const FIELDS = {
   "path:customerid": "order-customer",
   "/indirectresellerid": "reseller",
@@ -133,27 +198,32 @@ const FIELDS = {
 };
 
 function fieldOf(pointer) {
-  const [, line, member] = /^\/lineItems\/(\d+)\/(\w+)/.exec(pointer) ?? [];
-  if (line) return byId(`${{ offerId: "offer", quantity: "quantity", termDuration: "term" }[member]}-${line}`);
+  const [, line, member = "catalogItemId"] = /^\/lineItems\/(\d+)(?:\/(\w+))?/.exec(pointer) ?? [];
+  if (line) return byId(`${MEMBERS[member]}-${line}`);
   return byId(FIELDS[pointer.toLowerCase()] ?? "");
 }
 
 const TERMS = { "": "", P1M: "One month", P1Y: "One year", P3Y: "Three years" };
+const CYCLES = { "": "", monthly: "Monthly", annual: "Annual", one_time: "One time", triennial: "Every three years" };
+
+const options = (names, chosen = "") => Object.entries(names).map(([value, name]) => make("option", { value, selected: value === chosen }, name));
 
 function showLines() {
+  const { cart } = state.fields;
+  byId("of-direct").hidden = cart;
+  byId("place").textContent = cart ? "Check out the cart" : "Place the order";
   byId("lines").replaceChildren(...state.fields.lines.map((line, index) => {
     const text = (name, value) => make("input", { name, value, autocomplete: "off", spellcheck: "false" });
-    const term = make("select", { name: "term" }, ...Object.entries(TERMS).map(([value, name]) =>
-      make("option", { value, selected: value === (line.term ?? "") }, name)));
     const quantity = text("quantity", line.quantity ?? "");
     quantity.inputMode = "numeric";
     const remove = make("button", { type: "button", class: "quiet", "aria-label": `Remove line ${index + 1}`, onclick: () => removeLine(index) }, "Remove");
     return make("fieldset", { class: "line", id: `line-${index}` },
       make("legend", {}, `Line ${index + 1}`), state.fields.lines.length > 1 && remove,
-      make("div", { class: "row" },
-        field(`offer-${index}`, "Offer ID", text("offer", line.offer ?? "")),
+      make("div", { class: cart ? "row four" : "row" },
+        field(`offer-${index}`, cart ? "Catalog item ID" : "Offer ID", text("offer", line.offer ?? "")),
         field(`quantity-${index}`, "Quantity", quantity),
-        field(`term-${index}`, "Term", term)));
+        field(`term-${index}`, "Term", make("select", { name: "term" }, ...options(TERMS, line.term))),
+        cart && field(`cycle-${index}`, "Billing cycle", make("select", { name: "cycle" }, ...options(CYCLES, line.cycle)))));
   }));
 }
 
@@ -170,18 +240,23 @@ function removeLine(index) {
   byId("add-line").focus();
 }
 
-function typed() {
-  const value = (id) => byId(id).value.trim();
-  const lines = state.fields.lines.map((_, index) =>
-    ({ offer: value(`offer-${index}`), quantity: value(`quantity-${index}`), term: value(`term-${index}`) }));
-  save({ fields: { customer: value("order-customer"), reseller: value("reseller"), cycle: value("cycle"), lines } });
+function typed({ target }) {
+  const value = (id) => byId(id)?.value.trim();
+  const lines = state.fields.lines.map((line, index) => ({
+    offer: value(`offer-${index}`), quantity: value(`quantity-${index}`), term: value(`term-${index}`), cycle: value(`cycle-${index}`) ?? line.cycle,
+  }));
+  save({ fields: { cart: byId("cart").checked, customer: value("order-customer"), reseller: value("reseller"), cycle: value("cycle"), lines } });
+  if (target.name !== "way") return;
+  clearProblem(form);
+  showLines();
 }
 
 function show() {
   form.hidden = false;
   byId("order-customer").value = state.fields.customer ?? "";
   byId("reseller").value = state.fields.reseller ?? "";
-  byId("cycle").value = state.fields.cycle ?? "";
+  byId("cycle").replaceChildren(...options(CYCLES, state.fields.cycle));
+  byId(state.fields.cart ? "cart" : "direct").checked = true;
   showLines();
   work(false);
 }
@@ -216,5 +291,5 @@ form.addEventListener("input", typed);
 byId("add-line").addEventListener("click", addLine);
 byId("another-order").addEventListener("click", another);
 resume();
-documents.resume();
+documents.resume(attached);
 start(documents.signedIn);
