@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from local.soak.causes import HARMLESS
 from local.soak.chaos import Killer, StorageFaults
 from local.soak.checker import RESIDUE, VIOLATIONS, CheckResult, Finding
 from local.soak.flows import OPEN, REVIEW
-from local.soak.observations import Observation, deliveries, record_key
+from local.soak.observations import Observation, deliveries, record_key, submission_of
+from local.soak.orders import OrderCase
 from local.soak.person import Person
 from local.soak.report import Events, Statistics
 from local.soak.steps import Drop, Put
@@ -25,6 +30,7 @@ def gather_statistics(
     blobs: StorageFaults,
     queues: StorageFaults,
     profile: str,
+    observed: Observation,
 ) -> Statistics:
     """What happened around the drops and orders."""
     journal = person.see("requests")
@@ -40,7 +46,34 @@ def gather_statistics(
         queue_requests=queues.requests,
         client_requests=workload.flows.requests,
         profile=profile,
+        seconds_to_answer=seconds_to_answer(journal["requests"], workload.cases, observed),
     )
+
+
+def seconds_to_answer(
+    journal: Iterable[Mapping[str, Any]], cases: Iterable[OrderCase], observed: Observation
+) -> dict[str, list[float]]:
+    """For each way to buy: how long after Partner Center did it, and its reply was lost, it was recorded.
+
+    An order keeps its MS-RequestId while it is silent; a checkout is known by its cart.
+    """
+    lost: dict[str, datetime] = {}
+    for entry in journal:
+        if entry["committed"] and entry["fault"] not in HARMLESS:
+            headers = {name.lower(): value for name, value in entry["headers"].items()}
+            path = entry["path"].split("/")
+            names = {"POST order": headers.get("ms-requestid", ""), "POST checkout": path[-2]}
+            lost.setdefault(names.get(entry["operation"], ""), datetime.fromisoformat(entry["at"]))
+    found: dict[str, list[float]] = {"direct orders": [], "checkouts": []}
+    for case in cases:
+        own = submission_of(case, observed)
+        if own is None or own["state"] != "done":
+            continue
+        name = own["order"]["cart"]["id"] if case.through_cart else own["requestId"]
+        if name in lost:
+            took = datetime.fromisoformat(own["changed"]) - lost[name]
+            found["checkouts" if case.through_cart else "direct orders"].append(took.total_seconds())
+    return found
 
 
 def write_findings(folder: Path, workload: Workload, result: CheckResult, observed: Observation) -> Path:
@@ -74,14 +107,14 @@ def _known(finding: Finding, workload: Workload, observed: Observation) -> dict[
             known[f"drop {drop.path}"] = _known_drop(drop, observed)
             known["record"] = observed.records.get(f"attachments/{drop.customer}/{drop.order}")
             known["order"] = observed.raw.get(drop.order)
-    groups = {case.group for case in workload.cases if finding.what in (case.key, case.group)}
+    groups = {g for case in workload.cases if finding.what in (case.key, *case.groups) for g in case.groups}
     for case in workload.cases:
-        if case.group in groups:
+        if groups & {*case.groups}:
             known[f"record of {case.key}"] = observed.records.get(record_key(case))
             known[f"answers to {case.key}"] = [
                 str(answer) for answer in workload.flows.answers.get(case.key, [])
             ]
-            known["orders"] = [observed.raw[o.id] for o in observed.orders.values() if o.group == case.group]
+            known["orders"] = [observed.raw[o.id] for o in observed.orders.values() if o.group in case.groups]
     return known
 
 

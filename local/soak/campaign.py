@@ -97,7 +97,7 @@ class Campaign:
         blobs, queues = self._proxies.values()
         profile = f"{self._options.profile}: {described(self._behaviour)}"
         stats = artifacts.gather_statistics(
-            self._stack, self._person, self._workload, self._killer, blobs, queues, profile
+            self._stack, self._person, self._workload, self._killer, blobs, queues, profile, observed
         )
         self._observer.close()
         self._person.close()

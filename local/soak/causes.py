@@ -15,7 +15,8 @@ from local.soak.observations import Observation, submission_of
 from local.soak.orders import OrderCase
 from local.soak.steps import Drop
 
-_HARMLESS = ("", "delay")
+HARMLESS = ("", "delay")
+"""What an entry of the journal says when nothing went wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def causes_of(
 def _faults(journal: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Counter[str]], dict[str, Counter[str]]]:
     orders, customers = _Counters(), _Counters()
     for entry in journal:
-        if entry["fault"] in _HARMLESS:
+        if entry["fault"] in HARMLESS:
             continue
         path = str(entry["path"]).partition("?")[0].split("/")
         if "attachment" in entry["operation"] and len(path) > 5:

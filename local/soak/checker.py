@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.soak.causes import NOTHING_KNOWN, Causes
-from local.soak.flows import DONE, OPEN, REFUSED, REVIEW, ClientAnswer, attach_request
+from local.soak.flows import DONE, OPEN, REFUSED, REVIEW, ClientAnswer, attach_request, joined
 from local.soak.observations import Observation, ObservedOrder, submission_of
 from local.soak.orders import OrderCase
 from local.soak.steps import Drop, Expect, Post
@@ -97,7 +97,12 @@ class Checker:
         return CheckResult(
             drops=[*(self._drop(drop) for drop in self.drops), *self._orders_with_documents()],
             posts=[self._post(post) for post in posts],
-            orders=[*(self._order(case) for case in self.cases), *self._placed(), *self._shared()],
+            orders=[
+                *(self._order(case) for case in self.cases),
+                *self._placed(),
+                *self._shared(),
+                *self._ownerless(),
+            ],
         )
 
     def _drop(self, drop: Drop) -> Finding:
@@ -213,11 +218,12 @@ class Checker:
         if state != "done":
             waits = state in ("claimed", "unknown", "accepted", "pending")
             return Finding(case.key, OPEN if waits else LOST, f"{state}: {why}")
-        return self._done(case, answer, str(own["ids"][0]))
+        return self._done(case, answer, own["ids"])
 
-    def _done(self, case: OrderCase, answer: ClientAnswer, order_id: str) -> Finding:
-        order = self.observed.orders.get(order_id)
-        if order is None or order.group != case.group or not order.placed:
+    def _done(self, case: OrderCase, answer: ClientAnswer, ids: Sequence[str]) -> Finding:
+        order_id = joined(ids)
+        orders = [self.observed.orders.get(name) for name in ids]
+        if any(order is None or order.group not in case.groups or not order.placed for order in orders):
             return Finding(case.key, DISAGREE, f"the record names order {order_id}, which is not this one")
         if answer.state == OPEN:
             return Finding(
@@ -230,22 +236,34 @@ class Checker:
         return Finding(case.key, ONCE)
 
     def _placed(self) -> Iterable[Finding]:
-        asked = Counter(case.group for case in self.cases if case.placed)
+        asked = Counter(group for case in self.cases if case.placed for group in case.groups)
         there = Counter(order.group for order in self.observed.orders.values() if order.placed)
         for group, count in there.items():
             if count > asked[group]:
                 why = f"asked for {asked[group]} times, placed {count} times"
-                yield self._doubled(group, why, *(c.key for c in self.cases if c.group == group))
+                yield self._doubled(group, why, *(c.key for c in self.cases if group in c.groups))
 
     def _shared(self) -> Iterable[Finding]:
         owners: dict[str, list[str]] = defaultdict(list)
         for case in self.cases:
-            own = submission_of(case, self.observed)
-            if own and own["state"] == "done":
-                owners[own["ids"][0]].append(case.key)
+            for order_id in self._owned(case):
+                owners[order_id].append(case.key)
         for order_id, keys in owners.items():
             if len(keys) > 1:
                 yield Finding(" and ".join(keys), LOST, f"share order {order_id}")
+
+    def _ownerless(self) -> Iterable[Finding]:
+        """Each order of a checkout is in its record: what one of its groups became must not be forgotten."""
+        bought = {group for case in self.cases if case.through_cart for group in case.groups}
+        bought -= {group for case in self.cases if not self._owned(case) for group in case.groups}
+        owned = {order_id for case in self.cases for order_id in self._owned(case)}
+        for order in self.observed.orders.values():
+            if order.placed and order.group in bought and order.id not in owned:
+                yield Finding(order.group, LOST, f"order {order.id} is in no record")
+
+    def _owned(self, case: OrderCase) -> Sequence[str]:
+        own = submission_of(case, self.observed)
+        return own["ids"] if own and own["state"] == "done" else ()
 
     def _review(self, what: str, why: str, causes: str) -> Finding:
         if not why or not causes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ DONE, REFUSED, REVIEW, OPEN = "done", "refused", "review", "open"
 
 @dataclass(frozen=True, slots=True)
 class ClientAnswer:
-    """What the last answer said; `order_id` of an order that was placed."""
+    """What the last answer said; `order_id` of an order that was placed, or of all those of a checkout."""
 
     state: str = OPEN
     status: int = 0
@@ -50,9 +50,24 @@ class ClientRequest:
 
 
 def order_request(case: OrderCase) -> ClientRequest:
-    """The request to place an order."""
-    options = {"json": case.body, "headers": {"Idempotency-Key": case.key}}
-    return ClientRequest(case.key, f"/api/customers/{case.customer}/orders", case.polls, options)
+    """The request to place an order, or to check out what it orders."""
+    options = {
+        "json": _cart(case.body) if case.through_cart else case.body,
+        "headers": {"Idempotency-Key": case.key},
+    }
+    way = "checkouts" if case.through_cart else "orders"
+    return ClientRequest(case.key, f"/api/customers/{case.customer}/{way}", case.polls, options)
+
+
+def _cart(order: Mapping[str, Any]) -> dict[str, Any]:
+    """The same purchase as the body of a checkout."""
+    lines = [
+        {"catalogItemId": line["offerId"], "billingCycle": order["billingCycle"]}
+        | {name: value for name, value in line.items() if name != "offerId"}
+        for line in order["lineItems"]
+    ]
+    reseller = {name: order[name] for name in ("indirectResellerId",) if name in order}
+    return {"lineItems": lines, **reseller}
 
 
 def attach_request(case: Case) -> ClientRequest:
@@ -117,6 +132,20 @@ class Flows:
         return read(response)
 
 
+def joined(order_ids: Iterable[str]) -> str:
+    """The ids of orders as one text, whatever their order."""
+    return " ".join(sorted(order_ids))
+
+
+def _orders(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    orders = body.get("orders")
+    return orders if isinstance(orders, list) else [body]
+
+
+def _order_id(order: Mapping[str, Any]) -> str:
+    return str(order.get("id") or order.get("Id") or "")  # as Partner Center spells it
+
+
 def read(response: requests.Response) -> ClientAnswer:
     """What an answer says to a flow."""
     try:
@@ -127,8 +156,7 @@ def read(response: requests.Response) -> ClientAnswer:
     wait = float(response.headers.get("Retry-After") or 1)
     if response.status_code in (200, 201):
         ids = frozenset(str(item.get("attachmentId")) for item in body.get("items", ()))
-        order_id = str(body.get("id") or body.get("Id") or "")  # as Partner Center spells it
-        return ClientAnswer(DONE, response.status_code, order_id, detail, ids)
+        return ClientAnswer(DONE, response.status_code, joined(map(_order_id, _orders(body))), detail, ids)
     if response.status_code == 202:
         url = urlsplit(response.headers["Location"])
         location = url.path + (f"?{url.query}" if url.query else "")

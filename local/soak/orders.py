@@ -35,12 +35,24 @@ class OrderCase:
     """Whether a person has placed the very same order before."""
     changed: bool = False
     """Whether a person changes a quantity of the order as soon as it is there."""
+    through_cart: bool = False
+    """Whether it is bought with a checkout, which makes an order of each order group."""
 
     @property
     def group(self) -> str:
         """By what its order is known again at Partner Center; twins share it, since their requests differ in
         nothing but the key."""
         return group_of(self.body)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The same of all orders that may come of it: those of a checkout begin with any of its lines."""
+        lines = self.body["lineItems"]
+        return tuple(group_of({**self.body, "lineItems": lines[n:]}) for n in range(len(lines)))[: self._most]
+
+    @property
+    def _most(self) -> int:
+        return len(self.body["lineItems"]) if self.through_cart else 1
 
 
 def group_of(order: Mapping[str, Any]) -> str:
@@ -67,7 +79,18 @@ def all_orders(seed: int, most: int, seconds: float) -> list[OrderCase]:
             polls=rng.random() < 0.5,
         )
         cases += rng.choices(list(KINDS), list(KINDS.values()))[0](rng, case)
-    return cases[:most]
+    return [_one_way_or_the_other(seed, case) for case in cases[:most]]
+
+
+def _one_way_or_the_other(seed: int, case: OrderCase) -> OrderCase:
+    """Every second request is a checkout: of twins one may be, and the other not."""
+    if random.Random(f"{seed}/ways/{case.key}").random() < 0.5:
+        return case
+    rules = tuple({**rule, "on": _OF_CARTS[str(rule["on"])]} for rule in case.fault_rules)
+    return replace(case, through_cart=True, fault_rules=rules)
+
+
+_OF_CARTS = {"POST order": "POST checkout", "GET orders": "GET cart"}
 
 
 def _plain(rng: random.Random, case: OrderCase) -> list[OrderCase]:
@@ -149,7 +172,11 @@ def _customer(rng: random.Random) -> str:
 
 def _body(rng: random.Random, name: str) -> dict[str, Any]:
     lines = [
-        {"offerId": rng.choice(_OFFERS), "quantity": rng.randrange(1, 9), "friendlyName": name}
-        for _ in range(rng.choice([1, 1, 2]))
+        {
+            "offerId": rng.choice(_OFFERS),
+            "quantity": rng.randrange(1, 9),
+            "friendlyName": f"{name}{', line 2' * n}",
+        }
+        for n in range(rng.choice([1, 1, 2]))
     ]
     return {"billingCycle": "one_time", "lineItems": lines}

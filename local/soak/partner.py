@@ -31,6 +31,20 @@ _SHAPES: tuple[str, ...] = (
     "repeats_first_error",
     "attachments_appear",
     "honours_request_id",
+    "order_groups",
+    "partial_cart",
+    "repeated_checkout",
+    "expired_checkout",
+    "expired_cart",
+    "checkout_reply",
+    "no_order_errors",
+    "cart_casing",
+    "cart_stamps",
+    "cart_dates",
+    "cart_status",
+    "cart_line_ids",
+    "cart_fault_codes",
+    "cart_bom",
 )
 
 _RARE = ("list_omits", "attachment_omits", "order_echo_omits")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from local.soak.checker import (
     DISAGREE,
@@ -77,6 +78,8 @@ class Statistics:
     client_requests: int
     profile: str
     """Which Partner Center it was, and its behaviour."""
+    seconds_to_answer: Mapping[str, Sequence[float]]
+    """By the way to buy: from a lost reply to the record of what was bought."""
 
 
 def table(options: Options, result: CheckResult, stats: Statistics, seconds: float) -> str:
@@ -96,6 +99,7 @@ def table(options: Options, result: CheckResult, stats: Statistics, seconds: flo
         f"blobs                 {stats.storage_requests} requests; {_counts(stats.storage)}",
         f"queues                {stats.queue_requests} requests; {_counts(stats.queue)}",
         f"clients               {stats.client_requests} requests",
+        f"lost reply to answer  {'; '.join(_answered(*told) for told in stats.seconds_to_answer.items())}",
         f"seed                  {options.seed}",
         f"duration              {seconds:.0f} s",
         f"again                 {options.command}",
@@ -118,6 +122,12 @@ def _outcomes(result: CheckResult) -> list[str]:
 
 def _row(name: str, *values: object) -> str:
     return f"{name:<22}" + "".join(f"{value:>12}" for value in values)
+
+
+def _answered(way: str, seconds: Sequence[float]) -> str:
+    if not seconds:
+        return f"{way}: none lost"
+    return f"{way}: {len(seconds)}, half within {median(seconds):.1f} s, all within {max(seconds):.1f} s"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -3,6 +3,7 @@
 {"do": "ring", "paths": [path, …]}
 {"do": "attach", "order": id}
 {"do": "place", "key": Idempotency-Key}
+{"do": "check out", "key": Idempotency-Key}
 {"do": "sweep"}
 {"do": "work", "messages": [text, …]}
 """
@@ -14,8 +15,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.bootstrap import Services
+from shared.validation.checkouts import checkout_request
 from shared.validation.orders import order_request
-from tests.faults.parts import attach, place_body
+from tests.faults.parts import attach, checkout_body, place_body
 from tests.services.conftest import CUSTOMER, PDF
 
 
@@ -31,6 +33,9 @@ def work(services: Services, job: Mapping[str, Any]) -> None:
         case "place":
             request = order_request(place_body(), CUSTOMER)
             services.orders.place(CUSTOMER, request, job["key"], correlation, services.deadline())
+        case "check out":
+            bought = checkout_request(checkout_body())
+            services.orders.check_out(CUSTOMER, bought, job["key"], correlation, services.deadline())
         case "sweep":
             services.sweep.run(correlation, services.deadline())
         case "work":

@@ -27,6 +27,7 @@ from shared.core.models import Document, DocumentSet, Metadata, Role
 from shared.services.bell import Kind, Message
 from shared.services.operation import Outcome
 from tests.services.conftest import AUDIENCE, CUSTOMER, KEY, PDF, TENANT, Clock, Office, clean_up
+from tests.services.steps import LICENCES, OTHERS, check_out
 
 OTHER_PDF = PDF.replace(b"0", b"1")
 """As large as PDF, and another document."""
@@ -156,6 +157,10 @@ class World(Office):
         """Attach one document as the HTTP function does."""
         return attach(by or self.services, order, content)
 
+    def buy(self, key: str = "flow-1", by: Services | None = None) -> Outcome:
+        """Check out what `checkout_body` says, as the HTTP function does."""
+        return check_out(self, LICENCES, OTHERS, key=key, by=by)
+
     def deadline_from_sending(self, seconds: float) -> Deadline:
         """So many real seconds from when a POST of `faulty` is on its way to Partner Center. Until then no
         time passes, however slow the machine is."""
@@ -245,6 +250,11 @@ def place_body(quantity: int = 5) -> bytes:
     """The body of an order; another quantity is another order."""
     line = {"offerId": "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P", "quantity": quantity, "termDuration": "P1Y"}
     return json.dumps({"lineItems": [line], "billingCycle": "monthly"}).encode()
+
+
+def checkout_body() -> bytes:
+    """The body of a checkout, of two order groups."""
+    return json.dumps({"lineItems": [LICENCES, OTHERS]}).encode()
 
 
 def once(proxy: Proxy, when: Callable[[Seen], bool], do: Callable[[], object]) -> None:

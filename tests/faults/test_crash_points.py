@@ -105,6 +105,15 @@ def _unanswered_order(world: World) -> Job:
     return _handed_out(world)
 
 
+def _unanswered_checkout(world: World) -> Job:
+    """A worker gets the message of a checkout that got no answer and whose caller was told 202."""
+    world.partner.faults.add({"on": "POST checkout", "times": 3, "do": {"kind": "status", "status": 500}})
+    world.partner.faults.add({"on": "GET cart", "times": 3, "do": {"kind": "status", "status": 500}})
+    assert world.buy().submission.state is State.UNKNOWN
+    world.clock.forward(minutes=5)
+    return _handed_out(world)
+
+
 def _record(world: World) -> str:
     (order,) = world.partner.state.orders
     return Message("record", order_attachments_key(CUSTOMER, order)).dump()
@@ -137,6 +146,12 @@ def _check_place(world: World) -> None:
     assert world.place("flow-1").submission.state is State.DONE
 
 
+def _check_buy(world: World) -> None:
+    assert len(world.partner.state.orders) == 2, "one order for each group of lines"
+    own = world.buy().submission
+    assert (own.state, set(own.ids)) == (State.DONE, set(world.partner.state.orders))
+
+
 def _once_more(world: World, job: Job) -> None:
     work(world.services, job)
 
@@ -158,12 +173,16 @@ SCENARIOS = {
     "place": Scenario(
         lambda world: {"do": "place", "key": "flow-1"}, _till_it_is_done, _check_place, promised=False
     ),
+    "checkout": Scenario(
+        lambda world: {"do": "check out", "key": "flow-1"}, _till_it_is_done, _check_buy, promised=False
+    ),
     "message-of-a-lost-event": Scenario(_lost_event, _once_more, _check_drop),
     "message-of-a-throttled-drop": Scenario(_throttled, _once_more, _check_drop),
     "message-of-a-silence-that-arrived": Scenario(_silent(True), _once_more, _check_drop),
     "message-of-a-silence-that-did-not": Scenario(_silent(False), _once_more, _check_drop),
     "message-of-a-claim-left-behind": Scenario(_left_behind, _once_more, _check_drop),
     "message-of-an-unanswered-order": Scenario(_unanswered_order, _once_more, _check_place),
+    "message-of-an-unanswered-checkout": Scenario(_unanswered_checkout, _once_more, _check_buy),
 }
 
 
@@ -197,12 +216,14 @@ AGAIN, AGAIN_AND_HONOURED, LEFT = (True, False), (True, True), (False, False)
 
 CASES = {
     **dict.fromkeys(("event", "attach", "place"), (AGAIN, AGAIN_AND_HONOURED, LEFT)),
+    "checkout": (AGAIN, LEFT),
     "message-of-a-lost-event": (LEFT,),
     "message-of-a-throttled-drop": (AGAIN,),
     "message-of-a-silence-that-arrived": (LEFT,),
     "message-of-a-silence-that-did-not": (AGAIN,),
     "message-of-a-claim-left-behind": (LEFT,),
     "message-of-an-unanswered-order": (AGAIN,),
+    "message-of-an-unanswered-checkout": (AGAIN_AND_HONOURED,),
 }
 
 

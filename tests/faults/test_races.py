@@ -13,7 +13,9 @@ from functools import partial
 
 import pytest
 
+from shared.core.errors import KeyReusedError
 from shared.core.ledger import State
+from shared.services.operation import Outcome
 from tests.faults.parts import World, once
 from tests.faults.processes import Instance
 from tests.services.conftest import PDF
@@ -80,6 +82,70 @@ def test_processes_that_all_ask_for_one_key_buy_once(world: World) -> None:
 
     assert len(world.partner.state.orders) == 1
     assert world.place("one").submission.state is State.DONE
+
+
+def test_processes_that_all_check_out_under_one_key_buy_once(world: World) -> None:
+    in_processes(world, [{"do": "check out", "key": "one"} for _ in range(PROCESSES)])
+
+    assert len(world.partner.state.orders) == 2, "one order for each group of lines"
+    assert world.buy("one").submission.state is State.DONE
+    carts = world.partner.state.carts.values()
+    assert [cart.checkouts for cart in carts if cart.checkouts] == [1], "carts that lost the race are left"
+
+
+def test_an_order_and_a_checkout_under_one_key_at_once_buy_one_of_them(world: World) -> None:
+    for n in range(5):
+        before = len(world.partner.state.orders)
+        told: list[str] = []
+
+        def ask(how: Callable[[], Outcome], told: list[str] = told) -> None:
+            try:
+                told.append(how().submission.state)
+            except KeyReusedError:
+                told.append("reused")
+
+        ways = (world.place, world.buy)
+        all_at_once(*(partial(ask, partial(way, f"key-{n}", by=world.another())) for way in ways))
+
+        assert sorted(told) == ["done", "reused"]
+        assert len(world.partner.state.orders) - before in (1, 2)
+
+
+def test_a_caller_and_a_worker_that_resolve_one_checkout_at_once_buy_once(world: World) -> None:
+    for n, commit in enumerate((True, False) * 2):
+        before, key = len(world.partner.state.orders), f"key-{n}"
+        silent = {"kind": "status", "status": 503, "commit": commit}
+        world.partner.faults.add({"on": "POST checkout", "times": 3, "do": silent})
+        world.partner.faults.add({"on": "GET cart", "times": 3, "do": {"kind": "status", "status": 503}})
+        assert world.buy(key).submission.state is State.UNKNOWN
+        world.clock.forward(minutes=3)
+        sweep_at_once(world)
+        all_at_once(
+            partial(world.buy, key, by=world.another()), partial(work_at_once, world, list(world.messages()))
+        )
+
+        assert world.buy(key).submission.state is State.DONE
+        assert len(world.partner.state.orders) - before == 2
+
+
+@pytest.mark.parametrize("ordered", [False, True], ids=["before it is ordered", "before that is recorded"])
+def test_a_claim_that_expires_while_its_checkout_is_under_way_buys_once(world: World, ordered: bool) -> None:
+    """Another instance takes the holder for dead and goes on, with the same cart."""
+
+    def meanwhile() -> None:
+        world.clock.forward(minutes=6)
+        world.settle(1, 5)
+
+    if ordered:
+        once(world.storage, lambda seen: seen.writes and bool(world.partner.state.orders), meanwhile)
+    else:
+        once(world.line, lambda seen: seen.path.endswith("/checkout"), meanwhile)
+    first = world.buy(by=world.faulty)
+
+    assert first.submission.state is State.DONE
+    assert world.buy().submission.state is State.DONE
+    assert len(world.partner.state.orders) == 2
+    assert len([c for c in world.partner.state.carts.values() if c.checkouts]) == 1
 
 
 def test_sweeps_and_workers_that_run_at_once_find_each_lost_event_once(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ class Scene:
 
 def scene_of(kind: str) -> Scene:
     drop = next(d for d in all_drops(1, 300, 60) if d.kind == kind)
-    case = next(c for c in all_orders(1, 40, 60) if c.kind == "plain")
+    case = next(c for c in all_orders(1, 40, 60) if c.kind == "plain" and not c.through_cart)
     ids = frozenset({"a1"})
     waiting = ObservedOrder(drop.order, drop.customer, "", [(drop.cases[0].fingerprint, ids)], placed=False)
     placed = ObservedOrder("o1", case.customer, case.group, [])
@@ -159,6 +160,44 @@ def test_an_order_that_is_there_two_times_is_twice(scene: Scene) -> None:
     scene.orders["o2"] = dataclasses.replace(scene.orders["o1"], id="o2")
 
     assert scene.outcomes() == [ONCE, ONCE, TWICE]
+
+
+@pytest.mark.parametrize(
+    ("ids", "answered", "outcomes"),
+    [
+        (["o1", "o2"], "o1 o2", [ONCE, ONCE]),
+        (["o1"], "o1", [ONCE, ONCE, LOST]),
+        (["o1", "o2"], "o1", [ONCE, DISAGREE]),
+        (["o1", "o3"], "o1 o3", [ONCE, DISAGREE, LOST]),
+    ],
+    ids=["both", "one is in no record", "the client got one", "one is not there"],
+)
+def test_a_checkout_of_two_lines_may_become_two_orders_that_its_record_names(
+    scene: Scene, ids: list[str], answered: str, outcomes: list[str]
+) -> None:
+    two = next(c for c in all_orders(1, 99, 60) if c.through_cart and len(c.groups) == 2)
+    scene.case = dataclasses.replace(two, kind="plain")
+    scene.orders |= {
+        f"o{n + 1}": ObservedOrder(f"o{n + 1}", "", name, []) for n, name in enumerate(two.groups)
+    }
+    scene.record, scene.answer = {"state": "done", "ids": ids}, ClientAnswer(DONE, 201, answered)
+
+    assert scene.outcomes() == outcomes
+
+
+def test_a_cart_that_was_bought_two_times_is_twice(scene: Scene) -> None:
+    scene.case = dataclasses.replace(scene.case, through_cart=True)
+    scene.orders["o2"] = dataclasses.replace(scene.orders["o1"], id="o2")
+
+    assert TWICE in scene.outcomes()
+
+
+def test_requests_are_made_by_both_ways_and_twins_by_either() -> None:
+    cases = all_orders(5, 400, 60)
+    twins = [c for c in cases if c.kind == "twins"]
+
+    assert 0.4 < sum(c.through_cart for c in cases) / len(cases) < 0.6
+    assert any(a.through_cart != b.through_cart for a, b in itertools.pairwise(twins) if a.group == b.group)
 
 
 def test_an_order_that_a_person_placed_is_none_of_those_that_were_asked_for(scene: Scene) -> None:

@@ -15,10 +15,19 @@ from shared.clock import Deadline
 from shared.core.ledger import Submission
 from shared.core.models import Document, DocumentSet, Metadata, Role
 from shared.services.operation import Outcome
+from shared.validation.checkouts import checkout_request
 from shared.validation.reviews import review_decision
 from tests.services.conftest import CUSTOMER, PDF, Office, built
 
 TENDER = PDF + b"tender"
+
+LICENCES: dict[str, Any] = {
+    "catalogItemId": "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P",
+    "quantity": 5,
+    "billingCycle": "monthly",
+    "termDuration": "P1Y",
+}
+OTHERS: dict[str, Any] = {**LICENCES, "catalogItemId": "CFQ7TTC0LFLS:0002:CFQ7TTC0KDLJ", "quantity": 2}
 
 Do = dict[str, Any]
 """What a fault rule does (local/simulator/faults.py)."""
@@ -74,6 +83,16 @@ def attach(
 def look(office: Office, order: str, digest: str) -> Outcome:
     """What an HTTP caller is told who asks what became of a submission."""
     return office.services.attachments.status(CUSTOMER, order, digest, office.deadline())
+
+
+def check_out(
+    office: Office, *lines: dict[str, Any], key: str = "flow-1", by: Services | None = None, **more: object
+) -> Outcome:
+    """Ask for a checkout as the HTTP function does."""
+    raw = json.dumps({"lineItems": lines or (LICENCES,), **more}).encode()
+    orders = (by or office.services).orders
+    request = checkout_request(raw)
+    return orders.check_out(CUSTOMER, request, key, str(uuid.uuid4()), office.deadline())
 
 
 def delete(office: Office, path: str) -> None:

@@ -4,12 +4,10 @@ accounted for."""
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 import pytest
 
-from shared.bootstrap import Services
 from shared.core.errors import (
     KeyReusedError,
     LinesRefusedError,
@@ -21,28 +19,9 @@ from shared.core.errors import (
 from shared.core.ledger import State
 from shared.services.operation import Outcome
 from shared.services.orders import order_key
-from shared.validation.checkouts import checkout_request
 from shared.web.responses import require_done
 from tests.services.conftest import CUSTOMER, RESELLER, Office
-from tests.services.steps import DONE_SILENTLY, NOT_DONE, fail, settle_down
-
-LICENCES: dict[str, Any] = {
-    "catalogItemId": "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P",
-    "quantity": 5,
-    "billingCycle": "monthly",
-    "termDuration": "P1Y",
-}
-OTHERS: dict[str, Any] = {**LICENCES, "catalogItemId": "CFQ7TTC0LFLS:0002:CFQ7TTC0KDLJ", "quantity": 2}
-
-
-def check_out(
-    office: Office, *lines: dict[str, Any], key: str = "flow-1", by: Services | None = None, **more: object
-) -> Outcome:
-    """Ask for a checkout as the HTTP function does."""
-    raw = json.dumps({"lineItems": lines or (LICENCES,), **more}).encode()
-    orders = (by or office.services).orders
-    request = checkout_request(raw)
-    return orders.check_out(CUSTOMER, request, key, str(uuid.uuid4()), office.deadline())
+from tests.services.steps import DONE_SILENTLY, LICENCES, NOT_DONE, OTHERS, check_out, fail, settle_down
 
 
 def placed(office: Office) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,7 @@ from shared.services.orders import order_key
 from shared.validation.orders import order_request
 from shared.web.problem import problem_of
 from tests.services.conftest import CUSTOMER, KEY, TENANT, MintedTokens, Office
-from tests.services.steps import NOT_DONE, fail, settle_down
+from tests.services.steps import DONE_SILENTLY, NOT_DONE, Do, check_out, fail, settle_down
 
 
 def assertion(user: int, audience: str = TENANT) -> str:
@@ -118,6 +119,28 @@ def test_an_order_of_a_signed_in_user_whose_reply_was_lost_is_found_without_the_
 
     assert (first.submission.state, found.submission.state) == (State.UNKNOWN, State.DONE)
     assert (placed(office), office.posts("POST order")) == (1, 1)
+
+
+@pytest.mark.usefixtures("services")
+@pytest.mark.parametrize("lost", [DONE_SILENTLY, NOT_DONE], ids=["done", "not done"])
+def test_a_checkout_of_a_signed_in_user_waits_for_that_user(office: Office, lost: Do) -> None:
+    def ask(user: int) -> Outcome:
+        by = replace(office.services, orders=office.services.orders_for(assertion(user)))
+        return check_out(office, by=by, indirectResellerId=office.partner.state.resellers[0].id)
+
+    fail(office, "POST checkout", times=3, **lost)
+    fail(office, "GET cart", times=3, **NOT_DONE)
+    first = ask(ADA)
+    settle_down(office, 1, 5)
+    posts = office.posts("POST checkout")
+    office.clock.forward(minutes=10)
+    with suppress(WrongUserError):  # what is done is told to whoever has the key
+        ask(BOB)
+    again = ask(ADA)
+
+    assert posts == 3, "nobody else checks it out"
+    assert (first.submission.state, again.submission.state) == (State.UNKNOWN, State.DONE)
+    assert (placed(office), office.posts("POST cart")) == (1, 1)
 
 
 @pytest.mark.usefixtures("services")
