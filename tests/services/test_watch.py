@@ -18,7 +18,7 @@ from shared.core.ledger import State
 from shared.core.models import order_attachments_key
 from shared.core.moments import LONG_AGO
 from shared.core.watch import with_order
-from shared.core.watched import LAG, WatchedOrder
+from shared.core.watched import WatchedOrder
 from shared.services.bell import Message
 from shared.services.orders import order_key
 from shared.services.watch import RATE
@@ -284,16 +284,6 @@ def test_a_look_that_is_throttled_comes_an_hour_later_and_the_others_wait_meanwh
     office.clock.forward(minutes=58)
     assert look(office) == 1
     assert {watched(office, order).status for order in orders} == {"po_upload_complete"}
-
-
-def test_an_order_that_partner_center_does_not_know_yet_is_looked_at_again_and_nobody_is_told(
-    office: Office,
-) -> None:
-    place(office)
-    order, begun = requested(office)
-    young = begun.missing(order, begun.began + LAG / 2)
-
-    assert (young.next, young.owed) == (begun.began + LAG, ())
 
 
 def test_an_order_that_is_gone_is_told_once_and_still_looked_at_each_day(office: Office) -> None:
