@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from shared import telemetry
 from shared.audit_log import log_event
 from shared.clock import Clock, Deadline
-from shared.core.errors import ConditionFailedError, StorageError
+from shared.core.errors import BlobBlockedError, ConditionFailedError, NotConfiguredError, StorageError
 from shared.core.listing import WAITS, entry_of_owed
 from shared.core.moments import iso_moment
 from shared.core.order_statuses import STATUSES
@@ -138,7 +138,10 @@ class Notices:
         for key in self.orders.owing(self.clock() + REACH_BACK) if self.orders else ():
             if sent >= self.most or deadline.remaining() <= 0:
                 break
-            sent += self._tell_of_record(key)
+            try:
+                sent += self._tell_of_record(key)
+            except (BlobBlockedError, NotConfiguredError) as error:
+                log.warning("people could not be told of the orders of %s: %s", key, error)
         if sent:
             log_event("people told of orders", count=sent)
         return sent

@@ -23,6 +23,7 @@ from shared.clock import Clock, Deadline
 from shared.core.errors import (
     BlobBlockedError,
     ConditionFailedError,
+    InvalidInputError,
     NotConfiguredError,
     PartnerCenterError,
     RefusedError,
@@ -127,7 +128,7 @@ class Watch:
 
     def look(self, key: str, correlation_id: str) -> None:
         """Look at the order of a record that is due first; at none when none is, while Partner Center
-        throttles, or while an operator must free the record: the sweep hands it out again.
+        throttles, or while the record cannot be used: the sweep hands it out again.
 
         Raises StorageError.
         """
@@ -135,7 +136,7 @@ class Watch:
             return
         try:
             self._look(key, correlation_id)
-        except BlobBlockedError as error:
+        except (BlobBlockedError, NotConfiguredError) as error:
             log.warning("the orders of %s cannot be looked at: %s", key, error)
 
     def _look(self, key: str, correlation_id: str) -> None:
@@ -171,7 +172,7 @@ class Watch:
         try:
             ids = RequestIds(self.new_id(), correlation_id)
             answer = self.partner.get_order(record.customer_id, order_id, ids, deadline)
-        except (PartnerCenterError, NotConfiguredError) as error:
+        except (PartnerCenterError, NotConfiguredError, InvalidInputError) as error:
             if isinstance(error, RefusedError) and (error.status, error.code) == NO_SUCH_ORDER:
                 return lambda _, watched: watched.missing(order_id, now)
             log.info("order %s could not be looked at: %s", order_id, error)
@@ -212,7 +213,8 @@ class Watch:
             wait = timedelta(seconds=error.retry_after)
             self.quiet.begin(now + wait)
             return wait
-        return DAY if isinstance(error, PartnerCenterError) and is_denial(error) else LATER
+        denied = isinstance(error, PartnerCenterError) and is_denial(error)
+        return DAY if denied or isinstance(error, InvalidInputError) else LATER
 
     def _note(self, stored: VersionedRecord, order_id: str, change: Change) -> None:
         """Write what was found. Receipts come first: who dies in between looks again, and tells the same.

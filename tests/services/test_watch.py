@@ -18,7 +18,7 @@ from shared.core.ledger import State
 from shared.core.models import order_attachments_key
 from shared.core.moments import LONG_AGO
 from shared.core.watch import with_order
-from shared.core.watched import LAG, WatchedOrder
+from shared.core.watched import WatchedOrder
 from shared.services.bell import Message
 from shared.services.orders import order_key
 from shared.services.watch import RATE
@@ -198,6 +198,33 @@ def test_what_the_queue_did_not_take_is_told_by_the_next_sweep_and_what_it_took_
     assert told(office) == []
 
 
+def test_a_record_that_cannot_be_read_keeps_nobody_from_being_looked_at_or_told_of(office: Office) -> None:
+    order = attached_pair(office)
+    becomes(office, order, "cancelled")
+    tags = {"look": "2020-01-01T00:00:00Z", "tell": "2020-01-01T00:00:00Z"}
+    for name, raw in (("newer", b'{"v": 9}'), ("older", b'{"v": 1}')):
+        blob = f"attachments/{CUSTOMER}/{name}.json"
+        office.services.drops.blobs.put(office.env["LEDGER_CONTAINER"], blob, raw, match="*", tags=tags)
+    office.clock.forward(minutes=21)
+
+    assert look(office) == 3
+    assert [event for event, _ in told(office)] == ["order-status"]
+
+
+def test_an_order_whose_id_fits_no_path_is_not_asked_for_and_ends_no_worker(office: Office) -> None:
+    place(office)
+    found = office.services.ledger.read(order_key(CUSTOMER, "flow-1"))
+    assert found
+    late = WatchedOrder.begun("..", "pending", office.clock.now() - timedelta(days=2))
+    office.services.ledger.note(found, found.record.model_copy(update={"orders": {"..": late}}))
+    assert look(office) == 1
+
+    _, after = requested(office)
+    assert after.next
+    assert after.next > office.clock.now() + timedelta(hours=23)
+    assert reads(office) == 0
+
+
 def test_when_storage_fails_at_any_step_of_a_look_the_next_one_finds_the_same(office: Office) -> None:
     order = attached_pair(office)
     office.clock.forward(minutes=21)
@@ -257,16 +284,6 @@ def test_a_look_that_is_throttled_comes_an_hour_later_and_the_others_wait_meanwh
     office.clock.forward(minutes=58)
     assert look(office) == 1
     assert {watched(office, order).status for order in orders} == {"po_upload_complete"}
-
-
-def test_an_order_that_partner_center_does_not_know_yet_is_looked_at_again_and_nobody_is_told(
-    office: Office,
-) -> None:
-    place(office)
-    order, begun = requested(office)
-    young = begun.missing(order, begun.began + LAG / 2)
-
-    assert (young.next, young.owed) == (begun.began + LAG, ())
 
 
 def test_an_order_that_is_gone_is_told_once_and_still_looked_at_each_day(office: Office) -> None:

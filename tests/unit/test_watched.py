@@ -9,14 +9,16 @@ from typing import Any, Literal
 
 import pytest
 
+from shared.core.errors import OrderNotWaitingError
 from shared.core.ledger import LEDGER_FORMAT, Record, State, Submission
 from shared.core.ledger_parts import RecordedAnswer
+from shared.core.listing import entry_of, entry_of_order, entry_of_owed, orders_in
+from shared.core.moments import LONG_AGO
+from shared.core.receipt_rules import report
 from shared.core.resources import ListedAttachment
 from shared.core.watch import documents_drift, due_order, placed_by, watch_tags, watching, with_order
 from shared.core.watched import LAG, LATER, LONGEST, WatchedOrder
 from shared.storage.blobs import MOST_TAGS
-
-pytestmark = pytest.mark.table
 
 NOW = datetime(2026, 11, 28, 8, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -123,6 +125,12 @@ def test_a_look_that_failed_changes_nothing_and_comes_again_not_sooner_than_an_h
         failed = known.failed(NOW + 2 * DAY, wait)
         assert failed.next == NOW + 2 * DAY + max(wait, LATER)
         assert failed.model_copy(update={"next": known.next}) == known
+
+
+def test_an_order_that_partner_center_does_not_know_yet_is_looked_at_again_and_nobody_is_told() -> None:
+    young = begun("pending").missing("o", NOW + LAG / 2)
+
+    assert (young.next, owed(young), young.drift) == (NOW + LAG, [], "")
 
 
 def test_an_order_that_is_gone_is_told_once_and_again_when_it_goes_again() -> None:
@@ -271,3 +279,73 @@ def test_nothing_is_twice_while_another_submission_may_be_there(more: Submission
 
 def test_nothing_is_twice_where_nobody_knows_what_the_order_had_before() -> None:
     assert documents_drift(record("attachments", submission(ids=("a1",))), [entry(1), entry(2)], LATE) == ""
+
+
+def test_documents_are_watched_from_the_first_on_and_anew_from_each_further_one() -> None:
+    done = submission(ids=("a1",))
+    first = watching(record("attachments", done), done)
+    assert first.orders == {"o": begun()}
+    known = with_order(first, "o", after(1, "po_upload_complete", begun()))
+    again = watching(known, done.model_copy(update={"changed": NOW + 2 * DAY}))
+    assert (again.orders["o"].status, again.orders["o"].next) == ("", NOW + 2 * DAY + LAG)
+    assert first.orders["o"].is_due(NOW + LAG)
+    assert not first.orders["o"].is_due(NOW)
+
+
+def test_a_status_is_known_for_a_day_after_somebody_looked() -> None:
+    seen = after(1, "pending", begun())
+    assert seen.is_known(NOW + 2 * DAY)
+    assert not seen.is_known(NOW + 2 * DAY + HOUR)
+    assert not begun("pending").is_known(NOW)
+    assert not begun().is_known(NOW)
+
+
+def test_a_list_tells_each_order_of_a_record_that_is_in_a_status() -> None:
+    done = answered(
+        {"orders": [{"id": "a", "status": "pending"}, {"id": "b", "status": "brand_new"}]}, "a", "b"
+    )
+    both = watching(record("order", done), done)
+
+    assert [order for order, _ in orders_in(both, "pending", LONG_AGO)] == ["a"]
+    assert list(orders_in(both, "pending", NOW + DAY)) == []
+    entry = entry_of_order(both, "a", both.orders["a"])
+    assert (entry["kind"], entry["state"], entry["orderId"]) == ("order", "placed", "a")
+    assert (entry["actor"], entry["order"]["status"]) == ("microsoft", "pending")
+    assert entry_of(both, done)["order"]["status"] == "pending"
+    unknown = entry_of_order(both, "b", both.orders["b"])
+    assert unknown["order"] == {"status": "brand_new", "since": "2026-11-28T08:00:00+00:00"}
+    assert "actor" not in unknown
+
+
+def test_a_list_and_a_receipt_tell_documents_and_the_status_of_their_order() -> None:
+    done = submission(ids=("a1",))
+    bare = record("attachments", done)
+    known = with_order(bare, "o", after(1, "cancelled", begun("pending")))
+    entry = entry_of_order(known, "o", known.orders["o"])
+
+    assert (entry["state"], entry["submission"]) == ("attached", f"k/{done.digest}")
+    told = report(known, done).order
+    assert told
+    assert (told.status, told.actor, told.looked) == ("cancelled", "nobody", "2026-11-29T08:00:00+00:00")
+    assert report(bare, done).order is None
+    assert report(with_order(bare, "o", begun()), done).order is None
+    assert "submission" not in entry_of_order(record("attachments"), "o", known.orders["o"])
+
+
+def test_what_is_owed_is_told_with_its_own_sentence_whether_the_status_is_known_or_not() -> None:
+    known = after(1, "cancelled", begun("pending"))
+    gone = begun().missing("o", NOW + DAY)
+    of_known = entry_of_owed(record("attachments"), "o", known, known.owed[0])
+    of_gone = entry_of_owed(record("attachments"), "o", gone, gone.owed[0])
+
+    assert of_known["detail"] == "the order's status is now cancelled"
+    assert of_known["order"]["status"] == "cancelled"
+    assert (of_gone["orderId"], of_gone["customerId"], of_gone["actor"]) == ("o", "c", "operator")
+    assert "order" not in of_gone
+
+
+def test_documents_that_no_order_waits_for_are_the_callers_matter_with_what_to_do() -> None:
+    error = OrderNotWaitingError("error", "order again: it was not fulfilled")
+
+    assert (error.actor, error.remedy) == ("caller", "order again: it was not fulfilled")
+    assert "error" in str(error)
