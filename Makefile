@@ -42,7 +42,7 @@ test: $(READY) ## lint, types, imports, tests; ARGS='tests/unit -k ledger' for s
 ifdef ARGS
 	@$(PY) -m pytest $(WORKERS) $(ARGS)
 else
-	@$(PY) -m pytest $(WORKERS) $(COVER) -m 'table' tests/unit
+	@$(PY) -m pytest -n 2 $(COVER) -m 'table' tests/unit
 	@$(PY) -m pytest $(WORKERS) -m 'not table' $(LONGEST) tests
 endif
 

@@ -3,6 +3,7 @@ stay together in one process."""
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +23,13 @@ _PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
 # how long an example takes tells nothing: two workers and their servers share the processors
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: no garbage collector looks through it again, nor does one in a fork, which
+    would copy it all. https://docs.python.org/3/library/gc.html#gc.freeze"""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
