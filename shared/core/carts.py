@@ -213,11 +213,15 @@ def _ordered(
     just its items."""
     if is_whole and len(groups) == 1 == len(orders):
         return {name: _id(orders[0]) for name in groups}
-    items = {_id(order): _items(read_order(order).lines, "offerid") for order in orders}
+    read = {_id(order): read_order(order) for order in orders}
     found: dict[str, str] = {}
     for name, lines in groups.items():
-        wanted = _items([by_lower_name(item) for line in lines.values() for item in _all(line)])
-        fits = [order for order, held in items.items() if held == wanted]
+        wanted = [by_lower_name(item) for line in lines.values() for item in _all(line)]
+        fits = [i for i, order in read.items() if _items(order.lines, "offerid") == _items(wanted)]
+        if len(fits) > 1:  # of equal items what is billed otherwise, or for another term, is another order
+            fits = [
+                i for i in fits if _billing(read[i].members, read[i].lines) == _billing(wanted[0], wanted)
+            ]
         if len(fits) == 1:
             found[name] = fits[0]
     return {name: order for name, order in found.items() if list(found.values()).count(order) == 1}
@@ -225,6 +229,12 @@ def _ordered(
 
 def _items(lines: Sequence[Json], name: str = "catalogitemid") -> list[tuple[str, str]]:
     return sorted((_text(line.get(name)).casefold(), _quantity(line.get("quantity"))) for line in lines)
+
+
+def _billing(billed: Json, lines: Sequence[Json]) -> tuple[str, list[str]]:
+    """The billing cycle, apart from its spelling, and the terms."""
+    cycle = _text(billed.get("billingcycle")).replace("_", "").casefold()
+    return cycle, sorted(_text(line.get("termduration")).upper() for line in lines)
 
 
 def _quantity(value: object) -> str:

@@ -19,7 +19,7 @@ from shared.services.bell import Kind, Message
 from shared.services.orders import order_key
 from tests.performance.conftest import Counted
 from tests.services.conftest import CUSTOMER, PDF
-from tests.services.test_checkouts import check_out
+from tests.services.steps import check_out
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 OTHERS = [10, 300]

@@ -11,8 +11,17 @@ from shared.core.errors import StateConflictError
 from shared.core.ledger import State, Submission
 from shared.services.orders import order_key
 from tests.services.conftest import CUSTOMER, Office
-from tests.services.steps import DONE_SILENTLY, NOT_DONE, decide, fail, settle_down
-from tests.services.test_checkouts import LICENCES, OTHERS, answer, check_out
+from tests.services.steps import (
+    DONE_SILENTLY,
+    LICENCES,
+    NOT_DONE,
+    OTHERS,
+    check_out,
+    decide,
+    fail,
+    settle_down,
+)
+from tests.services.test_checkouts import answer
 
 KEY = order_key(CUSTOMER, "flow-1")
 YEARLY: dict[str, Any] = {**LICENCES, "billingCycle": "annual", "quantity": 7}

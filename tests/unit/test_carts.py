@@ -192,6 +192,22 @@ def test_two_groups_of_equal_lines_are_not_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    "more", [{"billingCycle": "one_time"}, {"termDuration": "P3Y"}], ids=["cycle", "term"]
+)
+def test_equal_lines_that_are_billed_otherwise_or_for_another_term_are_told_apart(
+    more: dict[str, str],
+) -> None:
+    sold = {"billingCycle": "monthly", "termDuration": "P1Y"}
+    twins = sent(A | sold, A | {"id": 1} | sold | more, groups=("0", "1"))
+    orders = [order("y", A), order("x", A)]
+    for one, told in zip(orders, (sold | more, sold), strict=True):
+        one["billingCycle"] = told["billingCycle"].replace("_", "").title()
+        one["lineItems"][0]["termDuration"] = told["termDuration"].lower()
+
+    assert lines_of(checked_out({"orders": orders}, twins)) == ["x", "y"]
+
+
+@pytest.mark.parametrize(
     ("result", "ids", "is_whole"),
     [
         ({"Orders": [{"Id": "x"}, {"id": 7}], "OrderErrors": None}, ("x", "7"), True),
