@@ -284,6 +284,12 @@ def test_products_of_the_table_are_faulty_as_lines_and_as_add_ons(client: Client
         client.partner_center.configure(cart_faults={"x": 10005})
 
 
+def test_a_faulty_add_on_alone_keeps_a_cart_from_its_checkout(client: Client) -> None:
+    cart = cart_of(client, item(addonItems=[item("ADDON", attestationAccepted=False)]))
+    assert said(check_out(client, cart)) == (400, "800002")
+    assert ordered(client) == 0
+
+
 def test_add_ons_are_bought_in_the_order_of_their_base(client: Client) -> None:
     base = item(id="0", addonItems=[item("ADDON", id=1, billingCycle="annual", termDuration="P1Y")])
     answer = create(client, base, item("OTHER", id=2)).json()
@@ -328,6 +334,8 @@ def test_a_checkout_of_which_everything_fails_can_be_repeated(client: Client) ->
     answer = check_out(client, cart)
     assert (answer.status_code, answer.json()["orders"]) == (201, [])
     assert client.get(f"{CARTS}/{cart}").json()["status"] == "Active"
+    client.call("PUT", f"{CARTS}/{cart}", json={"lineItems": [item()]})
+    assert sim(client, "GET", "/state").json()["carts"][0]["failed"] == {}
     client.partner_center.configure(checkout_failures={})
     assert len(check_out(client, cart).json()["orders"]) == 1
 
@@ -511,6 +519,19 @@ def test_a_repeated_request_id_makes_one_cart_only_where_it_is_honoured(
     ids: dict[str, str | None] = {"MS-RequestId": REQUEST_ID}
     made = {create(client, headers=ids).json()["id"] for _ in range(2)}
     assert len(made) == carts == len(client.partner_center.state.carts)
+
+
+def test_a_repeated_request_id_of_a_checkout_gets_its_first_answer_where_it_is_honoured(
+    client: Client,
+) -> None:
+    client.partner_center.configure(honours_request_id=True, repeated_checkout=409)
+    cart = cart_of(client)
+    answers = [check_out(client, cart, **{"MS-RequestId": REQUEST_ID}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].content == answers[1].content
+    assert check_out(client, cart).status_code == 409
+    committed = [entry.committed for entry in client.partner_center.journal.entries()]
+    assert committed == [True, True, False, False]
 
 
 def test_one_request_id_does_not_answer_for_another_cart(client: Client) -> None:
