@@ -33,7 +33,6 @@ _SHAPES: tuple[str, ...] = (
     "honours_request_id",
     "order_groups",
     "partial_cart",
-    "repeated_checkout",
     "expired_checkout",
     "expired_cart",
     "checkout_reply",

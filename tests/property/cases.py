@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
+from shared.core.checkout_request import CheckoutRequest
 from shared.core.errors import AppError, StorageUnknownError
 from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import Source
@@ -23,6 +24,7 @@ from shared.services.operation import Outcome
 from shared.services.orders import Orders, only_submission, order_key
 from shared.services.resellers import Resellers
 from shared.storage.ledger_store import LedgerStore
+from shared.validation.checkouts import checkout_request
 from shared.validation.orders import order_request
 from shared.web import responses
 from tests.property.explorer import BY_HAND, Entry, Task, Thing, Told
@@ -249,6 +251,35 @@ def order(quantity: int) -> OrderRequest:
     """An order of so many licences of one product."""
     line = {"offerId": "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P", "quantity": quantity, "termDuration": "P1Y"}
     return order_request(json.dumps({"lineItems": [line], "billingCycle": "monthly"}).encode(), CUSTOMER)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutCase(OrderCase):
+    """Checkouts by number, each under a key of its own. What a call orders shows at its cart within
+    `visibility` seconds."""
+
+    carts: tuple[CheckoutRequest, ...] = ()
+    visibility: int = 15
+
+    def alike(self, content: int) -> int:
+        """Equal checkouts are told apart: each has a cart."""
+        return content
+
+    def _ask(self, orders: Orders, process: Process, task: Task) -> Told:
+        if task.do != "ask":
+            return OrderCase._ask(self, orders, process, task)
+        request, key, deadline = self.carts[task.content], str(task.content), process.deadline(40)
+        outcome = orders.check_out(CUSTOMER, request, key, process.new_id(), deadline)
+        return _told(outcome, _order_numbers(outcome.submission))
+
+
+def checkouts(*quantities: int) -> CheckoutCase:
+    """Checkouts of so many licences of one product each."""
+    line = {"catalogItemId": "CFQ7TTC0LH0Z:0001:CFQ7TTC0K18P", "billingCycle": "monthly"}
+    carts = tuple(
+        checkout_request(json.dumps({"lineItems": [{**line, "quantity": n}]}).encode()) for n in quantities
+    )
+    return CheckoutCase(tuple(map(order, quantities)), order(7), carts=carts)
 
 
 def _order_numbers(own: Submission) -> tuple[int, ...]:

@@ -73,7 +73,7 @@ class Budget(NamedTuple):
     storage: int = 0
     """Reads and writes that fail, or whose answers are lost."""
     lists: int = 0
-    """Lists that cannot be had."""
+    """Lists, and carts, that cannot be had."""
     refusals: int = 0
     blanks: int = 0
     """Accepting answers that do not show what was accepted; it may have been dropped."""
@@ -299,6 +299,10 @@ class Explorer:
             yield "lists blobs", (Reply(now, named),), world
         elif what == "list":
             yield from _list(world)
+        elif what == "cart":
+            ordered = any(thing.request == of[0] and thing.visible for thing in world.things)
+            yield f"sees that {of[0]} is {'' if ordered else 'not '}ordered", (Reply(now, ordered),), world
+            yield from _denied(world, "see the cart")
         elif what == "read":
             thing = next(thing for thing in world.things if str(thing.number) == of[0])
             yield f"reads {thing.number}", (Reply(now, _shown(thing)),), world
@@ -537,8 +541,12 @@ def _put(world: World, name: str, number: int, over: int, *, compares: bool) -> 
 def _list(world: World) -> Iterator[Step]:
     visible = tuple(_shown(thing) for thing in world.things if thing.visible)
     yield f"lists {[s.number for s in visible]}", (Reply(world.now, visible),), world
+    yield from _denied(world, "list")
+
+
+def _denied(world: World, what: str) -> Iterator[Step]:
     for failure in ("not sent", "denied") if world.left.lists else ():
-        yield f"cannot list ({failure})", (Reply(world.now, failure=failure),), world.spent("lists")
+        yield f"cannot {what} ({failure})", (Reply(world.now, failure=failure),), world.spent("lists")
 
 
 def _shown(thing: Thing) -> Shown:

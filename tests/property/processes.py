@@ -219,6 +219,34 @@ class PaperPartner(PartnerCenter):
     ) -> Answer:
         return self._answer(self._entries(self._post(ids, deadline, check))[0])
 
+    def create_cart(
+        self, customer_id: str, body: bytes, mode: Mode, ids: RequestIds, deadline: Deadline
+    ) -> Answer:
+        """It has no effect: one that nobody checks out is as good as none."""
+        return self._answer({**json.loads(body), "id": self._process.new_id()})
+
+    def get_cart(
+        self, customer_id: str, cart_id: str, mode: Mode, ids: RequestIds, deadline: Deadline
+    ) -> Answer:
+        return self._answer(
+            {"id": cart_id, "status": "Ordered" if self._process.ask("cart", cart_id) else "Active"}
+        )
+
+    def check_out(
+        self,
+        customer_id: str,
+        cart_id: str,
+        mode: Mode,
+        ids: RequestIds,
+        deadline: Deadline,
+        *,
+        resent: bool = False,
+        check: Callable[[], None] | None = None,
+    ) -> Answer:
+        """The cart is to its checkouts what a request id is to a POST where it is honoured."""
+        shown = self._post(RequestIds(cart_id, ids.correlation_id), deadline, check)
+        return self._answer({"orders": self._entries(shown)})
+
     def _post(self, ids: RequestIds, deadline: Deadline, check: Callable[[], None] | None) -> Sequence[Shown]:
         """All but the closing bytes are on their way; then the clocks are looked at, and they follow."""
         self._process.ask("closing")

@@ -21,7 +21,7 @@ from shared.core.ledger import Record
 from shared.core.matching import Absent
 from shared.services.attachment_operation import AttachmentOperation
 from shared.services.attachments import Attachments
-from tests.property.cases import AttachmentCase, OrderCase, document_set, order
+from tests.property.cases import AttachmentCase, OrderCase, checkouts, document_set, order
 from tests.property.explorer import BY_HAND, BrokenPromiseError, Budget, Case, Explorer, Task, Thing
 
 DEEP = bool(os.environ.get("DEEP"))
@@ -38,6 +38,9 @@ EQUAL = AttachmentCase((document_set(1, PO), document_set(2, PO)), by_hand=UNLIK
 ORDER = OrderCase((order(1),), by_hand=order(7))
 EQUAL_ORDERS = OrderCase((order(1), order(1)), by_hand=order(7))
 UNLIKE_ORDERS = OrderCase((order(1), order(2)), by_hand=order(7))
+CHECKOUT, EQUAL_CHECKOUTS = checkouts(1), checkouts(1, 1)
+OF_CARTS = {"honours": True}
+"""What is checked out twice is there once."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,29 @@ SCENARIOS = {
     "an order where request ids are honoured": Scenario(
         ORDER, (ASK,), (WORK,), Budget(times=2, silences=2), more={"honours": True}
     ),
+    "one checkout that is asked for twice": Scenario(
+        CHECKOUT, (ASK,), (ASK,), Budget(times=1, silences=3, lags=1), more=OF_CARTS
+    ),
+    "one checkout whose process dies": Scenario(
+        CHECKOUT, (ASK,), (ASK, WORK), Budget(times=2, deaths=1, silences=1), more=OF_CARTS
+    ),
+    "equal checkouts of two keys": Scenario(
+        EQUAL_CHECKOUTS, (ASK,), (OTHER,), Budget(times=1, deaths=1, silences=1), more=OF_CARTS
+    ),
+    "a checkout while storage fails": Scenario(
+        CHECKOUT, (ASK,), (ASK,), Budget(times=1, silences=1, storage=1), more=OF_CARTS
+    ),
+    "a checkout that is silent while its cart cannot be read": Scenario(
+        CHECKOUT, (ASK,), (WORK,), Budget(times=1, silences=3, lists=1, lags=1), more=OF_CARTS
+    ),
+    "a checkout that is refused while its cart cannot be read": Scenario(
+        CHECKOUT,
+        (ASK,),
+        (WORK,),
+        Budget(times=1, silences=1, refusals=1, lists=1),
+        ends=("ends refused", "ends done"),
+        more=OF_CARTS,
+    ),
 }
 
 
@@ -185,6 +211,9 @@ WRONG = {
     "storage does not compare before it swaps": replace(SILENT, more={"compares": False}),
     "absence of an order is believed at once": replace(
         SCENARIOS["one order that is asked for twice"], case=replace(ORDER, delay=timedelta())
+    ),
+    "a cart is ordered each time that it is checked out": replace(
+        SCENARIOS["one checkout that is asked for twice"], more={}
     ),
 }
 
