@@ -10,7 +10,7 @@ KEY := $(shell cat requirements-dev.txt local/host/requirements.txt local/azurit
 READY := $(VENV)/.ready-$(KEY)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 # a worker is a process with an Azurite of its own; files stay together (tests/conftest.py), and the longest come first;
-# many tests wait for a clock, so there are more workers than processors
+# many tests wait for a clock, so there are more workers than processors; the unit tests wait for nothing and have two
 LONGEST := tests/property tests/app tests/web/test_order.py tests/faults/test_crash_points.py tests/local/test_soak.py
 WORKERS := -n 4 --dist loadscope --no-loadscope-reorder
 # the unit tests that make nothing up (no Hypothesis) run every branch of the core and of validation

@@ -26,7 +26,7 @@ from shared.clock import Deadline
 from shared.core.models import Document, DocumentSet, Metadata, Role
 from shared.services.bell import Kind, Message
 from shared.services.operation import Outcome
-from tests.services.conftest import AUDIENCE, CUSTOMER, KEY, PDF, TENANT, Clock, Office, clean_up
+from tests.services.conftest import AUDIENCE, CUSTOMER, KEY, PDF, TENANT, Clock, Office, clean_up, connected
 from tests.services.steps import LICENCES, OTHERS, check_out
 
 OTHER_PDF = PDF.replace(b"0", b"1")
@@ -138,11 +138,11 @@ class World(Office):
 
     def make_containers(self) -> None:
         """An installation that was used before: containers, queue, and the ledger's marker."""
+        blobs, queues = connected(self.env["DocumentStorage"])
         for name in ("INCOMING_CONTAINER", "RECEIPTS_CONTAINER", "LEDGER_CONTAINER"):
-            self.services.drops.blobs.put(self.env[name], "first.txt", b"", match="*")
+            blobs.send("PUT", f"{self.env[name]}?restype=container", "create a container")
+        queues.send("PUT", self.env["WORK_QUEUE"], "create a queue")
         self.services.ledger.check_format()
-        self.services.worker.bell.ring("drop", "nothing", self.clock.now())
-        self.work()
 
     def drop_pair(self, order: str, stem: str = "x/PO", content: bytes = PDF, **more: object) -> str:
         """Drop a document and its sidecar, without their events; the sidecar's path."""

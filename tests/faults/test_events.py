@@ -234,9 +234,9 @@ def test_a_set_whose_newest_file_is_deleted_tells_that_it_waits_for_it(world: Wo
 @pytest.mark.parametrize("container", ["incoming-*", "*"], ids=["it-can-be-told", "it-cannot"])
 def test_a_lost_event_whose_visit_fails_is_visited_again(world: World, container: str) -> None:
     """The walk passes the drop while storage fails, and the messages that it leaves fail too often."""
+    world.make_containers()
     order = world.order()
     path = world.drop_pair(order)
-    world.make_containers()
     world.clock.forward(minutes=30)
     world.storage.inject(Fault("status", status=DENIED), container=container, name="x/*", times=-1)
     counts = world.faulty.sweep.run(CORRELATION, world.deadline())

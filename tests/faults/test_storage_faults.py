@@ -143,9 +143,9 @@ def test_nothing_exists_yet(world: World) -> None:
 
 
 def test_a_sweep_that_storage_stops_is_made_good_by_the_next(world: World) -> None:
+    world.make_containers()
     order = world.order()
     world.drop_pair(order)
-    world.make_containers()
     world.clock.forward(minutes=5)
     for query in ({"comp": "blobs"}, {"comp": "list"}):
         world.storage.inject(REFUSED, query=query)
