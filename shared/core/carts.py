@@ -133,7 +133,8 @@ def checked_out(result: Json, content: OrderContent) -> CheckedOut | None:
     ids = dict.fromkeys(_id(order) if isinstance(order, Mapping) else "" for order in orders)
     if not (orders or errors) or not all(ids) or len(members) < len(result):
         return None
-    is_whole = len(ids) + len(errors) >= len(_groups(content, _sent_lines(content)))
+    failed_groups = {error["orderGroupId"] for error in errors}
+    is_whole = len(ids) + len(failed_groups) >= len(_groups(content, _sent_lines(content)))
     try:
         body = _body(content, orders, errors)
     except RecursionError:  # an order that is nested too deeply to be kept

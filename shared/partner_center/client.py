@@ -52,8 +52,8 @@ from shared.partner_center.wire import (
 
 T = TypeVar("T")
 
-_WAITS = (0.5, 1.5)
-"""Seconds before the second and the third attempt of a read."""
+READ_WAITS = (0.5, 1.5)
+"""Seconds before the second and the third attempt of what may be repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +280,7 @@ class PartnerCenter:
 
     def _patiently(self, attempt: Callable[[], T], deadline: Deadline) -> T:
         """Read with patience: rule 2 above."""
-        waits, token_replayed = list(_WAITS), False
+        waits, token_replayed = list(READ_WAITS), False
         while True:
             try:
                 return attempt()

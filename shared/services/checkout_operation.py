@@ -29,6 +29,7 @@ from shared.core.errors import (
     InvalidInputError,
     LinesRefusedError,
     NotAppliedError,
+    NotConfiguredError,
     NothingOrderedError,
     OutcomeUnknownError,
     PartnerCenterError,
@@ -39,16 +40,15 @@ from shared.core.errors import (
 from shared.core.ledger import Record, Submission
 from shared.core.ledger_parts import CartNote, OrderContent, PartnerIds, RecordedAnswer
 from shared.core.matching import Absent, Ambiguous
+from shared.partner_center.client import READ_WAITS
 from shared.partner_center.codes import CALLER, cart_line_remedy
 from shared.partner_center.wire import Answer, RequestIds, cart_path
 from shared.services.keyed_operation import KeyedOperation
-from shared.services.operation import Snapshot
+from shared.services.operation import Failure, Snapshot
 
 SETTLES = timedelta(seconds=15)
 """How long after a silence a cart that is not ordered may still become so by the call that was silent."""
 
-_WAITS = (0.5, 1.5)
-"""Seconds before the second and the third call."""
 _GONE = (404, 410)
 _ASK_AGAIN = (401, 408, 429)
 """Answers that are about the token, the time or the rate, and not about the cart."""
@@ -100,12 +100,12 @@ class CheckoutOperation(KeyedOperation):
         """Check the cart out. A reply that is lost is asked for again, at once; what was ever silent here is
         unknown until it answers."""
         lost: OutcomeUnknownError | None = None
-        for wait in (*_WAITS, None):
+        for wait in (*READ_WAITS, None):
             try:
                 answer = self._check_out(submission, deadline, check, resent=lost is not None)
             except OutcomeUnknownError as error:
                 lost = error
-            except PartnerCenterError as error:
+            except (PartnerCenterError, NotConfiguredError) as error:
                 raise lost or self._judged(error, submission, deadline) from None
             else:
                 if lost is not None and _told(submission, answer, silent=True) is None:
@@ -178,21 +178,22 @@ class CheckoutOperation(KeyedOperation):
             check=check,
         )
 
-    def _judged(
-        self, error: PartnerCenterError, submission: Submission, deadline: Deadline
-    ) -> PartnerCenterError:
+    def _judged(self, error: Failure, submission: Submission, deadline: Deadline) -> Failure:
         """The error of a checkout. It is no refusal when the cart was ordered all the same, or is not there
-        any more; after a silence only a cart that is still active shows that nothing was bought."""
+        any more. After a silence only a cart of one order group that is still active shows that nothing was
+        bought: of several groups some may be ordered, and whether such a cart stays active is not documented.
+        """
         content = submission.order
         assert content is not None
         if not isinstance(error, RefusedError) or error.status in _ASK_AGAIN:
             return error
         try:
             shown = self._shown(content, submission.correlation_id, deadline)
-        except PartnerCenterError:
+        except (PartnerCenterError, NotConfiguredError):
             shown = Shown.ODD
+        in_groups = content.cart is not None and len(set(content.cart.groups)) > 1
         was_silent = submission.first_silent is not None
-        if shown is Shown.ORDERED or (was_silent and shown is not Shown.ACTIVE):
+        if shown is Shown.ORDERED or (was_silent and (in_groups or shown is not Shown.ACTIVE)):
             detail = _EXPIRED if shown in _LAPSED else f"{error} The cart may have been ordered all the same."
             return OutcomeUnknownError(detail, error.ids, status=error.status, code=error.code)
         if shown in _LAPSED:
@@ -203,7 +204,7 @@ class CheckoutOperation(KeyedOperation):
         """Whether Partner Center shows that a cart has expired, or that there is none."""
         try:
             return self._shown(content, correlation_id, deadline) in _LAPSED
-        except PartnerCenterError:
+        except (PartnerCenterError, NotConfiguredError):
             return False
 
     def _shown(self, content: OrderContent, correlation_id: str, deadline: Deadline) -> Shown:
@@ -243,11 +244,13 @@ class CheckoutOperation(KeyedOperation):
 
 
 def _told(submission: Submission, answer: Answer, *, silent: bool) -> CheckedOut | None:
-    """What an answer tells of a checkout; None when it tells too little. After a silence it must tell of each
-    order group: one that it leaves out may have been ordered by the call that was silent."""
+    """What an answer tells of a checkout; None when it tells too little. Where it tells of no order, or comes
+    after a silence, it must tell of each order group: one that it leaves out may have been ordered."""
     assert submission.order is not None
     result = checked_out(answer.json(), submission.order)
-    return None if result is None or (silent and not result.is_whole) else result
+    if result is None or result.is_whole:
+        return result
+    return None if silent or not result.ids else result
 
 
 def _found(result: CheckedOut, answer: Answer) -> Found:

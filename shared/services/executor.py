@@ -108,12 +108,12 @@ class _Run:
             return self._run_steps()
         except StorageError:
             raise
-        except AppError:
+        except AppError as error:
             own = self._own()
             if self.op.source is not None or own is None or not own.open or own.due is None:
                 raise
             assert self.stored
-            return Outcome(self.stored.record, own, replayed=True)
+            return Outcome(self.stored.record, own, replayed=True, error=error.with_traceback(None))
 
     def _run_steps(self) -> Outcome:
         self._begin()

@@ -135,7 +135,7 @@ class Outcome:
     record: Record
     submission: Submission
     replayed: bool = False
-    error: Failure | None = None
+    error: AppError | None = None
     superseded: bool = False
 
 

@@ -17,7 +17,7 @@ from shared.core.errors import (
     PartnerCenterError,
 )
 from shared.core.ids import segment
-from shared.core.ledger import Record, State, Submission
+from shared.core.ledger import HOLDING, Record, State, Submission
 from shared.core.ledger_parts import OrderContent, PartnerIds, RecordedAnswer
 from shared.core.matching import Absent, Ours, Verdict
 from shared.core.matching_orders import (
@@ -139,12 +139,7 @@ class OrderOperation(KeyedOperation):
             if own.order is not None
         ]
         owned = {segment(i) for own in neighbours if own.state is State.DONE for i in own.ids}
-        twins = [
-            twin
-            for own in neighbours
-            if own.order is not None and own.state in (State.CLAIMED, State.UNKNOWN)
-            for twin in _twins(own.order, own.state)
-        ]
+        twins = [twin for own in neighbours if own.order is not None for twin in _twins(own.order, own.state)]
         candidates = [order for order in candidates if segment(order.id) not in owned]
         early = [order for order in candidates if is_early(order, since, skew)]
         while True:
@@ -173,10 +168,13 @@ class OrderOperation(KeyedOperation):
 
 
 def _twins(order: OrderContent, state: State) -> list[Twin]:
-    """What another open request may place. What a cart becomes is known soon, and waited for."""
-    if order.cart is not None:
+    """What another request may place, or may have placed. What a cart becomes is known soon, and waited for;
+    of one that is only accepted, or in review, nothing tells which orders came of it."""
+    if order.cart is not None and state in (*HOLDING, State.REVIEW):
         return [Twin(to_come, under_way=True) for to_come in orders_to_come(order)]
-    return [Twin(_sent(order), state is State.CLAIMED)]
+    if order.cart is None and state in (State.CLAIMED, State.UNKNOWN):
+        return [Twin(_sent(order), state is State.CLAIMED)]
+    return []
 
 
 def _sent(order: OrderContent) -> PartnerOrder:

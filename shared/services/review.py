@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from shared.clock import Clock, Deadline
@@ -120,9 +121,10 @@ class Reviews:
                     raise DecisionWaitsError(finding.detail)
                 if not isinstance(finding, Found):
                     detail = f"to be sent again, decided by an operator{caveat}"
-                    # then no other look is waited for either
-                    unseen = {"first_silent": None} if caveat else {}
-                    return self._send(stored, own, detail, asked.by, silences=0, deaths=0, **unseen)
+                    silent = _silence_after_retry(own, verified=not caveat)
+                    return self._send(
+                        stored, own, detail, asked.by, silences=0, deaths=0, first_silent=silent
+                    )
                 found = finding
         detail = f"adopted by an operator{caveat}"
         after = own.to(State.DONE, self.clock(), self.new_id(), detail, asked.by, **found.changes())
@@ -266,6 +268,14 @@ class Reviews:
     ) -> VersionedRecord:
         after = own.to(state, self.clock(), self.new_id(), detail, **changes)
         return self.ledger.advance(stored, after)
+
+
+def _silence_after_retry(own: Submission, *, verified: bool) -> datetime | None:
+    """The silence that a submission keeps that is tried again. Where Partner Center could not be asked, no
+    other look is waited for; but a cart that was ever silent stays the one that is checked out."""
+    if own.order is not None and own.order.cart is not None:
+        return own.first_silent or own.changed
+    return own.first_silent if verified else None
 
 
 def review_body(record: Record, own: Submission) -> Mapping[str, Any]:

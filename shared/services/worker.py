@@ -164,9 +164,10 @@ class Worker:
 
     def _order(self, stored: VersionedRecord) -> None:
         before = only_submission(stored.record)
-        own = self.orders.resume(stored, Deadline.after(RECORD_SECONDS)).submission
+        outcome = self.orders.resume(stored, Deadline.after(RECORD_SECONDS))
+        own, error = outcome.submission, outcome.error
         if own.revision == before.revision and own.open and own.state is not State.CLAIMED:
-            self._put_off(stored, own)
+            self._put_off(stored, own, _Reason(str(error), error.actor, error.remedy) if error else None)
 
     def _attachments(self, stored: VersionedRecord, correlation_id: str) -> None:
         """Resolve what is in flight, or send one thing that is due; the bell rings for the others."""
@@ -217,10 +218,12 @@ class Worker:
             log.exception("could not check whether the content of %s is gone", own.digest)
             return False
 
-    def _put_off(self, stored: VersionedRecord, own: Submission) -> VersionedRecord:
+    def _put_off(
+        self, stored: VersionedRecord, own: Submission, reason: _Reason | None = None
+    ) -> VersionedRecord:
         """What is still due although it was worked on is tried later, and in the end is a person's."""
         now = self.clock()
-        age, why = now - own.since, self._reason(own)
+        age, why = now - own.since, reason or self._reason(own)
         if age > GIVE_UP:
             detail = f"not sent within {hours(GIVE_UP)}: {why.detail}"
             remedy = "" if why.remedy == RETRIED else why.remedy

@@ -17,7 +17,7 @@ from shared.validation.ids import order_id as checked_order
 from shared.validation.shapes import build
 
 MAX_DECISION = 16 * 1024
-MOST_ORDERS = 20
+MOST_ORDERS = 100
 """Orders that one decision adopts; each is asked for. A guard of our own."""
 
 

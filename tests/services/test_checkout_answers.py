@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from shared.auth.mode import Mode, TokenSource
 from shared.core.errors import (
+    NotConfiguredError,
     NothingOrderedError,
     RefusedError,
 )
 from shared.core.ledger import State
 from shared.web.responses import require_done
-from tests.services.conftest import Office
+from tests.services.conftest import MintedTokens, Office
 from tests.services.steps import (
     DONE_SILENTLY,
     LICENCES,
@@ -164,3 +167,59 @@ def test_nothing_of_a_purchase_reaches_the_log(office: Office, caplog: pytest.Lo
 
     assert "hidden words" not in caplog.text
     assert "Bearer" not in caplog.text
+
+
+@pytest.mark.parametrize("told", [1, 2], ids=["one error", "two errors of one group"])
+def test_nothing_was_ordered_only_when_every_group_is_told(office: Office, told: int) -> None:
+    answered(office, "POST checkout", {"orders": [], "orderErrors": [failure("0")] * told})
+    own = check_out(office, LICENCES, OTHERS).submission
+    assert own.state is not State.REFUSED
+    settle_down(office, *DAYS)
+    assert check_out(office, LICENCES, OTHERS).submission.state in (State.DONE, State.REVIEW)
+
+
+def test_what_was_silent_and_is_refused_then_is_not_told_as_refused_when_part_of_it_was_bought(
+    office: Office,
+) -> None:
+    office.partner.configure(partial_cart="active", checkout_failures={"CFQ7TTC0LFLS": 800066})
+    fail(office, "POST checkout", times=3, **DONE_SILENTLY)
+    answered(office, "POST checkout", {"code": "900121", "description": "Credit line."}, status=403, times=-1)
+    for _ in range(2):
+        own = check_out(office, LICENCES, OTHERS).submission
+        assert own.state is State.UNKNOWN, own.detail
+        settle_down(office, 1, 1)
+    settle_down(office, *DAYS)
+    own = check_out(office, LICENCES, OTHERS).submission
+    assert (own.state, placed(office)) == (State.REVIEW, 1)
+    assert "900121" in " ".join(own.history)
+
+
+class LosesItsSettings:
+    """Tokens, until the settings go: after so many."""
+
+    def __init__(self, tokens: TokenSource, after: int) -> None:
+        self.tokens, self.left = tokens, after
+
+    def configured(self, mode: Mode) -> bool:
+        return True
+
+    def get(self, mode: Mode) -> str:
+        self.left -= 1
+        if self.left < 0:
+            raise NotConfiguredError("the vault is gone", ["KEY_VAULT_URL"])
+        return self.tokens.get(mode)
+
+    def reject(self, mode: Mode, token: str) -> None:
+        raise AssertionError(mode)
+
+
+def test_settings_that_go_after_a_silence_do_not_make_it_forgotten(office: Office) -> None:
+    fail(office, "POST checkout", **DONE_SILENTLY)
+    orders = office.services.orders
+    partner = orders.partner.with_tokens(LosesItsSettings(MintedTokens(), 2))
+    services = replace(office.services, orders=replace(orders, partner=partner))
+    own = check_out(office, by=services).submission
+    assert own.state is State.UNKNOWN
+    assert own.first_silent is not None
+    settle_down(office, 1, 1)
+    assert (check_out(office).submission.state, placed(office)) == (State.DONE, 1)

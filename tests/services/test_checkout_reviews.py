@@ -189,3 +189,44 @@ def test_a_persons_word_counts_where_partner_center_does_not_show_the_orders(
 
     assert "not verified" in own.history[-1]
     assert told(office, LICENCES, YEARLY)["orders"] == [{"id": order} for order in orders]
+
+
+@pytest.mark.parametrize("sent", ["in another cart", "refused"])
+def test_a_retry_while_the_cart_may_not_be_read_keeps_the_cart_that_may_be_ordered(
+    office: Office, sent: str
+) -> None:
+    denied: dict[str, Any] = {
+        "kind": "status",
+        "status": 403,
+        "body": {"code": "20002", "description": "No relationship."},
+    }
+    office.partner.configure(repeated_checkout=400)
+    fail(office, "POST checkout", times=-1, **DONE_SILENTLY)
+    fail(office, "GET cart", times=-1, **denied)
+    check_out(office)
+    settle_down(office, 25 * 60, 5)
+    office.partner.faults.clear()
+    assert check_out(office).submission.state is State.REVIEW
+
+    fail(office, "GET cart", times=1, **denied)
+    decide(office, KEY, "retry")
+    gone: dict[str, Any] = {
+        "kind": "status",
+        "status": 404,
+        "body": {"code": "1000", "description": "No such cart."},
+    }
+    fail(office, "GET cart", times=-1, **(gone if sent == "in another cart" else denied))
+    settle_down(office, 2, 2, 60)
+    own = check_out(office).submission
+    assert own.state in (State.UNKNOWN, State.REVIEW), own.detail
+    assert len(office.partner.state.orders) == 1
+
+
+def test_a_checkout_that_an_operator_has_bought_again_says_which_lines_are_not_sold(office: Office) -> None:
+    in_review(office, lost=NOT_DONE)
+    office.partner.configure(cart_faults={"CFQ7TTC0LH0Z": 10003})
+    decide(office, KEY, "send-again")
+    settle_down(office, 1, 60, 25 * 60, 60)
+    own = check_out(office).submission
+    assert own.state is State.REVIEW
+    assert "10003" in own.detail

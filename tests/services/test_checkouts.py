@@ -249,3 +249,17 @@ def test_a_direct_order_does_not_take_what_a_checkout_bought(office: Office) -> 
     assert own.state is State.DONE
     assert own.ids[0] != told["orders"][0]["id"]
     assert placed(office) == 2
+
+
+def test_a_direct_order_does_not_take_what_a_checkout_in_review_may_have_bought(office: Office) -> None:
+    office.partner.configure(repeated_checkout=400)
+    fail(office, "POST order", times=1, **NOT_DONE)
+    office.place("direct")
+    fail(office, "POST checkout", times=1, **DONE_SILENTLY)
+    check_out(office, key="cart")
+    settle_down(office, 1, 1)
+    assert check_out(office, key="cart").submission.state is State.REVIEW
+
+    settle_down(office, 20, 20, 20)
+    assert office.place("direct").submission.state is not State.DONE
+    assert placed(office) == 1
