@@ -138,7 +138,7 @@ def test_nothing_exists_yet(world: World) -> None:
     assert world.place().submission.state is State.DONE
     world.ring(world.drop_pair(order))
 
-    assert counts == {"records": 0, "drops": 0, "listed": 0, "blobs": 0, "failed": 0}
+    assert counts == {"records": 0, "drops": 0, "looks": 0, "listed": 0, "blobs": 0, "failed": 0}
     assert world.state() == "attached"
 
 
