@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from shared.core.ledger import Record, State, Submission
-from shared.core.order_statuses import normalize
+from shared.core.order_statuses import PENDING, normalize
 from shared.core.resources import ListedAttachment, by_lower_name, id_of
 from shared.core.watched import LAG, WatchedOrder
 
@@ -59,9 +59,10 @@ def placed_by(own: Submission) -> Mapping[str, str]:
 
 
 def status_of(order: Mapping[str, object]) -> str:
-    """The status that an order tells, as it is kept; "" when it tells none."""
+    """The status that an order tells, as it is kept; "" when it tells none, or that it is not known."""
     status = by_lower_name(order).get("status")
-    return normalize(status) if isinstance(status, str) else ""
+    told = normalize(status) if isinstance(status, str) else ""
+    return "" if told == "unknown" else told
 
 
 def due_order(record: Record, now: datetime) -> str:
@@ -78,7 +79,7 @@ def watch_tags(record: Record) -> Mapping[str, datetime]:
         found[LOOK] = min(looks)
     if owed := [said.at for one in record.orders.values() for said in one.owed]:
         found[TELL] = min(owed)
-    for one in record.orders.values():
+    for one in sorted(record.orders.values(), key=lambda one: one.status != PENDING):
         if one.since and is_listed(one):
             tag = status_tag(one.status)
             found[tag] = max(one.since, found.get(tag, one.since))

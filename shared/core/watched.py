@@ -119,6 +119,8 @@ class WatchedOrder(StoredModel):
 
     def failed(self, now: datetime, wait: timedelta = LATER) -> WatchedOrder:
         """The watch after a look that came to nothing."""
+        if now - self.began >= LONGEST:
+            return self.model_copy(update={"next": None, "ended": "age"})
         return self.model_copy(update={"next": now + max(wait, LATER)})
 
     def handed_over(self) -> WatchedOrder:

@@ -15,7 +15,6 @@ from typing import Any
 
 from shared.core.access import ANYBODY, Caller
 from shared.core.errors import InvalidInputError, MarkerRefusedError, Violation
-from shared.core.ledger import Record
 from shared.core.listing import (
     entry_of,
     entry_of_drop,
@@ -79,13 +78,9 @@ class Listing:
             for record in records
             if caller.may_act_for(record.customer_id)
             for order_id, watched in orders_in(record, status, since)
-            if record.kind == "attachments" or not self._has_documents(record, order_id)
+            if record.kind == "attachments" or not self.ledger.documents_watch(record.customer_id, order_id)
         ]
         return entries, _text(_RECORDS, marker) if marker else ""
-
-    def _has_documents(self, record: Record, order_id: str) -> bool:
-        other = self.ledger.read(order_attachments_key(record.customer_id, order_id))
-        return other is not None and order_id in other.record.orders
 
     def counted_orders(self, status: str) -> tuple[int, datetime | None]:
         """How many records have an order in that status, and since when the oldest is; None when there is

@@ -24,14 +24,14 @@ from shared.core.errors import (
     BlobBlockedError,
     ConditionFailedError,
     InvalidInputError,
+    NotAppliedError,
     NotConfiguredError,
     PartnerCenterError,
     RefusedError,
     ThrottledError,
 )
 from shared.core.ledger import Record, State
-from shared.core.models import order_attachments_key
-from shared.core.moments import iso_moment
+from shared.core.moments import YEARS, iso_moment
 from shared.core.resources import read_order
 from shared.core.watch import documents_drift, due_order, status_of, with_order
 from shared.core.watched import DAY, LATER, WatchedOrder
@@ -52,6 +52,10 @@ RATE = 100
 https://learn.microsoft.com/en-us/partner-center/developer/order-resources"""
 AHEAD = timedelta(minutes=5)
 """So far ahead looks are handed out: as long as the sweep usually pauses."""
+ILL = timedelta(minutes=1)
+"""So long no look is made after one that Partner Center did not answer, or answered with its own fault."""
+PAUSE = 5.0
+"""Seconds between the looks at the orders of one record: a checkout may have made many."""
 LOOK_SECONDS = 30.0
 """Deadline of a look."""
 
@@ -144,11 +148,15 @@ class Watch:
         order_id = due_order(stored.record, self.clock()) if stored else ""
         if stored is None or not order_id:
             return
-        if stored.record.kind == "order" and self._has_documents(stored.record, order_id):
+        customer = stored.record.customer_id
+        # where the record of the order's documents watches it, one look serves both
+        if stored.record.kind == "order" and self.ledger.documents_watch(customer, order_id):
             change: Change = lambda _, watched: watched.handed_over()  # noqa: E731
         else:
             change = self._found(stored.record, order_id, correlation_id)
-        self._note(stored, order_id, change)
+        after = self._note(stored, order_id, change)
+        if after and due_order(after.record, self.clock()):
+            self.queue.put(Message("look", key).dump(), PAUSE)
 
     def told_of(self, record: Record) -> WatchedOrder | None:
         """What the watch knows of the one order of a record; None when it has several, or nobody looked yet.
@@ -157,14 +165,8 @@ class Watch:
             return None
         ((order_id, watched),) = record.orders.items()
         if watched.ended == "documents":
-            other = self.ledger.read(order_attachments_key(record.customer_id, order_id))
-            watched = other.record.orders.get(order_id, watched) if other else watched
+            watched = self.ledger.documents_watch(record.customer_id, order_id) or watched
         return watched if watched.status and watched.looked else None
-
-    def _has_documents(self, record: Record, order_id: str) -> bool:
-        """Whether the record of the order's documents watches it: then one look serves both."""
-        other = self.ledger.read(order_attachments_key(record.customer_id, order_id))
-        return other is not None and order_id in other.record.orders
 
     def _found(self, record: Record, order_id: str, correlation_id: str) -> Change:
         """Ask Partner Center about an order, and where documents were attached, about those."""
@@ -182,7 +184,7 @@ class Watch:
         status, placed = status_of(order), iso_moment(read_order(order).created)
         if not status:
             return lambda _, watched: watched.failed(now, DAY)
-        exact = placed if placed and placed.tzinfo else None
+        exact = placed if placed and placed.tzinfo and placed.year in YEARS else None
         drift = self._drift(record, order_id, correlation_id, deadline)
 
         def seen(there: Record, watched: WatchedOrder) -> WatchedOrder:
@@ -208,17 +210,20 @@ class Watch:
         return documents_drift(record, listed.entries, self.clock()) if listed.complete else None
 
     def _wait(self, error: Exception, now: datetime) -> timedelta:
-        """How long a failed look is put off; who is throttled makes no other look meanwhile."""
+        """How long a failed look is put off. While Partner Center throttles or is ill no other look is made:
+        customers' work goes first."""
         if isinstance(error, ThrottledError):
             wait = timedelta(seconds=error.retry_after)
             self.quiet.begin(now + wait)
             return wait
+        if isinstance(error, NotAppliedError) or (isinstance(error, RefusedError) and error.status >= 500):
+            self.quiet.begin(now + ILL)
         denied = isinstance(error, PartnerCenterError) and is_denial(error)
         return DAY if denied or isinstance(error, InvalidInputError) else LATER
 
-    def _note(self, stored: VersionedRecord, order_id: str, change: Change) -> None:
-        """Write what was found. Receipts come first: who dies in between looks again, and tells the same.
-        Raises StorageError."""
+    def _note(self, stored: VersionedRecord, order_id: str, change: Change) -> VersionedRecord | None:
+        """Write what was found, and return what stands there then; None when nothing was written. Receipts
+        come first: who dies in between looks again, and tells the same. Raises StorageError."""
         for _ in range(_TRIES):
             before = stored.record.orders[order_id]
             watched = change(stored.record, before)
@@ -226,15 +231,16 @@ class Watch:
             if watched.status != before.status:
                 self._refresh_receipts(after)
             try:
-                self.ledger.note(stored, after)
+                stored = self.ledger.note(stored, after)
             except ConflictError as moved:
                 there = moved.current.record.orders.get(order_id) if moved.current else None
                 if moved.current is None or there is None or not there.is_due(self.clock()):
-                    return  # somebody else has looked, or it was this write, or what was found is old
+                    return None  # somebody else has looked, or it was this write, or what was found is old
                 stored = moved.current
                 continue
             _log(after, order_id, before, watched)
-            return
+            return stored
+        return None
 
     def _refresh_receipts(self, record: Record) -> None:
         for own in record.submissions.values():

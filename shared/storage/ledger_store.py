@@ -24,9 +24,11 @@ from shared.core.errors import (
 from shared.core.ids import segment
 from shared.core.ledger import HOLDING, LEDGER_FORMAT, Record, RecordError, State, Submission
 from shared.core.listing import states_in, tag_of
+from shared.core.models import order_attachments_key
 from shared.core.moments import LONG_AGO
 from shared.core.receipt_parts import ReceiptState
 from shared.core.watch import LOOK, TELL, status_tag, watch_tags, watching
+from shared.core.watched import WatchedOrder
 from shared.storage.blobs import MOST_TAGS, Blob, BlobStore, stamp
 
 log = logging.getLogger(__name__)
@@ -230,6 +232,12 @@ class LedgerStore:
         except (NewerRecordError, NotConfiguredError) as error:
             log.warning("left out of a list: %s", error)
             return None
+
+    def documents_watch(self, customer_id: str, order_id: str) -> WatchedOrder | None:
+        """The watch of an order in the record of its documents, whichever way its id is written there.
+        Raises what `read` raises."""
+        stored = self.read(order_attachments_key(customer_id, order_id))
+        return next(iter(stored.record.orders.values()), None) if stored else None
 
     def neighbours(self, key: str, changed_since: datetime | None = None) -> Iterator[Record]:
         """The other order requests of the same customer: those that changed since, or all."""

@@ -16,7 +16,15 @@ from shared.core.listing import entry_of, entry_of_order, entry_of_owed, orders_
 from shared.core.moments import LONG_AGO
 from shared.core.receipt_rules import report
 from shared.core.resources import ListedAttachment
-from shared.core.watch import documents_drift, due_order, placed_by, watch_tags, watching, with_order
+from shared.core.watch import (
+    documents_drift,
+    due_order,
+    placed_by,
+    status_of,
+    watch_tags,
+    watching,
+    with_order,
+)
 from shared.core.watched import LAG, LATER, LONGEST, WatchedOrder
 from shared.storage.blobs import MOST_TAGS
 
@@ -127,6 +135,12 @@ def test_a_look_that_failed_changes_nothing_and_comes_again_not_sooner_than_an_h
         assert failed.model_copy(update={"next": known.next}) == known
 
 
+def test_looks_that_fail_for_a_hundred_days_end() -> None:
+    failed = begun().failed(NOW + LONGEST - HOUR)
+    assert failed.next == NOW + LONGEST
+    assert (failed.failed(NOW + LONGEST).next, failed.failed(NOW + LONGEST).ended) == (None, "age")
+
+
 def test_an_order_that_partner_center_does_not_know_yet_is_looked_at_again_and_nobody_is_told() -> None:
     young = begun("pending").missing("o", NOW + LAG / 2)
 
@@ -212,6 +226,19 @@ def test_a_checkout_watches_each_of_its_orders_and_the_one_that_is_due_first_is_
     assert due_order(watched, NOW + LAG) == "b"
     assert due_order(watched, NOW + 2 * DAY) == "b"
     assert set(watch_tags(watched)) == {"look", "order-pending"}
+
+
+def test_of_many_statuses_the_one_that_waits_for_documents_comes_first() -> None:
+    names = ("pending", "suspended", "pending_po_upload")
+    done = answered({"orders": [{"id": name, "status": name} for name in names]}, *names)
+    tags = list(watch_tags(watching(record("order", done), done)))
+
+    assert tags == ["look", "order-pending_po_upload", "order-pending", "order-suspended"]
+
+
+@pytest.mark.parametrize("told", [{}, {"status": None}, {"Status": "Unknown"}, {"status": ""}])
+def test_a_status_that_says_nothing_is_none(told: dict[str, object]) -> None:
+    assert status_of(told) == ""
 
 
 def test_an_order_that_is_completed_or_not_looked_at_any_more_is_in_no_list() -> None:
