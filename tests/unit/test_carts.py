@@ -16,6 +16,7 @@ from shared.core.carts import (
     Cart,
     CheckedOut,
     LineFault,
+    adopted,
     checked_out,
     faults_of,
     orders_to_come,
@@ -347,3 +348,11 @@ def test_no_answer_to_a_checkout_is_an_error_and_none_of_its_orders_is_left_out(
         assert found.ids or faults_of(found.body)
         named = {line["orderId"] for line in body["lines"] if "orderId" in line}
         assert named <= set(found.ids)
+
+
+def test_what_a_person_adopts_is_answered_as_a_checkout_and_a_line_of_no_adopted_order_names_none() -> None:
+    body = json.loads(adopted([order("x", A)], sent(groups=("0", "1"))))
+
+    assert [one["id"] for one in body["orders"]] == ["x"]
+    assert body["orderErrors"] == []
+    assert [line.get("orderId") for line in body["lines"]] == ["x", None]
