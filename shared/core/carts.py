@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from shared.core.ledger_parts import CartNote, OrderContent
+from shared.core.matching import pairing
 from shared.core.moments import YEARS, iso_moment
 from shared.core.resources import Json, PartnerOrder, by_lower_name, number, read_order
 from shared.core.strict_json import dumps
@@ -48,33 +49,65 @@ class Cart:
 
     def note(self, sent: OrderContent) -> CartNote:
         """What the ledger keeps of the cart that was made of `sent`."""
-        came = self._lines_by_id()
-        ids = [_text(line.get("id")) for line in _sent_lines(sent)]
-        return CartNote(id=self.id, groups=tuple(_text(came.get(i, {}).get("ordergroup")) for i in ids))
+        came, _ = self._lines_of(_sent_lines(sent))
+        return CartNote(id=self.id, groups=tuple(_text(line.get("ordergroup")) for line in came))
 
     def faults(self, sent: OrderContent) -> tuple[LineFault, ...]:
         """What is wrong with the lines that were sent: what Partner Center says of them, and that they are
         not in the cart as they were sent. A fault of a line that nobody sent has no pointer, and so has that
         line itself: it would be bought as well."""
-        came, found = self._lines_by_id(), list[LineFault]()
-        for n, line in enumerate(_sent_lines(sent)):
-            pointer, there = f"/lineItems/{n}", came.pop(_text(line.get("id")), {})
+        lines, found = _sent_lines(sent), list[LineFault]()
+        came, others = self._lines_of(lines)
+        for n, (line, there) in enumerate(zip(lines, came, strict=True)):
+            pointer = f"/lineItems/{n}"
             named = list(_faults(there, pointer))
             if not named and _items([there]) != _items([by_lower_name(line)]):
                 named = [LineFault(pointer, "", "the cart does not hold this line as it was sent")]
             found += named
-            for item in _objects(line.get("addonItems")):  # it may stand as a line of its own
-                found += _faults(came.pop(_text(item.get("id")), {}), "")
-        for line in came.values():
-            found += list(_faults(line, "")) or [LineFault("", "", "the cart holds a line that was not sent")]
+        add_ons = {_text(item.get("id")) for line in lines for item in _objects(line.get("addonItems"))}
+        for line in others:  # an add-on may stand as a line of its own
+            named = list(_faults(line, ""))
+            if not named and _text(line.get("id")) not in add_ons:
+                named = [LineFault("", "", "the cart holds a line that was not sent")]
+            found += named
         return tuple(found)
 
-    def _lines_by_id(self) -> dict[str, Json]:
-        return {_text(line.get("id", n)): line for n, line in enumerate(map(by_lower_name, self.lines))}
+    def _lines_of(self, sent: Sequence[Json]) -> tuple[list[Json], list[Json]]:
+        """For each line that was sent the one in the cart, {} for none; and what else the cart holds. By
+        their ids, or where Partner Center gives lines ids of its own, by what they are."""
+        came: list[Json] = [by_lower_name(line) for line in self.lines]
+        there = [_key(line, n) for n, line in enumerate(came)]
+        wanted = [_key(by_lower_name(line), n) for n, line in enumerate(sent)]
+        pairs = pairing(wanted, there, _same_place, _same_sale, _same_item)
+        if pairs is None:
+            places = {key[0]: n for n, key in enumerate(there)}
+            pairs = [places.get(key[0], -1) for key in wanted]
+        taken: list[Json] = [came[n] if n >= 0 else {} for n in pairs]
+        return taken, [line for n, line in enumerate(came) if n not in set(pairs)]
 
     def has_expired(self, now: datetime) -> bool:
         """Whether it expired, or is about to. It says so by its own clock: the margin is for that."""
         return self.expires is not None and self.expires - ALMOST < now
+
+
+_Key = tuple[str, object, object]
+"""The id of a line, what is sold, and how it is billed."""
+
+
+def _key(line: Json, place: int) -> _Key:
+    return _text(line.get("id", place)), _items([line]), _billing(line, [line])
+
+
+def _same_place(one: _Key, other: _Key) -> bool:
+    return one[:2] == other[:2]
+
+
+def _same_sale(one: _Key, other: _Key) -> bool:
+    return one[1:] == other[1:]
+
+
+def _same_item(one: _Key, other: _Key) -> bool:
+    return one[1] == other[1]
 
 
 def read_cart(cart: Json) -> Cart:

@@ -76,12 +76,22 @@ def test_a_cart_that_is_about_to_expire_counts_as_expired(left: timedelta, expir
         ((A | {"orderGroup": "0"}, B | {"orderGroup": "1"}), ("0", "1")),
         ((B | {"orderGroup": "1"}, A | {"orderGroup": "0"}), ("0", "1")),
         ((A | {"id": "0", "OrderGroup": 0}, B | {"id": "1"}), ("0", "")),
+        ((B | {"id": "f1", "orderGroup": "1"}, A | {"id": "f2", "orderGroup": "0"}), ("0", "1")),
+        ((B | {"orderGroup": "1", "id": 2}, A | {"orderGroup": "0", "id": 1}), ("0", "1")),
         ((), ("", "")),
     ],
-    ids=["as documented", "in another order", "as other types", "not at all"],
+    ids=["as documented", "in another order", "as other types", "ids of its own", "ids from 1", "not at all"],
 )
 def test_the_order_group_of_each_line_is_kept(lines: tuple[dict[str, Any], ...], groups: object) -> None:
     assert cart(*lines).note(sent()) == CartNote(id="c1", groups=groups)
+
+
+def test_equal_lines_with_ids_of_partner_centers_own_are_told_apart_by_how_they_are_billed() -> None:
+    monthly, annual = A | {"billingCycle": "monthly"}, A | {"id": 1, "billingCycle": "annual"}
+    came = cart(annual | {"id": "x", "orderGroup": "1"}, monthly | {"id": "y", "orderGroup": "0"})
+
+    assert came.note(sent(monthly, annual)).groups == ("0", "1")
+    assert came.faults(sent(monthly, annual)) == ()
 
 
 NOT_AS_SENT = "the cart does not hold this line as it was sent"
