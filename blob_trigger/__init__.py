@@ -87,8 +87,14 @@ def poisoned(message: func.QueueMessage) -> None:
         return
     correlation_id = str(uuid.uuid4())
     with telemetry.invocation("poisoned", correlation_id):
-        telemetry.POISON.record(1, queue="events")
+        _count_once(message, "events")
         services().drops.process_or_report(str(event["BlobName"]), correlation_id)
+
+
+def _count_once(message: func.QueueMessage, queue: str) -> None:
+    """Count a message that failed too often, and not again when it is delivered again."""
+    if (message.dequeue_count or 1) == 1:
+        telemetry.POISON.record(1, queue=queue)
 
 
 @bp.function_name("work")
@@ -106,7 +112,7 @@ def work_poisoned(message: func.QueueMessage) -> None:
     """A piece of work failed five times: say so in the receipts that it concerns."""
     correlation_id = str(uuid.uuid4())
     with telemetry.invocation("work_poisoned", correlation_id):
-        telemetry.POISON.record(1, queue="work")
+        _count_once(message, "work")
         services().worker.bury(message.get_body().decode("utf-8", "replace"), correlation_id)
 
 

@@ -163,7 +163,7 @@ def span(name: str, attributes: Mapping[str, str], *, client: bool = False) -> I
 
 def somebody_listens() -> bool:
     """Whether an SDK may be there."""
-    return "opentelemetry" in sys.modules
+    return {"opentelemetry.metrics", "opentelemetry.trace"} <= sys.modules.keys()
 
 
 _one_at_a_time = threading.Lock()

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from shared import telemetry
 from shared.auth.vault import VaultStore
-from shared.core.errors import TokenError
 from shared.settings import IdentitySettings
 
 log = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ def record_ends(identity: IdentitySettings, now: datetime) -> None:
     for credential, look in looks.items():
         try:
             end = look()
-        except (TokenError, OSError, ValueError, TypeError) as error:
+        except Exception as error:  # a figure must not end a sweep
             log.warning("the end of the %s is not known (%s)", credential, type(error).__name__)
             continue
         if end is not None:

@@ -54,8 +54,6 @@ AHEAD = timedelta(minutes=5)
 """So far ahead looks are handed out: as long as the sweep usually pauses."""
 ILL = timedelta(minutes=1)
 """So long no look is made after one that Partner Center did not answer, or answered with its own fault."""
-PAUSE = 5.0
-"""Seconds between the looks at the orders of one record: a checkout may have made many."""
 LOOK_SECONDS = 30.0
 """Deadline of a look."""
 
@@ -154,9 +152,7 @@ class Watch:
             change: Change = lambda _, watched: watched.handed_over()  # noqa: E731
         else:
             change = self._found(stored.record, order_id, correlation_id)
-        after = self._note(stored, order_id, change)
-        if after and due_order(after.record, self.clock()):
-            self.queue.put(Message("look", key).dump(), PAUSE)
+        self._note(stored, order_id, change)
 
     def told_of(self, record: Record) -> WatchedOrder | None:
         """What the watch knows of the one order of a record; None when it has several, or nobody looked yet.
@@ -221,9 +217,9 @@ class Watch:
         denied = isinstance(error, PartnerCenterError) and is_denial(error)
         return DAY if denied or isinstance(error, InvalidInputError) else LATER
 
-    def _note(self, stored: VersionedRecord, order_id: str, change: Change) -> VersionedRecord | None:
-        """Write what was found, and return what stands there then; None when nothing was written. Receipts
-        come first: who dies in between looks again, and tells the same. Raises StorageError."""
+    def _note(self, stored: VersionedRecord, order_id: str, change: Change) -> None:
+        """Write what was found. Receipts come first: who dies in between looks again, and tells the same.
+        Raises StorageError."""
         for _ in range(_TRIES):
             before = stored.record.orders[order_id]
             watched = change(stored.record, before)
@@ -231,16 +227,15 @@ class Watch:
             if watched.status != before.status:
                 self._refresh_receipts(after)
             try:
-                stored = self.ledger.note(stored, after)
+                self.ledger.note(stored, after)
             except ConflictError as moved:
                 there = moved.current.record.orders.get(order_id) if moved.current else None
                 if moved.current is None or there is None or not there.is_due(self.clock()):
-                    return None  # somebody else has looked, or it was this write, or what was found is old
+                    return  # somebody else has looked, or it was this write, or what was found is old
                 stored = moved.current
                 continue
             _log(after, order_id, before, watched)
-            return stored
-        return None
+            return
 
     def _refresh_receipts(self, record: Record) -> None:
         for own in record.submissions.values():

@@ -234,9 +234,9 @@ class LedgerStore:
             return None
 
     def documents_watch(self, customer_id: str, order_id: str) -> WatchedOrder | None:
-        """The watch of an order in the record of its documents, whichever way its id is written there.
-        Raises what `read` raises."""
-        stored = self.read(order_attachments_key(customer_id, order_id))
+        """The watch of an order in the record of its documents, whichever way its id is written there; None
+        also when this version cannot read that record. Raises StorageError."""
+        stored = self._readable(order_attachments_key(customer_id, order_id))
         return next(iter(stored.record.orders.values()), None) if stored else None
 
     def neighbours(self, key: str, changed_since: datetime | None = None) -> Iterator[Record]:

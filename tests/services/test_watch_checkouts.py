@@ -9,7 +9,7 @@ from shared.core.moments import LONG_AGO
 from shared.core.watched import WatchedOrder
 from shared.services.orders import order_key
 from tests.services.conftest import CUSTOMER, Office
-from tests.services.steps import LICENCES, OTHERS, attach, check_out, fail, settle_down
+from tests.services.steps import LICENCES, OTHERS, attach, check_out, fail
 from tests.services.test_watch import look, reads, told
 
 YEARLY: dict[str, Any] = {**LICENCES, "billingCycle": "annual", "quantity": 7}
@@ -21,9 +21,7 @@ def watches(office: Office) -> dict[str, WatchedOrder]:
     return dict(stored.record.orders)
 
 
-def test_each_order_of_a_checkout_is_looked_at_each_day_although_a_message_names_the_record_alone(
-    office: Office,
-) -> None:
+def test_each_order_of_a_checkout_is_looked_at_one_in_each_sweep(office: Office) -> None:
     check_out(office, LICENCES, OTHERS, YEARLY)
     orders = watches(office)
     assert len(orders) == len(office.partner.state.orders) > 1
@@ -31,9 +29,12 @@ def test_each_order_of_a_checkout_is_looked_at_each_day_although_a_message_names
         office.partner.portal.change_order(order, {"status": "pending"})
     before = reads(office)
     office.clock.forward(hours=26)
-    look(office)
-    settle_down(office, *[1] * len(orders))
-    assert reads(office) == before + sum(not one.ended for one in orders.values())
+    open_orders = sum(not one.ended for one in orders.values())
+    for n in range(open_orders):
+        assert reads(office) == before + n
+        look(office)
+    assert look(office) == 0
+    assert reads(office) == before + open_orders
     assert {one.status for one in watches(office).values() if not one.ended} <= {"pending"}
 
 

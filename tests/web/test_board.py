@@ -152,7 +152,9 @@ def test_orders_that_wait_for_documents_and_those_that_were_refused_have_lists_a
     expect(tab.page.locator("#tabs [aria-current=page]")).to_have_text("Documents refused")
     app.items = []
     tab.page.get_by_role("button", name="Refresh").click()
-    expect(tab.page.locator("#board-note")).to_have_text("No order whose purchase order was rejected.")
+    expect(tab.page.locator("#board-note")).to_have_text(
+        "No purchase order was rejected in the last 14 days."
+    )
 
 
 @pytest.mark.parametrize("state", ["rejected", "retrying"])

@@ -11,7 +11,7 @@ import { canRetry, card, keyOf } from "./item.js";
 const EVERY = 30_000;
 const DAY = 86_400_000;
 /** Lists that nobody empties are asked for what came to them lately. */
-const LATELY = ["retrying", "rejected"];
+const LATELY = ["retrying", "rejected", "po_review_rejected"];
 const NOTHING = {
   review: "Nothing needs a decision.",
   retrying: "Nothing of the last 14 days is being tried again.",
@@ -19,7 +19,7 @@ const NOTHING = {
   waiting: "Nothing waits for files.",
   submitting: "Nothing is being sent just now.",
   pending_po_upload: "No order that the app looks at waits for its documents.",
-  po_review_rejected: "No order whose purchase order was rejected.",
+  po_review_rejected: "No purchase order was rejected in the last 14 days.",
 };
 /** Lists of orders, by their status at Partner Center. */
 const ORDERS = { pending_po_upload: "Orders that wait for documents", po_review_rejected: "Orders whose purchase order was rejected" };
@@ -35,10 +35,9 @@ function view() {
   const [state] = asked.keys();
   if (state === "order") return { title: "Submissions of one order", customer: asked.get("customer") ?? "", order: asked.get("order") ?? "" };
   if (state === "drop") return { title: "One drop", drop: asked.get("drop") ?? "" };
-  if (state in ORDERS) return { title: ORDERS[state], state };
   const known = state in NOTHING ? state : "review";
   const lately = LATELY.includes(known) ? ", of the last 14 days" : "";
-  return { title: known[0].toUpperCase() + known.slice(1) + lately, state: known };
+  return { title: (ORDERS[known] ?? known[0].toUpperCase() + known.slice(1)) + lately, state: known };
 }
 
 /** The address of the first page, and how its answer becomes items. */

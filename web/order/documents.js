@@ -29,7 +29,7 @@ const INVALID = ["invalid-input", "order-full", "too-large", "unsupported-media-
 /** Nothing of it is at Partner Center. */
 const NOT_DONE = ["refused", "send-again"];
 /** This sending did nothing; of an earlier one it says nothing. */
-const TURNED_AWAY = ["sign-in", "forbidden", "order-busy", "order-not-visible", "not-sent", "throttled", "token-rejected", "no-token"];
+const TURNED_AWAY = ["sign-in", "forbidden", "order-busy", "order-not-visible", "order-not-waiting", "not-sent", "throttled", "token-rejected", "no-token"];
 
 /**
  * `suggested`: nobody has typed since the page filled in the order; `upload`, `form`: what was begun, with its files.

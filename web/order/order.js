@@ -76,13 +76,13 @@ const send = () => ask(route("customers", state.sent.customer, state.sent.cart ?
 
 /** Ask for the outcome until it is known; the address needs no key, so a reload goes on here. */
 async function follow() {
-  const waits = (answer) => work(true,
+  const goOn = (answer) => work(true,
     make("h3", {}, "The outcome is not known yet"),
     make("p", {}, answer.body?.detail || "Partner Center has not answered."),
     make("p", {}, "The application finds out, and this page goes on asking. You may reload it."),
     ...(answer.problem ? [make("p", {}, answer.problem.title)] : []), correlation(answer.correlationId));
   work(true, make("p", {}, "Asking what became of the order …"));
-  const answer = await poll(state.location, { waits, anonymous: true });
+  const answer = await poll(state.location, { waits: goOn, anonymous: true });
   save({ location: "" });
   settle(answer);
 }
@@ -94,7 +94,7 @@ function settle(answer, first = false) {
   } else if (answer.problem) {
     refused(answer.problem, first);
   } else {
-    const { id = "", status = "" } = answer.body ?? {};
+    const { id, status } = asItIs(answer.body ?? {});
     const { customer, cart } = state.sent;
     const checkout = cart ? toldOf(answer.body ?? {}) : null;
     save({ placed: { order: id, customer, status, checkout, next: answer.nextStep, correlationId: answer.correlationId } });
@@ -117,22 +117,28 @@ function refused(problem, first) {
 function toldOf({ orders = [], orderErrors = [], lines = [], remedy = "" }) {
   const of = lines.map((one) => one.error?.orderGroupId);
   return {
-    orders: orders.map(({ id, status }) => ({ id, status, waits: waits(status) })),
+    orders: orders.map(asItIs).map((one) => ({ ...one, waits: waits(one.status) })),
     failed: orderErrors.filter((one) => !of.includes(one.orderGroupId)).map(why), lines, remedy,
   };
+}
+
+/** Id and status of an order, which Partner Center writes in camelCase or PascalCase; "" for what it does not tell. */
+function asItIs(order) {
+  const members = Object.fromEntries(Object.entries(order).map(([name, value]) => [name.toLowerCase(), value]));
+  return { id: String(members.id ?? ""), status: String(members.status ?? "") };
 }
 
 const why = ({ code, description }) => `${description} (${code})`;
 
 /** Whether an order of this status waits for its purchase order; Partner Center spells it in two ways. */
-const waits = (status = "") => status.toLowerCase().replaceAll("_", "") === "pendingpoupload";
+const waits = (status) => status.toLowerCase().replaceAll("_", "") === "pendingpoupload";
 
 function showPlaced() {
   const { order, customer, status, checkout, next, correlationId } = state.placed;
   if (checkout) return showCheckout(state.placed);
   work(false, make("h3", {}, "The order is placed"),
     facts([["Order", order && make("code", {}, order)], ["Customer", make("code", {}, customer)], ["Status", status],
-      ["Next", next || (status === "pending_po_upload" && "attach the purchase order")]]), correlation(correlationId));
+      ["Next", next || (waits(status) && "attach the purchase order")]]), correlation(correlationId));
   note.className = "note good";
   form.hidden = true;
 }

@@ -27,7 +27,7 @@ Files = list[tuple[str, tuple[str | None, bytes | str, str]]]
 
 
 def claims(**changes: object) -> dict[str, object]:
-    usual: dict[str, object] = {"aud": AUDIENCE, "tid": "t", "appid": "a", "exp": time.time() + 600}
+    usual: dict[str, object] = {"aud": AUDIENCE, "tid": "t", "appid": "a", "exp": time.time() + 86_400}
     return {**usual, **changes}
 
 

@@ -162,5 +162,5 @@ def test_a_token_expires_by_the_simulators_clock() -> None:
         client = Client(partner_center)
         with client.session:
             assert client.get(ORDERS).status_code == 200
-            now[0] += 601
+            now[0] += 86_401
             assert client.get(ORDERS).status_code == 401
