@@ -11,7 +11,7 @@ READY := $(VENV)/.ready-$(KEY)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 # a worker is a process with an Azurite of its own; files stay together (tests/conftest.py), and the longest come first;
 # many tests wait for a clock, so there are more workers than processors; the unit tests wait for nothing and have two
-LONGEST := tests/property tests/app tests/web/test_order.py tests/faults/test_crash_points.py tests/local/test_soak.py
+LONGEST := tests/property tests/app tests/web tests/faults/test_crash_points.py tests/local/test_soak.py tests/performance tests/structure tests/infra
 WORKERS := -n 4 --dist loadscope --no-loadscope-reorder
 # the unit tests that make nothing up (no Hypothesis) run every branch of the core and of validation
 COVER := --cov=shared.core --cov=shared.validation --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100

@@ -199,7 +199,7 @@ SETTINGS: tuple[Setting, ...] = (
         " 0.2 s and 6 MiB (docs/operations.md)",
         form="telemetry",
     ),
-    Setting("MAX_CALLS_IN_FLIGHT", "32", "most calls to Partner Center at once from one instance"),
+    Setting("MAX_CALLS_IN_FLIGHT", "36", "most calls to Partner Center at once from one instance"),
 )
 
 WORKER_SETTINGS = {"PYTHON_THREADPOOL_THREAD_COUNT": "144"}

@@ -21,8 +21,8 @@ from tests.services.conftest import CUSTOMER, Office, office, partner_center
 
 __all__ = ["office", "partner_center"]
 
-ORDERS = 10_000 if os.environ.get("DEEP") else 1_200
-"""More than two sweeps hand out."""
+ORDERS = 10_000 if os.environ.get("DEEP") else 600
+"""More than one sweep hands out."""
 SWEEPS = ORDERS // (RATE * 5) + 2
 
 
