@@ -9,6 +9,7 @@ https://learn.microsoft.com/en-us/partner-center/developer/checkout-a-cart
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,6 @@ from decimal import Decimal
 from typing import Any
 
 from shared.core.ledger_parts import CartNote, OrderContent
-from shared.core.matching import pairing
 from shared.core.moments import YEARS, iso_moment
 from shared.core.resources import Json, PartnerOrder, by_lower_name, number, read_order
 from shared.core.strict_json import dumps
@@ -73,41 +73,32 @@ class Cart:
         return tuple(found)
 
     def _lines_of(self, sent: Sequence[Json]) -> tuple[list[Json], list[Json]]:
-        """For each line that was sent the one in the cart, {} for none; and what else the cart holds. By
-        their ids, or where Partner Center gives lines ids of its own, by what they are."""
+        """For each line that was sent the one in the cart, {} for none; and what else the cart holds. By its
+        id where it is what was sent, else by what it is, since Partner Center may give lines ids of its own,
+        else by its id alone."""
         came: list[Json] = [by_lower_name(line) for line in self.lines]
         there = [_key(line, n) for n, line in enumerate(came)]
         wanted = [_key(by_lower_name(line), n) for n, line in enumerate(sent)]
-        pairs = pairing(wanted, there, _same_place, _same_sale, _same_item)
-        if pairs is None:
-            places = {key[0]: n for n, key in enumerate(there)}
-            pairs = [places.get(key[0], -1) for key in wanted]
-        taken: list[Json] = [came[n] if n >= 0 else {} for n in pairs]
-        return taken, [line for n, line in enumerate(came) if n not in set(pairs)]
+        left, found = set(range(len(came))), dict[int, Json]()
+        for part in (slice(0, 2), slice(1, 3), slice(1, 2), slice(0, 1)):
+            free = defaultdict[tuple[object, ...], list[int]](list)
+            for n in sorted(left, reverse=True):
+                free[there[n][part]].append(n)
+            for place, key in enumerate(wanted):
+                if place not in found and free[key[part]]:
+                    n = free[key[part]].pop()
+                    found[place] = came[n]
+                    left.discard(n)
+        return [found.get(n, {}) for n in range(len(sent))], [came[n] for n in sorted(left)]
 
     def has_expired(self, now: datetime) -> bool:
         """Whether it expired, or is about to. It says so by its own clock: the margin is for that."""
         return self.expires is not None and self.expires - ALMOST < now
 
 
-_Key = tuple[str, object, object]
-"""The id of a line, what is sold, and how it is billed."""
-
-
-def _key(line: Json, place: int) -> _Key:
+def _key(line: Json, place: int) -> tuple[object, ...]:
+    """The id of a line, what is sold, and how it is billed."""
     return _text(line.get("id", place)), _items([line]), _billing(line, [line])
-
-
-def _same_place(one: _Key, other: _Key) -> bool:
-    return one[:2] == other[:2]
-
-
-def _same_sale(one: _Key, other: _Key) -> bool:
-    return one[1:] == other[1:]
-
-
-def _same_item(one: _Key, other: _Key) -> bool:
-    return one[1] == other[1]
 
 
 def read_cart(cart: Json) -> Cart:
@@ -247,28 +238,37 @@ def _ordered(
     just its items."""
     if is_whole and len(groups) == 1 == len(orders):
         return {name: _id(orders[0]) for name in groups}
-    read = {_id(order): read_order(order) for order in orders}
+    made = defaultdict[_Items, dict[str, _Billing]](dict)
+    for order in map(read_order, {_id(order): order for order in orders}.values()):
+        made[_items(order.lines, "offerid")][_id(order.json)] = _billing(order.members, order.lines)
     found: dict[str, str] = {}
     for name, lines in groups.items():
         wanted = [by_lower_name(item) for line in lines.values() for item in _all(line)]
-        fits = [i for i, order in read.items() if _items(order.lines, "offerid") == _items(wanted)]
+        fits = made[_items(wanted)]
         if len(fits) > 1:  # of equal items what is billed otherwise, or for another term, is another order
-            fits = [
-                i for i in fits if _billing(read[i].members, read[i].lines) == _billing(wanted[0], wanted)
-            ]
+            billing = _billing(wanted[0], wanted)
+            fits = {i: billed for i, billed in fits.items() if billed == billing}
         if len(fits) == 1:
-            found[name] = fits[0]
-    return {name: order for name, order in found.items() if list(found.values()).count(order) == 1}
+            found[name] = next(iter(fits))
+    times = Counter(found.values())
+    return {name: order for name, order in found.items() if times[order] == 1}
 
 
-def _items(lines: Sequence[Json], name: str = "catalogitemid") -> list[tuple[str, str]]:
-    return sorted((_text(line.get(name)).casefold(), _quantity(line.get("quantity"))) for line in lines)
+_Items = tuple[tuple[str, str], ...]
+_Billing = tuple[str, tuple[str, ...]]
 
 
-def _billing(billed: Json, lines: Sequence[Json]) -> tuple[str, list[str]]:
+def _items(lines: Sequence[Json], name: str = "catalogitemid") -> _Items:
+    """What is sold, and how many of it, in whatever order the lines come."""
+    return tuple(
+        sorted((_text(line.get(name)).casefold(), _quantity(line.get("quantity"))) for line in lines)
+    )
+
+
+def _billing(billed: Json, lines: Sequence[Json]) -> _Billing:
     """The billing cycle, apart from its spelling, and the terms."""
     cycle = _text(billed.get("billingcycle")).replace("_", "").casefold()
-    return cycle, sorted(_text(line.get("termduration")).upper() for line in lines)
+    return cycle, tuple(sorted(_text(line.get("termduration")).upper() for line in lines))
 
 
 def _quantity(value: object) -> str:

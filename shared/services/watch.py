@@ -66,7 +66,7 @@ Change = Callable[[Record, WatchedOrder], WatchedOrder]
 
 @dataclass(slots=True)
 class Quiet:
-    """Until when this process makes no looks: while Partner Center throttles, they give way to others."""
+    """Until when this process makes no looks: while Partner Center throttles or is ill, others go first."""
 
     until: datetime | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -130,7 +130,7 @@ class Watch:
 
     def look(self, key: str, correlation_id: str) -> None:
         """Look at the order of a record that is due first; at none when none is, while Partner Center
-        throttles, or while the record cannot be used: the sweep hands it out again.
+        throttles or is ill, or while the record cannot be used: the sweep hands it out again.
 
         Raises StorageError.
         """

@@ -28,7 +28,8 @@ from shared.core.errors import (
 )
 from shared.core.ledger import Record, State, Submission
 from shared.core.ledger_parts import RecordedAnswer
-from shared.core.order_statuses import meaning, normalize
+from shared.core.order_statuses import meaning
+from shared.core.watch import status_of
 from shared.core.watched import WatchedOrder
 from shared.partner_center.wire import Answer, parse_object
 from shared.services.checkout_operation import nothing_ordered
@@ -39,6 +40,8 @@ from shared.validation.collecting import ViolationCollector
 JSON = "application/json"
 REPLAYED = {"Idempotency-Replayed": "true"}
 """Of an answer that was given before."""
+_MOST_STATUSES = 12
+"""As many stand in a header; more are not documented."""
 ROUTE_PREFIX = "/api"
 """As in host.json."""
 
@@ -247,13 +250,14 @@ def _status_headers(body: bytes) -> dict[str, str]:
     """The status of an order, or of those of a checkout, and what they ask for, beside the body."""
     content = parse_object(body) or {}
     orders = content["orders"] if isinstance(content.get("orders"), list) else [content]
-    told = [str(order.get("status") or "") for order in orders if isinstance(order, dict)]
-    return _headers_of(*(normalize(status) for status in told if re.fullmatch(r"[ -~]{1,64}", status)))
+    told = [status_of(order) for order in orders if isinstance(order, dict)]
+    return _headers_of(*filter(None, told))
 
 
 def _headers_of(*statuses: str) -> dict[str, str]:
-    steps = dict.fromkeys(filter(None, (meaning(status).step for status in statuses)))
-    headers = {"X-Order-Status": ", ".join(dict.fromkeys(statuses)), "X-Next-Step": "; ".join(steps)}
+    told = list(dict.fromkeys(statuses))[:_MOST_STATUSES]
+    steps = dict.fromkeys(filter(None, (meaning(status).step for status in told)))
+    headers = {"X-Order-Status": ", ".join(told), "X-Next-Step": "; ".join(steps)}
     return {name: value for name, value in headers.items() if value}
 
 

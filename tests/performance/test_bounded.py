@@ -20,6 +20,7 @@ from attach_po.body import read
 from shared.core.errors import AppError
 from shared.settings import Limits
 from shared.validation.attachments import MAX_SIDECAR, named_files, sidecar
+from shared.validation.checkouts import checkout_request
 from shared.validation.lines import MAX_ORDER
 from shared.validation.orders import order_request
 from shared.validation.reviews import MAX_DECISION, review_decision
@@ -50,6 +51,10 @@ def members(size: int, name: bytes = b"k") -> bytes:
     return b"{" + b",".join(b'"%s%d":1' % (name, n) for n in range(size // one)) + b"}"
 
 
+def add_ons(unit: bytes) -> bytes:
+    return unit[:-1] + b',"addonItems":[' + b",".join([unit] * 50) + b"]}"
+
+
 def documents(content: bytes) -> bytes:
     head = b'{"metadata":{"customerPrice":"1","currency":"CAD"},"poFiles":[{"fileName":"a.pdf","content":"'
     return head + content + b'"}]}'
@@ -64,6 +69,13 @@ JSON: Mapping[str, Make] = {
     "lines": lambda n: b'{"lineItems":[' + repeated(b'{"offerId":"a","quantity":1}', n) + b"]}",
     "faulty lines": lambda n: b'{"lineItems":[' + repeated(b'{"offerId":1,"quantity":"x"}', n) + b"]}",
     "lines of unknown members": lambda n: b'{"lineItems":[' + repeated(members(1000), n) + b"]}",
+    "lines of a cart": lambda n: (
+        b'{"lineItems":[' + repeated(b'{"catalogItemId":"a","quantity":1}', n) + b"]}"
+    ),
+    "add-ons": lambda n: (
+        b'{"lineItems":[' + repeated(add_ons(b'{"catalogItemId":"a","quantity":1}'), n) + b"]}"
+    ),
+    "faulty add-ons": lambda n: b'{"lineItems":[' + repeated(add_ons(b'{"catalogItemId":1}'), n) + b"]}",
     "unknown members": members,
     "unknown members of long names": lambda n: members(n, b"x" * 100),
     "one name again and again": lambda n: b"{" + repeated(b'"a":1', n) + b"}",
@@ -146,6 +158,7 @@ def cases() -> list[tuple[str, Read, Make, int, float]]:
     names = {says: JSON[says] for says in ("constants under long names", "one name for many files")}
     read_by: list[tuple[str, Read, int, float, Mapping[str, Make]]] = [
         ("order", order, MAX_ORDER, 4.0, JSON),
+        ("checkout", checkout_request, MAX_ORDER, 4.0, JSON),
         ("sidecar", sidecar, MAX_SIDECAR, 4.0, JSON),
         ("names in a faulty sidecar", named_files, MAX_SIDECAR, 4.0, names),
         ("decision", review_decision, MAX_DECISION, 4.0, names),

@@ -196,3 +196,22 @@ def test_a_request_that_is_too_large_is_refused_unread() -> None:
 def test_whatever_is_sent_is_a_checkout_or_told_why_not(body: Any) -> None:
     with suppress(AppError):
         read(body).to_wire(None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (
+            [LINE | {"AddonItems": [ADD_ON] * 50}] * 10,
+            "contains 511 lines and add-ons; at most 500 are taken",
+        ),
+        ([LINE | {"addonItems": [ADD_ON]}] * 500, "contains 501 lines; at most 500 are taken"),
+    ],
+    ids=["add-ons", "lines"],
+)
+def test_lines_and_add_ons_together_are_bounded_and_the_lines_are_checked_all_the_same(
+    lines: list[dict[str, Any]], why: str
+) -> None:
+    found = faults({"lineItems": ["x", *lines]})
+
+    assert found == {"/lineItems": why, "/lineItems/0": "must be a JSON object"}
