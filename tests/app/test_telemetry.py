@@ -184,6 +184,8 @@ def test_the_log_has_each_line_once_and_none_of_the_exporter(watched: App, told:
     wait_for(lambda: bool(told.spans(correlation_id)))
 
     log = "".join(path.read_text() for path in watched.stack.plan.folder.glob("host-*.log"))
-    lines = [line for line in log.splitlines() if "drop attached" in line and correlation_id in line]
-    assert len(lines) == 1
+    lines = [line for line in log.splitlines() if correlation_id in line]
+    assert len(lines) == len(set(lines))
+    # two events may both find it done, and say so; that it became so is written once
+    assert sum('"attachment done"' in line for line in lines) == 1
     assert [word for word in ("v2.1/track", "InstrumentationKey", "opentelemetry") if word in log] == []
